@@ -1,0 +1,1 @@
+"""crmcore: the CRM domain model that Python applications embed."""

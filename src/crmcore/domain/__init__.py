@@ -1,0 +1,1 @@
+"""The domain: values, aggregates, facts and rules. Standard library and attrs only."""
