@@ -1,1 +1,131 @@
-"""crmcore: the CRM domain model that Python applications embed."""
+"""crmcore: the CRM domain model that Python applications embed.
+
+Facts go in, scores come out as facts, everything else is derived, decisions are explained.
+Importing it loads attrs and cattrs, nothing else.
+"""
+
+from crmcore.adapters.backend import Backend
+from crmcore.connecting import connect
+from crmcore.domain.attributes import AttributeType, AttributeValue
+from crmcore.domain.contact_points import Channel, ContactKind, ContactPoint
+from crmcore.domain.customer import Customer, CustomerKind
+from crmcore.domain.errors import (
+    AlreadyExists,
+    AmbiguousIdentifier,
+    Busy,
+    Conflict,
+    ConflictingFact,
+    CrmError,
+    Fault,
+    IdentifierTaken,
+    InvalidInput,
+    MissingExtra,
+    MissingRate,
+    MixedCurrencies,
+    MoveRefused,
+    NotFound,
+    NotMigrated,
+    OutcomeUnknown,
+    Refused,
+    Stale,
+    StorageError,
+    UnknownBackend,
+    UnknownField,
+)
+from crmcore.domain.identifiers import Identifier, IdentifierType
+from crmcore.domain.ids import CustomerId, FactId, OrderId, ProductId, new_id
+from crmcore.domain.interaction import Direction, Interaction
+from crmcore.domain.journal import Entry, Operation
+from crmcore.domain.life_cycle import DEFAULT_LIFE_CYCLE, LifeCycle, Move, Stage, Standing
+from crmcore.domain.measures import Fold, Measure
+from crmcore.domain.model import Model
+from crmcore.domain.money import DatedRates, Money, Rates
+from crmcore.domain.order import Order, OrderLine
+from crmcore.domain.order_facts import (
+    Cancellation,
+    Fulfilment,
+    OrderHistory,
+    OrderStatus,
+    Payment,
+    Purchase,
+    Return,
+)
+from crmcore.domain.predicates import Predicate, field
+from crmcore.domain.product import Product
+from crmcore.domain.profile import Page, Profile
+from crmcore.domain.relations import Relationship, Role
+from crmcore.domain.score import Score
+from crmcore.domain.unit_of_work import UnitOfWork
+
+__all__ = [
+    "DEFAULT_LIFE_CYCLE",
+    "AlreadyExists",
+    "AmbiguousIdentifier",
+    "AttributeType",
+    "AttributeValue",
+    "Backend",
+    "Busy",
+    "Cancellation",
+    "Channel",
+    "Conflict",
+    "ConflictingFact",
+    "ContactKind",
+    "ContactPoint",
+    "CrmError",
+    "Customer",
+    "CustomerId",
+    "CustomerKind",
+    "DatedRates",
+    "Direction",
+    "Entry",
+    "FactId",
+    "Fault",
+    "Fold",
+    "Fulfilment",
+    "Identifier",
+    "IdentifierTaken",
+    "IdentifierType",
+    "Interaction",
+    "InvalidInput",
+    "LifeCycle",
+    "Measure",
+    "MissingExtra",
+    "MissingRate",
+    "MixedCurrencies",
+    "Model",
+    "Money",
+    "Move",
+    "MoveRefused",
+    "NotFound",
+    "NotMigrated",
+    "Operation",
+    "Order",
+    "OrderHistory",
+    "OrderId",
+    "OrderLine",
+    "OrderStatus",
+    "OutcomeUnknown",
+    "Page",
+    "Payment",
+    "Predicate",
+    "Product",
+    "ProductId",
+    "Profile",
+    "Purchase",
+    "Rates",
+    "Refused",
+    "Relationship",
+    "Return",
+    "Role",
+    "Score",
+    "Stage",
+    "Stale",
+    "Standing",
+    "StorageError",
+    "UnitOfWork",
+    "UnknownBackend",
+    "UnknownField",
+    "connect",
+    "field",
+    "new_id",
+]

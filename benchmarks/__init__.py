@@ -1,0 +1,1 @@
+"""Benchmarks: crmcore beside a rival that does the same work."""

@@ -1,0 +1,1 @@
+"""Adapters: the backends that store the domain, and the codec they share."""

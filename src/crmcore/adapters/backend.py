@@ -1,0 +1,168 @@
+"""What every backend shares: units of work, retries, and running in a worker thread."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import cached_property, partial
+from typing import Any, TypeVar, TypeVarTuple
+
+import attrs
+
+from crmcore.adapters.nested import converter
+from crmcore.domain.errors import Busy, InvalidInput
+from crmcore.domain.instants import to_millis
+from crmcore.domain.journal import Entry
+from crmcore.domain.kinds import FACTS, PURCHASES
+from crmcore.domain.model import Model
+from crmcore.domain.money import DatedRates, Rates
+from crmcore.domain.ports import Columns, Transaction
+from crmcore.domain.text import checked_text
+from crmcore.domain.unit_of_work import UnitOfWork
+
+__all__ = ["Backend", "system_clock"]
+
+R = TypeVar("R")
+Ts = TypeVarTuple("Ts")
+
+ATTEMPTS = 5
+FIRST_PAUSE = 0.01
+LONGEST_PAUSE = 1.0
+
+
+def system_clock() -> datetime:
+    """The present instant."""
+    return datetime.now(UTC)
+
+
+def tenant_name(value: str) -> str:
+    """A tenant's name: 1 to 63 characters of storable text."""
+    if not checked_text(value, "tenant", 63):
+        raise InvalidInput.of("tenant", "is empty")
+    return value
+
+
+@attrs.define(kw_only=True, slots=False, eq=False)
+class Backend(ABC):
+    """A store bound to one tenant and one model. Get one from `crmcore.connect(url)`.
+
+    `clock` tells when things are recorded; `rates` turns amounts into the model's currency.
+    """
+
+    tenant: str = attrs.field(default="main", validator=lambda _, __, value: tenant_name(value))  # type: ignore[misc]
+    model: Model = attrs.field(factory=Model, repr=False)
+    clock: Callable[[], datetime] = attrs.field(default=system_clock, repr=False)
+    rates: Rates = attrs.field(factory=DatedRates, repr=False)
+
+    @cached_property
+    def definition(self) -> str:
+        """The model as canonical JSON: equal text, equal model."""
+        return json.dumps(converter().unstructure(self.model, Model), sort_keys=True)
+
+    @abstractmethod
+    def migrate(self) -> None:
+        """Create or upgrade the store for this tenant and model; again, it changes nothing."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of connections."""
+
+    @abstractmethod
+    def columns(
+        self,
+        kind: str,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        personal: bool = False,
+    ) -> Columns:
+        """A stream of batches of facts of one kind, `purchases`, or `profiles`.
+
+        `since <= at < until`; personal fields only when asked for.
+        """
+
+    @abstractmethod
+    def journal(self, *, after: int = 0, limit: int = 1000) -> list[Entry]:
+        """Journal rows behind a position, in order; nothing is skipped, positions are stable."""
+
+    @abstractmethod
+    def _begin(self, *, write: bool) -> Transaction:
+        """Open a transaction."""
+
+    def unit_of_work(self, *, actor: str | None = None, source: str | None = None) -> UnitOfWork:
+        """A transaction to enter with `with`: commits on a clean exit, else rolls back.
+
+        It never retries. `Busy` when another writer does not make room in time.
+        """
+        return self._unit(partial(self._begin, write=True), actor, source)
+
+    def reading(self) -> UnitOfWork:
+        """The same collections, for reading alone; a write is `Refused`."""
+        return self._unit(partial(self._begin, write=False), None, None, read_only=True)
+
+    def run(
+        self,
+        use_case: Callable[[UnitOfWork, *Ts], R],
+        *arguments: *Ts,
+        actor: str | None = None,
+        source: str | None = None,
+    ) -> R:
+        """`use_case(uow, *arguments)` in a unit of work of its own; `Busy` is retried, five
+        attempts in all, so the use case must be fit to run again from the start."""
+        for attempt in range(ATTEMPTS - 1):
+            try:
+                with self.unit_of_work(actor=actor, source=source) as unit:
+                    return use_case(unit, *arguments)
+            except Busy:
+                time.sleep(random.uniform(0, min(LONGEST_PAUSE, FIRST_PAUSE * 4**attempt)))
+        with self.unit_of_work(actor=actor, source=source) as unit:
+            return use_case(unit, *arguments)
+
+    async def run_async(
+        self,
+        use_case: Callable[[UnitOfWork, *Ts], R],
+        *arguments: *Ts,
+        actor: str | None = None,
+        source: str | None = None,
+    ) -> R:
+        """`run` in a worker thread. Cancelling waits for its commit or rollback, then cancels."""
+        call = partial(self.run, use_case, *arguments, actor=actor, source=source)
+        future = asyncio.get_running_loop().run_in_executor(None, call)
+        cancelled: asyncio.CancelledError | None = None
+        while not future.done():
+            try:
+                await asyncio.shield(asyncio.wait([future]))
+            except asyncio.CancelledError as error:
+                cancelled = error
+        if cancelled is not None:
+            raise cancelled
+        return future.result()
+
+    def _unit(
+        self,
+        begin: Callable[[], Transaction],
+        actor: str | None,
+        source: str | None,
+        *,
+        read_only: bool = False,
+    ) -> UnitOfWork:
+        return UnitOfWork(
+            begin=begin, model=self.model, rates=self.rates, clock=self.clock, actor=actor,
+            source=source, read_only=read_only,
+        )  # fmt: skip
+
+
+def streamed_kinds() -> tuple[str, ...]:
+    """What `columns` can stream."""
+    return (*(kind.name for kind in FACTS), PURCHASES.name, "profiles")
+
+
+def window(since: datetime | None, until: datetime | None) -> tuple[int | None, int | None]:
+    """The bounds in UTC milliseconds."""
+    bounds: list[Any] = [None if at is None else to_millis(at) for at in (since, until)]
+    return bounds[0], bounds[1]

@@ -1,0 +1,76 @@
+"""`BatchStream`: rows read in batches and turned into columns, plain or Arrow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import Any
+
+import attrs
+
+from crmcore.adapters.codec import Column, codec_of
+from crmcore.adapters.profile_codec import FIXED_COLUMNS, measure_columns
+from crmcore.domain.errors import InvalidInput
+from crmcore.domain.fields import FieldType
+from crmcore.domain.kinds import FACTS, PURCHASES
+from crmcore.domain.model import Model
+from crmcore.domain.ports import Batch
+
+__all__ = ["BatchStream", "layout"]
+
+BATCH = 50_000
+
+
+def layout(kind: str, model: Model) -> tuple[Column, ...]:
+    """The columns of a kind, in the order in which adapters give the rows."""
+    if kind == "profiles":
+        measures = (c for m in model.all_measures for c in measure_columns(m))
+        return (Column("customer_id", FieldType.ID, optional=False), *FIXED_COLUMNS, *measures)
+    for known in (*FACTS, PURCHASES):
+        if known.name == kind:
+            return codec_of(known.cls).columns
+    names = ", ".join(k.name for k in (*FACTS, PURCHASES))
+    raise InvalidInput.of("kind", f"is none of {names}, profiles")
+
+
+@attrs.frozen
+class BatchStream:
+    """Iterate for batches of plain columns, or hand it to a data frame library as Arrow.
+
+    It can be read more than once; every reading asks the store anew.
+    """
+
+    columns: tuple[Column, ...]
+    kept: tuple[int, ...] = attrs.field(repr=False)
+    rows: Callable[[], Iterable[tuple[Any, ...]]] = attrs.field(repr=False)
+
+    @classmethod
+    def of(
+        cls,
+        kind: str,
+        model: Model,
+        personal: bool,
+        rows: Callable[[], Iterable[tuple[Any, ...]]],
+    ) -> BatchStream:
+        """The stream of a kind, without its personal columns unless asked for."""
+        columns = layout(kind, model)
+        kept = tuple(
+            index
+            for index, column in enumerate(columns)
+            if (personal or not column.personal) and not column.name.endswith("__recorded_at")
+        )
+        return cls(tuple(columns[index] for index in kept), kept, rows)
+
+    def __iter__(self) -> Iterator[Batch]:
+        remaining = iter(self.rows())
+        while rows := list(islice(remaining, BATCH)):
+            found = list(zip(*rows, strict=True))
+            yield {
+                column.name: found[index]
+                for column, index in zip(self.columns, self.kept, strict=True)
+            }
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        from crmcore.adapters.columns.arrow import arrow_stream
+
+        return arrow_stream(self.columns, iter(self), requested_schema)

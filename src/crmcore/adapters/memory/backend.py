@@ -1,0 +1,81 @@
+"""`MemoryBackend`: the memory store as a backend."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import attrs
+
+from crmcore.adapters.backend import Backend
+from crmcore.adapters.columns import BatchStream
+from crmcore.adapters.memory.extracts import extract
+from crmcore.adapters.memory.tables import MemoryStore
+from crmcore.adapters.memory.transaction import MemoryTransaction
+from crmcore.domain.errors import NotMigrated
+from crmcore.domain.journal import Entry
+from crmcore.domain.ports import Columns
+
+__all__ = ["MemoryBackend", "MemoryStore"]
+
+
+@attrs.define(slots=False, eq=False)
+class MemoryBackend(Backend):
+    """One tenant of a `MemoryStore`; `busy_timeout` is how long a writer waits, in seconds."""
+
+    store: MemoryStore = attrs.field(factory=MemoryStore, repr=False, kw_only=False)
+    busy_timeout: float = attrs.field(default=5.0, kw_only=True)
+
+    def migrate(self) -> None:
+        """Remember the model; if it changed, fold every profile anew."""
+        if self.store.models.get(self.tenant) == self.definition:
+            return
+        transaction = self._open(write=True)
+        try:
+            transaction.refold(None)
+        except BaseException:
+            transaction.rollback()
+            raise
+        transaction.commit()
+        self.store.models[self.tenant] = self.definition
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+    def columns(
+        self,
+        kind: str,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        personal: bool = False,
+    ) -> Columns:
+        """See `Backend.columns`."""
+        transaction = self._begin(write=False)
+
+        def rows() -> object:
+            return extract(transaction, kind, since, until)
+
+        return BatchStream.of(kind, self.model, personal, rows)
+
+    def journal(self, *, after: int = 0, limit: int = 1000) -> list[Entry]:
+        """See `Backend.journal`. Positions are places in the list, which follows commits."""
+        self._check_migrated()
+        with self.store.reading:
+            entries = self.store.journals[self.tenant][after : after + limit]
+        return [
+            attrs.evolve(entry, position=after + offset)
+            for offset, entry in enumerate(entries, start=1)
+        ]
+
+    def _begin(self, *, write: bool) -> MemoryTransaction:
+        self._check_migrated()
+        return self._open(write=write)
+
+    def _open(self, *, write: bool) -> MemoryTransaction:
+        if write:
+            self.store.acquire(self.busy_timeout)
+        return MemoryTransaction(self.store, self.tenant, self.model, write=write)
+
+    def _check_migrated(self) -> None:
+        if self.store.models.get(self.tenant) != self.definition:
+            raise NotMigrated("this store has no data of this tenant and model: call migrate()")

@@ -1,0 +1,167 @@
+"""Profiles of the memory backend: rows of wire values, folded and queried in Python."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterator, Sequence
+from typing import Any
+from uuid import UUID
+
+from crmcore.adapters.memory.tables import Overlay
+from crmcore.adapters.profile_codec import ProfileCodec, measure_columns
+from crmcore.adapters.wire import column_of, wire_predicate, wired
+from crmcore.domain.customer import Customer
+from crmcore.domain.facts import Fact
+from crmcore.domain.fact_repositories import histories
+from crmcore.domain.folding import Deltas, fold, merged
+from crmcore.domain.ids import CustomerId
+from crmcore.domain.instants import EARLIEST
+from crmcore.domain.kinds import FACTS, ORDERS, PURCHASES, FactKind
+from crmcore.domain.measures import Fold, Measure
+from crmcore.domain.model import Model
+from crmcore.domain.ports import Query
+from crmcore.domain.predicates import Predicate, field_names, matcher
+from crmcore.domain.profile import Profile
+
+__all__ = ["MemoryProfiles"]
+
+Row = dict[str, Any]
+
+
+class MemoryProfiles:
+    """The profile half of a memory transaction."""
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+        self._codec = ProfileCodec(model)
+
+    @abstractmethod
+    def table(self, name: str) -> Overlay:
+        """The overlay of one table."""
+
+    def new_profile(self, customer: Customer) -> None:
+        """The profile of a customer without facts."""
+        row = self._codec.copies(customer) | self._codec.untouched()
+        self.table("profiles").put(customer.id, row)
+
+    def lock_profiles(self, customers: Collection[CustomerId]) -> set[CustomerId]:
+        rows = self.table("profiles")
+        return {id for id in customers if rows.get(id) is not None}
+
+    def copy_to_profiles(self, customers: Sequence[Customer]) -> None:
+        rows = self.table("profiles")
+        for customer in customers:
+            rows.put(customer.id, rows.get(customer.id) | self._codec.copies(customer))
+
+    def merge(self, kind: FactKind[Any], deltas: Deltas) -> None:
+        measures = self._model.plan.by_kind.get(kind.name, ())
+        if kind.name == ORDERS.name:
+            measures = (*measures, *self._model.plan.by_kind.get(PURCHASES.name, ()))
+        rows = self.table("profiles")
+        for customer_id, state in deltas.items():
+            row = dict(rows.get(customer_id))
+            for measure in measures:
+                if measure.name in state:
+                    self._add(row, measure, state[measure.name])
+            rows.put(customer_id, row)
+
+    def _add(self, row: Row, measure: Measure, state: Any) -> None:
+        new = self._codec.delta([measure], {measure.name: state})
+        columns = [column.name for column in measure_columns(measure)]
+        if measure.fold is Fold.LATEST:
+            value, at, recorded_at = columns
+            old = None if row[at] is None else (row[at], row[recorded_at], row[value])
+            best = merged(measure, old, (new[at], new[recorded_at], new[value]))
+            row[at], row[recorded_at], row[value] = best
+        else:
+            row[columns[0]] = merged(measure, row[columns[0]], new[columns[0]])
+
+    def refold(self, customers: Collection[CustomerId] | None) -> None:
+        rows = self.table("profiles")
+        wanted = [id for id, _ in rows.items()] if customers is None else list(customers)
+        for id in wanted:
+            rows.put(id, rows.get(id) | self._codec.untouched())
+        states: dict[CustomerId, dict[str, Any]] = defaultdict(dict)
+        by_kind = self._model.plan.by_kind
+        for kind in FACTS:
+            found = self.facts(kind, customers=wanted)
+            self._collect(states, by_kind.get(kind.name, ()), found)
+            if kind.name == ORDERS.name:
+                bought = (history.purchase for history in histories(self, found))  # type: ignore[arg-type]
+                purchases = [purchase for purchase in bought if purchase is not None]
+                self._collect(states, by_kind.get(PURCHASES.name, ()), purchases)
+        for customer_id, state in states.items():
+            row = dict(rows.get(customer_id))
+            for measure in self._model.all_measures:
+                if measure.name in state:
+                    self._add(row, measure, state[measure.name])
+            rows.put(customer_id, row)
+
+    @staticmethod
+    def _collect(
+        states: dict[CustomerId, dict[str, Any]], measures: Sequence[Measure], facts: list[Any]
+    ) -> None:
+        for customer_id, state in fold(measures, facts, recorded_at=EARLIEST).items():
+            states[customer_id].update(state)
+
+    @abstractmethod
+    def facts(
+        self, kind: FactKind[Any], *, customers: Collection[CustomerId] | None = None
+    ) -> list[Fact]:
+        """The facts of these customers."""
+
+    def profiles(self, customers: Collection[CustomerId]) -> dict[CustomerId, Profile]:
+        rows = self.table("profiles")
+        return {id: self._decoded(id, row) for id in customers if (row := rows.get(id))}
+
+    def select(self, query: Query) -> list[Profile]:
+        found = sorted(self._matching(query.where), key=lambda pair: pair[0])
+        if query.order_by is not None:
+            value = self._looked_up(query.order_by)
+            known = [pair for pair in found if value(pair[1]) is not None]
+            known.sort(key=lambda pair: value(pair[1]), reverse=query.descending)
+            found = [*known, *(pair for pair in found if value(pair[1]) is None)]
+        if query.after is not None:
+            found = [pair for pair in found if self._is_behind(pair, query)]
+        return [self._decoded(id, row) for id, row in found[: query.limit]]
+
+    def _is_behind(self, pair: tuple[UUID, Row], query: Query) -> bool:
+        last, last_id = query.after or (None, None)
+        assert last_id is not None
+        id, row = pair
+        if query.order_by is None:
+            return id > last_id
+        last = wired(self._model.profile_fields[query.order_by].type, last)
+        value = self._looked_up(query.order_by)(row)
+        if value is None or last is None:
+            return value is None and (last is not None or id > last_id)
+        if value == last:
+            return id > last_id
+        return bool(value < last if query.descending else value > last)
+
+    def select_ids(self, where: Predicate | None) -> Iterator[CustomerId]:
+        return iter(sorted(CustomerId(id) for id, _ in self._matching(where)))
+
+    def count(self, where: Predicate | None) -> int:
+        return sum(1 for _ in self._matching(where))
+
+    def _matching(self, where: Predicate | None) -> Iterator[tuple[UUID, Row]]:
+        rows = self.table("profiles").items()
+        if where is None:
+            return rows
+        holds = matcher(wire_predicate(where, self._model.profile_fields))
+        look_up = {name: self._looked_up(name) for name in field_names(where)}
+        return (
+            (id, row) for id, row in rows if holds(lambda name, row=row: look_up[name](row))  # type: ignore[misc]
+        )
+
+    def _looked_up(self, name: str) -> Callable[[Row], Any]:
+        if any(attribute.name == name for attribute in self._model.attributes):
+            return self._codec.attribute(name)
+        column = column_of(self._model.profile_fields[name])
+        return lambda row: row[column]
+
+    def _decoded(self, id: UUID, row: Row) -> Profile:
+        return self._codec.decoder(("customer_id", *row))((id.bytes, *row.values()))
+

@@ -1,0 +1,200 @@
+"""`MemoryTransaction`: the port over overlays of dictionaries."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from datetime import datetime
+from typing import Any, TypeVar, cast
+from uuid import UUID
+
+import attrs
+
+from crmcore.adapters.codec import codec_of
+from crmcore.adapters.memory.profiles import MemoryProfiles
+from crmcore.adapters.memory.tables import MemoryStore, Overlay
+from crmcore.domain.customer import Customer
+from crmcore.domain.errors import AlreadyExists, IdentifierTaken, Stale
+from crmcore.domain.facts import Fact
+from crmcore.domain.ids import CustomerId, FactId, OrderId
+from crmcore.domain.journal import Entry
+from crmcore.domain.kinds import CUSTOMERS, AggregateKind, FactKind, Key
+from crmcore.domain.model import Model
+from crmcore.domain.ports import Recording
+from crmcore.domain.product import Product
+
+__all__ = ["MemoryTransaction"]
+
+A = TypeVar("A", Customer, Product)
+F = TypeVar("F", bound=Fact)
+
+
+class MemoryTransaction(MemoryProfiles):
+    """One transaction: its changes stay in overlays until `commit` applies them all."""
+
+    def __init__(self, store: MemoryStore, tenant: str, model: Model, *, write: bool) -> None:
+        self._store = store
+        self._tenant = tenant
+        self._write = write
+        self._overlays: dict[str, Overlay] = {}
+        self._entries: list[Entry] = []
+        super().__init__(model)
+
+    def table(self, name: str) -> Overlay:
+        """The overlay of one table, the same one throughout."""
+        found = self._overlays.get(name)
+        if found is None:
+            found = self._overlays[name] = self._store.table(self._tenant, name)
+        return found
+
+    # records
+
+    def insert(self, kind: AggregateKind[A], added: Sequence[tuple[A, Collection[Key]]]) -> None:
+        rows, codec = self.table(kind.name), codec_of(kind.cls)
+        for aggregate, keys in added:
+            if rows.get(aggregate.id) is not None:
+                raise AlreadyExists(kind.name, str(aggregate.id))
+            rows.put(aggregate.id, codec.encode(aggregate))
+            self._claim(kind, aggregate.id, keys)
+            if isinstance(aggregate, Customer):
+                self.new_profile(aggregate)
+
+    def fetch(
+        self, kind: AggregateKind[A], ids: Collection[UUID], *, lock: bool = False
+    ) -> dict[UUID, A]:
+        rows, decode = self.table(kind.name), codec_of(kind.cls).decode
+        return {id: decode(row) for id in ids if (row := rows.get(id)) is not None}
+
+    def replace(self, kind: AggregateKind[A], saved: Sequence[tuple[A, Collection[Key]]]) -> None:
+        rows, codec = self.table(kind.name), codec_of(kind.cls)
+        for aggregate, keys in saved:
+            self._check_version(kind, aggregate.id, aggregate.version - 1)
+            rows.put(aggregate.id, codec.encode(aggregate))
+            self._release(kind, aggregate.id)
+            self._claim(kind, aggregate.id, keys)
+
+    def delete(self, kind: AggregateKind[A], aggregate: A) -> None:
+        self._check_version(kind, aggregate.id, aggregate.version)
+        self.table(kind.name).put(aggregate.id, None)
+        self._release(kind, aggregate.id)
+        if kind.name == CUSTOMERS.name:
+            self.table("profiles").put(aggregate.id, None)
+
+    def find(self, kind: AggregateKind[A], scope: str, value: str) -> tuple[UUID, ...]:
+        holders = self.table(f"{kind.name} by key").get((scope, value), frozenset())
+        return tuple(sorted(holders))
+
+    def after(self, kind: AggregateKind[A], id: UUID | None, limit: int) -> list[A]:
+        decode = codec_of(kind.cls).decode
+        found = sorted((k, row) for k, row in self.table(kind.name).items() if not id or k > id)
+        return [decode(row) for _, row in found[:limit]]
+
+    def _check_version(self, kind: AggregateKind[A], id: UUID, version: int) -> None:
+        held = self.fetch(kind, [id]).get(id)
+        if held is None or held.version != version:
+            raise Stale(kind.name, str(id), version)
+
+    def _claim(self, kind: AggregateKind[A], id: UUID, keys: Collection[Key]) -> None:
+        by_key = self.table(f"{kind.name} by key")
+        for key in keys:
+            holders = by_key.get((key.scope, key.value), frozenset())
+            if key.exclusive and holders - {id}:
+                raise IdentifierTaken(key.scope, str(id))
+            by_key.put((key.scope, key.value), holders | {id})
+        self.table(f"{kind.name} keys").put(id, tuple((k.scope, k.value) for k in keys))
+
+    def _release(self, kind: AggregateKind[A], id: UUID) -> None:
+        by_key = self.table(f"{kind.name} by key")
+        for key in self.table(f"{kind.name} keys").get(id, ()):
+            by_key.put(key, (by_key.get(key, frozenset()) - {id}) or None)
+        self.table(f"{kind.name} keys").put(id, None)
+
+    # facts
+
+    def append(self, kind: FactKind[F], facts: Sequence[F], recording: Recording) -> bool:
+        if self.recorded(kind, facts, recording.source):
+            return False
+        rows, encode = self.table(kind.name), codec_of(kind.cls).encode
+        keys = self.table(f"{kind.name} by source key")
+        for fact in facts:
+            source = fact.source or recording.source
+            whole = attrs.evolve(
+                cast(Any, fact), source=source, actor=recording.actor, recorded_at=recording.at
+            )
+            if fact.money is not None and whole.base_amount is None:
+                whole = attrs.evolve(whole, base_amount=fact.money)
+            rows.put(fact.id, encode(whole))
+            if fact.source_key is not None:
+                keys.put((source, fact.source_key), fact.id)
+            self._index(kind, "customer", fact.customer_id, fact.id)
+            if kind.of_order:
+                self._index(kind, "order", cast(Any, fact).order_id, fact.id)
+        return True
+
+    def recorded(self, kind: FactKind[F], facts: Sequence[F], source: str | None) -> dict[int, F]:
+        rows, decode = self.table(kind.name), codec_of(kind.cls).decode
+        keys = self.table(f"{kind.name} by source key")
+        found = {}
+        for index, fact in enumerate(facts):
+            by_key = keys.get((fact.source or source, fact.source_key))
+            row = rows.get(by_key or fact.id)
+            if row is not None:
+                found[index] = decode(row)
+        return found
+
+    def facts(
+        self,
+        kind: FactKind[F],
+        *,
+        ids: Collection[FactId] | None = None,
+        customers: Collection[CustomerId] | None = None,
+        orders: Collection[OrderId] | None = None,
+    ) -> list[F]:
+        wanted: Iterable[UUID] = ids or ()
+        if customers is not None:
+            wanted = self._indexed(kind, "customer", customers)
+        elif orders is not None:
+            wanted = self._indexed(kind, "order", orders)
+        rows, decode = self.table(kind.name), codec_of(kind.cls).decode
+        struck = self.table(f"{kind.name} struck")
+        found = (row for id in wanted if struck.get(id) is None and (row := rows.get(id)))
+        return sorted(map(decode, found), key=lambda fact: (fact.at, fact.id))
+
+    def all_facts(self, kind: FactKind[F]) -> Iterator[F]:
+        """Every fact of a kind, unordered, without those struck out."""
+        struck, decode = self.table(f"{kind.name} struck"), codec_of(kind.cls).decode
+        return (decode(row) for id, row in self.table(kind.name).items() if not struck.get(id))
+
+    def strike(self, kind: FactKind[F], id: FactId, at: datetime) -> None:
+        self.table(f"{kind.name} struck").put(id, at)
+
+    def _index(self, kind: FactKind[F], by: str, key: UUID, id: UUID) -> None:
+        table = self.table(f"{kind.name} by {by}")
+        table.put(key, (*table.get(key, ()), id))
+
+    def _indexed(self, kind: FactKind[F], by: str, keys: Collection[UUID]) -> Iterator[UUID]:
+        table = self.table(f"{kind.name} by {by}")
+        return (id for key in keys for id in table.get(key, ()))
+
+    # journal and end
+
+    def write(self, entry: Entry) -> None:
+        self._entries.append(entry)
+
+    def history(self, kind: AggregateKind[A], id: UUID) -> list[Entry]:
+        with self._store.reading:
+            entries = [*self._store.journals[self._tenant], *self._entries]
+        return [entry for entry in entries if entry.kind == kind.name and id in entry.ids]
+
+    def commit(self) -> None:
+        try:
+            with self._store.reading:
+                for overlay in self._overlays.values():
+                    overlay.apply()
+                self._store.journals[self._tenant] += self._entries
+        finally:
+            self.rollback()
+
+    def rollback(self) -> None:
+        if self._write:
+            self._write = False
+            self._store.release()

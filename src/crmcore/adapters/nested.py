@@ -1,0 +1,148 @@
+"""Nested values as JSON text, through one cattrs converter: lines, identifiers, roles...
+
+The converter turns every nested class into plain data and back: ids and decimals as text,
+instants and dates as ISO text, money as its minor units with the currency, a host attribute
+with its type beside its value.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+from uuid import UUID
+
+from cattrs import Converter
+
+from crmcore.domain.attributes import AttributeValue, Scalar
+from crmcore.domain.fields import SCALARS, FieldType
+from crmcore.domain.money import Money
+from crmcore.domain.predicates import (
+    And,
+    Comparison,
+    Not,
+    OneOf,
+    Or,
+    OtherField,
+    Predicate,
+    Present,
+)
+
+__all__ = ["converter", "json_reader", "json_writer"]
+
+FROM_PLAIN: dict[FieldType, Callable[[Any], Any]] = {
+    FieldType.DECIMAL: Decimal,
+    FieldType.DATE: date.fromisoformat,
+    FieldType.INSTANT: datetime.fromisoformat,
+    FieldType.MONEY: lambda value: Money.of_minor(value["minor"], value["currency"]),
+    FieldType.ID: UUID,
+    FieldType.FLOAT: float,
+}
+
+
+@lru_cache(maxsize=1)
+def converter() -> Converter:
+    """The one converter; built when first asked for."""
+    made = Converter()
+    made.register_unstructure_hook(UUID, str)
+    made.register_structure_hook(UUID, lambda value, _: UUID(value))
+    made.register_unstructure_hook(Decimal, str)
+    made.register_structure_hook(Decimal, lambda value, _: Decimal(value))
+    made.register_unstructure_hook(datetime, datetime.isoformat)
+    made.register_structure_hook(datetime, lambda value, _: datetime.fromisoformat(value))
+    made.register_unstructure_hook(date, date.isoformat)
+    made.register_structure_hook(date, lambda value, _: date.fromisoformat(value))
+    made.register_unstructure_hook(Money, _plain_money)
+    made.register_structure_hook(Money, lambda value, _: FROM_PLAIN[FieldType.MONEY](value))
+    made.register_unstructure_hook(AttributeValue, _plain_attribute)
+    made.register_structure_hook(AttributeValue, lambda value, _: _attribute(value))
+    made.register_unstructure_hook(timedelta, timedelta.total_seconds)
+    made.register_structure_hook(timedelta, lambda value, _: timedelta(seconds=value))
+    for cls in (Predicate, Comparison, OneOf, Present, And, Or, Not):
+        made.register_unstructure_hook(cls, plain_predicate)
+        made.register_structure_hook(cls, lambda data, _: predicate_of(data))
+    return made
+
+
+def _plain_money(money: Money) -> dict[str, Any]:
+    return {"minor": money.minor, "currency": money.currency}
+
+
+def tagged(value: Scalar | UUID) -> list[Any]:
+    """A scalar as `[type, plain value]`."""
+    return [SCALARS[type(value)].value, converter().unstructure(value)]
+
+
+def untagged(pair: list[Any]) -> Any:
+    """The scalar that `tagged` wrote."""
+    read = FROM_PLAIN.get(FieldType(pair[0]))
+    return pair[1] if read is None else read(pair[1])
+
+
+def _plain_attribute(known: AttributeValue) -> dict[str, Any]:
+    type_name, value = tagged(known.value)
+    at = known.at.isoformat()
+    return {"name": known.name, "type": type_name, "value": value, "source": known.source, "at": at}
+
+
+def _attribute(data: dict[str, Any]) -> AttributeValue:
+    value = untagged([data["type"], data["value"]])
+    at = datetime.fromisoformat(data["at"])
+    return AttributeValue(data["name"], value, data["source"], at=at)
+
+
+def plain_predicate(predicate: Predicate) -> list[Any]:
+    """A predicate as nested lists: `["and", [">=", "revenue", ["money", {...}]], ...]`."""
+    match predicate:
+        case Comparison(name, op, OtherField(other)):
+            return [op, name, ["field", other]]
+        case Comparison(name, op, value):
+            return [op, name, tagged(value)]
+        case OneOf(name, values):
+            return ["in", name, [tagged(value) for value in values]]
+        case Present(name):
+            return ["present", name]
+        case And(parts):
+            return ["and", *map(plain_predicate, parts)]
+        case Or(parts):
+            return ["or", *map(plain_predicate, parts)]
+        case Not(part):
+            return ["not", plain_predicate(part)]
+    raise TypeError(f"{type(predicate).__name__} is no predicate")
+
+
+def predicate_of(data: list[Any]) -> Predicate:
+    """The predicate that `plain_predicate` wrote."""
+    match data:
+        case ["in", name, values]:
+            return OneOf(name, tuple(map(untagged, values)))
+        case ["present", name]:
+            return Present(name)
+        case ["and", *parts]:
+            return And(tuple(map(predicate_of, parts)))
+        case ["or", *parts]:
+            return Or(tuple(map(predicate_of, parts)))
+        case ["not", part]:
+            return Not(predicate_of(part))
+        case [op, name, ["field", other]]:
+            return Comparison(name, op, OtherField(other))
+        case [op, name, value]:
+            return Comparison(name, op, untagged(value))
+    raise ValueError("the stored predicate is of no known form")
+
+
+def json_writer(cls: Any) -> Callable[[Any], str]:
+    """From values annotated `cls` to compact JSON text."""
+    unstructure = converter().get_unstructure_hook(cls)
+    dump = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+    return lambda value: dump(unstructure(value)) if value else "[]"
+
+
+def json_reader(cls: Any) -> Callable[[str], Any]:
+    """Back from the JSON text of `json_writer`."""
+    structure = converter().get_structure_hook(cls)
+    load = json.JSONDecoder().decode
+    return lambda text: structure(load(text), cls) if text != "[]" else ()

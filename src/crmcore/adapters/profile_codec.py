@@ -1,0 +1,119 @@
+"""Profiles as flat rows of wire values: one column per copied field and measure.
+
+Host attributes are one JSON object of wire values by name. A `latest` measure has two more
+columns: `<name>_at`, which is a profile field, and `<name>__recorded_at`, which only breaks ties.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+from uuid import UUID
+
+import attrs
+
+from crmcore.adapters.codec import Column
+from crmcore.adapters.wire import column_of, unwired, wired
+from crmcore.domain.customer import Customer
+from crmcore.domain.fields import Field, FieldType
+from crmcore.domain.ids import CustomerId
+from crmcore.domain.instants import to_millis
+from crmcore.domain.measures import Fold, Measure
+from crmcore.domain.model import Model
+from crmcore.domain.profile import COPIED_FIELDS, Profile, copied
+
+__all__ = ["FIXED_COLUMNS", "ProfileCodec", "measure_columns"]
+
+FIXED_COLUMNS = (
+    *(Column(f.name, f.type, f.optional, f.personal) for f in COPIED_FIELDS),
+    Column("attributes", FieldType.NESTED, optional=False, personal=True),
+)
+"""The columns every profile has, whatever the model."""
+
+
+def measure_columns(measure: Measure) -> tuple[Column, ...]:
+    """The columns of one measure."""
+    own = measure.fields[0]
+    wire_type = FieldType.INTEGER if own.type is FieldType.MONEY else own.type
+    first = Column(column_of(own), wire_type, own.optional, own.personal)
+    if measure.fold is not Fold.LATEST:
+        return (first,)
+    at = Column(f"{own.name}_at", FieldType.INSTANT, personal=own.personal)
+    return (first, at, Column(f"{own.name}__recorded_at", FieldType.INSTANT))
+
+
+@attrs.frozen(slots=False)
+class ProfileCodec:
+    """Rows of profiles under one model."""
+
+    model: Model
+
+    def copies(self, customer: Customer) -> dict[str, Any]:
+        """The wire values of what a profile copies from the customer."""
+        found = copied(customer)
+        row = {f.name: wired(f.type, found[f.name]) for f in COPIED_FIELDS}
+        types = {a.name: a.type for a in self.model.attributes}
+        known = {a.name: wired(types[a.name], a.value) for a in customer.attributes}
+        row["attributes"] = json.dumps(known, ensure_ascii=False) if known else "{}"
+        return row
+
+    def attribute(self, name: str) -> Callable[[Mapping[str, Any]], Any]:
+        """From a row to the wire value of one host attribute."""
+        return lambda row: json.loads(row["attributes"]).get(name)
+
+    def untouched(self) -> dict[str, Any]:
+        """The wire values of all measures of a customer without facts."""
+        row: dict[str, Any] = {}
+        for measure in self.model.all_measures:
+            columns = measure_columns(measure)
+            row |= dict.fromkeys((column.name for column in columns), None)
+            if measure.starts_at_zero:
+                row[columns[0].name] = 0
+        return row
+
+    def delta(self, measures: Iterable[Measure], state: Mapping[str, Any]) -> dict[str, Any]:
+        """One customer's fold state as wire values; nothing added is zero or `None`."""
+        row: dict[str, Any] = {}
+        for measure in measures:
+            columns = [column.name for column in measure_columns(measure)]
+            found = state.get(measure.name)
+            if measure.starts_at_zero:
+                row[columns[0]] = found or 0
+            elif measure.fold is not Fold.LATEST:
+                row[columns[0]] = _wire(measure, found)
+            elif found is None:
+                row |= dict.fromkeys(columns, None)
+            else:
+                at, recorded_at, value = found
+                values = (_wire(measure, value), to_millis(at), to_millis(recorded_at))
+                row |= dict(zip(columns, values, strict=True))
+        return row
+
+    def decoder(self, columns: Iterable[str]) -> Callable[[Any], Profile]:
+        """From rows with these columns, `customer_id` first, to profiles."""
+        places = {name: index for index, name in enumerate(columns)}
+        attribute_names = [a.name for a in self.model.attributes]
+        currency = self.model.currency
+        simple = [
+            (f, places[column_of(f)])
+            for name, f in self.model.profile_fields.items()
+            if name not in attribute_names
+        ]
+        held, fields = places["attributes"], self.model.profile_fields
+
+        def decode(row: Any) -> Profile:
+            entries = {f.name: unwired(f.type, row[i], currency) for f, i in simple}
+            if attribute_names:
+                known = json.loads(row[held])
+                for name in attribute_names:
+                    entries[name] = unwired(fields[name].type, known.get(name), currency)
+            return Profile(CustomerId(UUID(bytes=row[0])), entries)
+
+        return decode
+
+
+def _wire(measure: Measure, value: Any) -> Any:
+    """A fold's raw value in wire form: minor units are that already."""
+    own: Field = measure.fields[0]
+    return value if own.type is FieldType.MONEY else wired(own.type, value)

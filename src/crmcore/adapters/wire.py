@@ -1,0 +1,75 @@
+"""Wire values: how every backend compares and stores a field's value.
+
+Text, integers, floats and booleans are themselves. An instant is UTC milliseconds, a date its
+ISO text, a decimal its millionths, money its minor units (the currency stands beside it, or is
+the model's), an id its 16 bytes. Order and equality are those of the domain value, on every
+engine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import date
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from crmcore.domain.fields import Field, FieldType
+from crmcore.domain.instants import from_millis, to_millis
+from crmcore.domain.money import Money
+from crmcore.domain.predicates import And, Comparison, Not, OneOf, Or, OtherField, Predicate
+
+__all__ = ["column_of", "unwired", "wire_predicate", "wired"]
+
+WIRE: Mapping[FieldType, Callable[[Any], Any]] = {
+    FieldType.INSTANT: to_millis,
+    FieldType.DATE: date.isoformat,
+    FieldType.DECIMAL: lambda value: int(value.scaleb(6)),
+    FieldType.MONEY: lambda value: value.minor,
+    FieldType.ID: lambda value: value.bytes,
+}
+UNWIRE: Mapping[FieldType, Callable[[Any], Any]] = {
+    FieldType.INSTANT: from_millis,
+    FieldType.DATE: date.fromisoformat,
+    FieldType.DECIMAL: lambda value: Decimal(value).scaleb(-6).normalize(),
+    FieldType.ID: lambda value: UUID(bytes=value),
+    FieldType.BOOLEAN: bool,
+    FieldType.FLOAT: float,
+}
+
+
+def wired(type: FieldType, value: Any) -> Any:
+    """The wire form of a domain value; `None` stays."""
+    if value is None or type not in WIRE:
+        return value
+    return WIRE[type](value)
+
+
+def unwired(type: FieldType, value: Any, currency: str) -> Any:
+    """The domain value of a wire form; money is in `currency`."""
+    if value is None:
+        return None
+    if type is FieldType.MONEY:
+        return Money.of_minor(value, currency)
+    return UNWIRE[type](value) if type in UNWIRE else value
+
+
+def column_of(field: Field) -> str:
+    """The column that holds a field's wire value."""
+    return f"{field.name}_minor" if field.type is FieldType.MONEY else field.name
+
+
+def wire_predicate(predicate: Predicate, fields: Mapping[str, Field]) -> Predicate:
+    """A checked predicate with its values in wire form."""
+    match predicate:
+        case Comparison(name, op, value) if not isinstance(value, OtherField):
+            return Comparison(name, op, wired(fields[name].type, value))
+        case OneOf(name, values):
+            return OneOf(name, tuple(wired(fields[name].type, value) for value in values))
+        case And(parts):
+            return And(tuple(wire_predicate(part, fields) for part in parts))
+        case Or(parts):
+            return Or(tuple(wire_predicate(part, fields) for part in parts))
+        case Not(part):
+            return Not(wire_predicate(part, fields))
+    return predicate

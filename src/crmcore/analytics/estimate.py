@@ -1,0 +1,203 @@
+"""What a fit knows about itself: how good, how sure, and whether the data settle the matter.
+
+A fit never raises because data are hard. It says instead, in `status`:
+
+- `interior`: a strict maximum; standard errors can be trusted as usual.
+- `flat`: a maximum, but some parameters could be many times larger or smaller at little loss.
+- `boundary`: the likelihood keeps rising towards zero or infinity of the `undetermined`
+  parameters; what depends on their limit only (say, a ratio) is still determined.
+- `not_identified`: the data say nothing about some parameters, as when nobody came back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, Self, TypeAlias, get_args
+
+import attrs
+import numpy as np
+
+from crmcore.analytics.ascent import Likelihood, Summit
+from crmcore.analytics.checks import FloatArray
+from crmcore.domain.errors import InvalidInput
+
+__all__ = ["Estimate", "Fitted", "Status", "read_fitted"]
+
+Status: TypeAlias = Literal["interior", "flat", "boundary", "not_identified"]
+
+PLATEAU = 1e-5
+"""Curvature below which a direction in log parameters is level: no step gains anything."""
+SHALLOW = 0.05
+"""Curvature below which a standard error exceeds a factor of about 90."""
+
+
+def _frozen(values: FloatArray) -> FloatArray:
+    array = np.array(values, np.float64)
+    array.setflags(write=False)
+    return array
+
+
+@attrs.frozen(kw_only=True)
+class Estimate:
+    """The outcome of a fit by maximum likelihood.
+
+    `covariance` (k, k) is that of the parameters themselves, the inverse of the exact second
+    derivatives, symmetric. Rows and columns of `undetermined` parameters hold NaN and an
+    infinite variance: the data put no bound on them. `reason` says it in a sentence.
+    """
+
+    log_likelihood: float
+    covariance: FloatArray = attrs.field(
+        converter=_frozen,
+        eq=attrs.cmp_using(eq=lambda one, other: np.array_equal(one, other, equal_nan=True)),
+    )
+    n_customers: float
+    status: Status
+    reason: str
+    undetermined: tuple[str, ...]
+    converged: bool
+    steps: int
+
+    @classmethod
+    def at(cls, summit: Summit, likelihood: Likelihood, *, silent: str | None = None) -> Self:
+        """The estimate where a climb ended; `silent` tells why the data say nothing, if so."""
+        curvature, axes = np.linalg.eigh(-summit.slope.hessian)
+        scale = min(1.0, likelihood.total) or 1.0
+        level = curvature < PLATEAU * scale
+        low, high = likelihood.bounds
+        loose = (np.square(axes) * level).sum(axis=1) > 0.01
+        loose |= (summit.point <= low + 1) | (summit.point >= high - 1)
+        shallow = np.square(axes[:, curvature < SHALLOW * scale]).max(axis=1, initial=0.0) > 0.1
+        names = np.array(likelihood.names)
+        undetermined = tuple(str(name) for name in names[loose])
+        status: Status
+        if silent is not None:
+            status, reason = "not_identified", silent
+            loose[:], undetermined = True, likelihood.names
+        elif undetermined:
+            listed = ", ".join(undetermined)
+            status = "boundary"
+            reason = f"the likelihood keeps rising towards zero or infinity of {listed}"
+        elif shallow.any():
+            listed = ", ".join(str(name) for name in names[shallow])
+            status, reason = "flat", f"{listed} could differ by orders of magnitude at little loss"
+        else:
+            status, reason = "interior", "a strict maximum"
+        if not summit.reached:
+            reason += f"; stopped after {summit.steps} steps, before the maximum"
+        return cls(
+            log_likelihood=summit.slope.value,
+            covariance=_covariance(summit, ~loose),
+            n_customers=int(likelihood.total)
+            if likelihood.total.is_integer()
+            else likelihood.total,
+            status=status,
+            reason=reason,
+            undetermined=undetermined,
+            converged=summit.reached,
+            steps=summit.steps,
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data that JSON can hold; what is not determined is None."""
+        rows = [
+            [float(v) if np.isfinite(v) else None for v in row] for row in self.covariance.tolist()
+        ]
+        plain = {field.name: getattr(self, field.name) for field in attrs.fields(Estimate)}
+        return {**plain, "covariance": rows, "undetermined": list(self.undetermined)}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """The estimate that `to_dict` wrote. InvalidInput where it is not one."""
+        try:
+            rows: Sequence[Sequence[float | None]] = data["covariance"]
+            covariance = np.array(
+                [[np.nan if v is None else float(v) for v in row] for row in rows], np.float64
+            )
+            unbounded = np.isnan(np.diag(covariance))
+            covariance[unbounded, unbounded] = np.inf
+            if data["status"] not in get_args(Status):
+                raise ValueError
+            return cls(
+                log_likelihood=float(data["log_likelihood"]),
+                covariance=covariance,
+                n_customers=data["n_customers"],
+                status=data["status"],
+                reason=str(data["reason"]),
+                undetermined=tuple(data["undetermined"]),
+                converged=bool(data["converged"]),
+                steps=int(data["steps"]),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise InvalidInput.of("estimate", "is not what to_dict writes") from error
+
+
+def _covariance(summit: Summit, settled: FloatArray) -> FloatArray:
+    """The inverse of minus the Hessian among the settled parameters, in their own scale."""
+    size = len(settled)
+    covariance = np.full((size, size), np.nan)
+    covariance[np.diag_indices(size)] = np.inf
+    if settled.any():
+        among = np.ix_(settled, settled)
+        curvature, axes = np.linalg.eigh(-summit.slope.hessian[among])
+        scaled = np.exp(summit.point[settled])[:, None] * axes
+        inverse = (scaled / curvature) @ scaled.T
+        covariance[among] = (inverse + inverse.T) / 2
+    return covariance
+
+
+class Fitted:
+    """What every fitted model answers about its parameters; `estimate` holds the facts."""
+
+    __slots__ = ()
+
+    estimate: Estimate
+
+    @property
+    def params(self) -> dict[str, float]:
+        """The parameters by name."""
+        raise NotImplementedError
+
+    @property
+    def log_likelihood(self) -> float:
+        """The log-likelihood of the data at the parameters found."""
+        return self.estimate.log_likelihood
+
+    @property
+    def covariance(self) -> FloatArray:
+        """Covariance of the parameters in the order of `params`, (k, k), symmetric."""
+        return self.estimate.covariance
+
+    @property
+    def standard_errors(self) -> dict[str, float]:
+        """Standard error of each parameter; infinite where the data put no bound on it."""
+        errors = np.sqrt(np.diag(self.estimate.covariance)).tolist()
+        return dict(zip(self.params, errors, strict=True))
+
+    @property
+    def n_customers(self) -> float:
+        """How many customers were fitted: the sum of the weights."""
+        return self.estimate.n_customers
+
+    @property
+    def converged(self) -> bool:
+        """Whether the climb ended where no step gains anything."""
+        return self.estimate.converged
+
+    @property
+    def status(self) -> Status:
+        """`interior`, `flat`, `boundary` or `not_identified`."""
+        return self.estimate.status
+
+
+def read_fitted(
+    data: Mapping[str, Any], *, model: str, names: Sequence[str]
+) -> tuple[dict[str, float], Estimate]:
+    """Parameters and estimate out of what a fitted model's `to_dict` wrote."""
+    if data.get("model") != model:
+        raise InvalidInput.of("model", f"must be {model}")
+    try:
+        params = {name: float(data[name]) for name in names}
+    except (KeyError, TypeError, ValueError) as error:
+        raise InvalidInput.of("params", f"must hold {', '.join(names)}") from error
+    return params, Estimate.from_dict(data.get("estimate", {}))

@@ -1,0 +1,102 @@
+"""Spend per purchase in the Gamma-Gamma model with known parameters.
+
+Fader, Hardie and Lee (2005), RFM and CLV, and Fader and Hardie (2013), the Gamma-Gamma model
+of monetary value. A customer's purchases are Gamma(p, nu) in value, and nu differs over
+customers as Gamma(q, v). The model assumes that value and frequency are independent:
+`independence_check` looks whether they are.
+"""
+
+from __future__ import annotations
+
+import attrs
+import numpy as np
+import numpy.typing as npt
+
+from crmcore.analytics.checks import Checks, FloatArray, positive
+from crmcore.analytics.gamma_gamma_likelihood import GammaGammaLikelihood
+from crmcore.domain.errors import Refused
+
+__all__ = ["GammaGammaSpend", "NoFiniteMean", "checked_spend"]
+
+
+@attrs.define
+class NoFiniteMean(Refused):
+    """The average asked for is infinite under these parameters (q too small)."""
+
+
+@attrs.frozen(kw_only=True)
+class GammaGammaSpend:
+    """The Gamma-Gamma model with known parameters, all above zero; `v` is an amount of money.
+
+        >>> spend = GammaGammaSpend(p=6.25, q=3.74, v=15.44)
+        >>> spend.expected_average_value(frequency=[2, 0], monetary_value=[22.35, 0]).round(2)
+        array([24.66, 35.22])
+    """
+
+    p: float = attrs.field(converter=float, validator=positive)
+    q: float = attrs.field(converter=float, validator=positive)
+    v: float = attrs.field(converter=float, validator=positive)
+
+    @property
+    def params(self) -> dict[str, float]:
+        """The parameters by name."""
+        return {"p": self.p, "q": self.q, "v": self.v}
+
+    @property
+    def population_mean(self) -> float:
+        """Mean value of a purchase over all customers, p v / (q - 1); infinite where q <= 1."""
+        return self.p * self.v / (self.q - 1) if self.q > 1 else np.inf
+
+    def log_likelihood_of(
+        self,
+        *,
+        frequency: npt.ArrayLike,
+        monetary_value: npt.ArrayLike,
+        weights: npt.ArrayLike | None = None,
+    ) -> float:
+        """The log-likelihood of these mean values under these parameters (equation 1a).
+
+        Customers with frequency 0 say nothing about spend and are passed over.
+        """
+        checks = Checks()
+        x, z = checked_spend(checks, frequency=frequency, monetary_value=monetary_value)
+        rows = checks.weights(weights, rows=x.size)
+        checks.close()
+        likelihood = GammaGammaLikelihood.of(np.atleast_1d(x), np.atleast_1d(z), rows)
+        return likelihood.value(np.log([self.p, self.q, self.v]))
+
+    def expected_average_value(
+        self, *, frequency: npt.ArrayLike, monetary_value: npt.ArrayLike
+    ) -> FloatArray:
+        """Expected value of a future purchase of customers with these means (equation 5).
+
+        p (v + x z) / (p x + q - 1) for `frequency` x and `monetary_value` z, numbers or (n,),
+        in the currency of z: the mean over the population for those with frequency 0, drawn
+        towards their own mean for others. NoFiniteMean where p x + q <= 1: then the average is
+        infinite for customers like that.
+        """
+        checks = Checks()
+        x, z = checked_spend(checks, frequency=frequency, monetary_value=monetary_value)
+        checks.close()
+        weight = self.p * x + (self.q - 1)
+        infinite = np.flatnonzero(weight <= 0)
+        if len(infinite):
+            reason = f"p x + q must exceed 1, and does not for row {infinite[0]}"
+            raise NoFiniteMean(rule="finite_mean", reason=reason)
+        return np.asarray(self.p * (self.v + x * np.where(x > 0, z, 0.0)) / weight)
+
+
+def checked_spend(
+    checks: Checks, *, frequency: npt.ArrayLike, monetary_value: npt.ArrayLike
+) -> tuple[FloatArray, FloatArray]:
+    """Frequency and mean value of one shape, or faults noted in `checks`."""
+    x = checks.counts("frequency", frequency)
+    z = checks.numbers("monetary_value", monetary_value)
+    if not checks.faults and checks.same_shape(frequency=x, monetary_value=z):
+        x, z = np.broadcast_arrays(x, z)
+        checks.refuse_where(
+            (x > 0) & (z == 0),
+            "monetary_value",
+            "must be above 0 where frequency is: leave out customers who only got gifts",
+        )
+    return x, z

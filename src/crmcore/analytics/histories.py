@@ -1,0 +1,119 @@
+"""Purchase histories: what a model of repeat purchasing reads about each customer.
+
+`frequency` (x) counts repeat purchases, `recency` (t_x) is the age of the relation at the last
+of them and `T` the age now, both in one unit of time from the first purchase on. A customer
+who never came back has frequency 0 and recency 0.
+"""
+
+from __future__ import annotations
+
+from typing import Self
+
+import attrs
+import numpy as np
+import numpy.typing as npt
+
+from crmcore.analytics.checks import Checks, FloatArray
+
+__all__ = ["Cells", "History", "groups"]
+
+
+@attrs.frozen(eq=False)
+class History:
+    """Checked histories of one shape: `x`, `recency` and `T` (n, or 0-d for one customer)."""
+
+    x: FloatArray
+    recency: FloatArray
+    T: FloatArray
+
+    @classmethod
+    def checked(
+        cls,
+        checks: Checks,
+        *,
+        frequency: npt.ArrayLike,
+        recency: npt.ArrayLike,
+        T: npt.ArrayLike,
+    ) -> Self:
+        """The histories, or faults noted in `checks`; close it before using them."""
+        x = checks.counts("frequency", frequency)
+        last = checks.numbers("recency", recency)
+        age = checks.numbers("T", T)
+        if not checks.faults and checks.same_shape(frequency=x, recency=last, T=age):
+            x, last, age = np.broadcast_arrays(x, last, age)
+            checks.refuse_where(last > age, "recency", "must not exceed T")
+            checks.refuse_where((x == 0) & (last > 0), "recency", "must be 0 where frequency is 0")
+            checks.refuse_where(
+                (x > 0) & (last == 0), "recency", "must be above 0 where frequency is"
+            )
+        return cls(x, last, age)
+
+
+@attrs.frozen(eq=False)
+class Cells:
+    """The different histories and how many customers have each: what a likelihood sums over."""
+
+    x: FloatArray
+    recency: FloatArray
+    T: FloatArray
+    weight: FloatArray
+
+    @classmethod
+    def of(cls, history: History, weights: FloatArray | None) -> Self:
+        """Equal rows merged. Their order depends on the values only, not on that of the input."""
+        x, recency, age = (np.atleast_1d(column) for column in attrs.astuple(history))
+        if weights is not None and not weights.all():
+            kept = weights > 0
+            x, recency, age, weights = x[kept], recency[kept], age[kept], weights[kept]
+        order, starts = groups(x, recency, age)
+        if weights is None:
+            weight = np.diff(starts, append=len(x)).astype(np.float64)
+        else:
+            weight = np.add.reduceat(weights[order], starts) if len(x) else np.zeros(0)
+        first = order[starts]
+        return cls(x[first], recency[first], age[first], weight)
+
+    @property
+    def total(self) -> float:
+        """How many customers the cells hold."""
+        return float(self.weight.sum())
+
+
+_MIX = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F), np.uint64(0x165667B19E3779F9))
+
+
+def groups(*columns: FloatArray) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """An order that puts equal rows side by side, and where each group starts in it.
+
+    Sorting one hash of the row is several times faster than sorting by three columns. Should
+    two different rows share a hash, the rows are sorted by their columns instead.
+    """
+    key = np.zeros(len(columns[0]), np.uint64)
+    for column, factor in zip(columns, _MIX, strict=False):
+        bits = np.ascontiguousarray(column + 0.0).view(np.uint64)  # + 0.0 turns -0.0 into 0.0
+        key ^= bits
+        key *= factor
+        key ^= key >> np.uint64(29)
+    order = np.argsort(key)
+    starts = _changes(key[order])
+    differs = np.zeros(len(key), bool)
+    for column in columns:
+        differs |= _steps(column[order])
+    if np.array_equal(np.flatnonzero(differs), starts):
+        return order, starts
+    order = np.lexsort(columns[::-1])
+    differs = np.zeros(len(key), bool)
+    for column in columns:
+        differs |= _steps(column[order])
+    return order, np.flatnonzero(differs)
+
+
+def _steps(values: npt.NDArray[np.generic]) -> npt.NDArray[np.bool_]:
+    """True where a value differs from the one before; the first always does."""
+    changed = np.ones(len(values), bool)
+    changed[1:] = values[1:] != values[:-1]
+    return changed
+
+
+def _changes(values: npt.NDArray[np.generic]) -> npt.NDArray[np.intp]:
+    return np.flatnonzero(_steps(values))

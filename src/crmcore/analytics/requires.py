@@ -1,0 +1,13 @@
+"""What the analytics need beyond the core: numpy and scipy, the extra `analytics`."""
+
+from __future__ import annotations
+
+from crmcore.domain.errors import MissingExtra
+
+__all__: list[str] = []
+
+try:
+    import numpy as _numpy  # noqa: F401 - imported to learn whether it is there
+    import scipy as _scipy  # noqa: F401 - the same
+except ImportError as error:
+    raise MissingExtra("analytics") from error

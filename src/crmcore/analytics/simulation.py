@@ -1,0 +1,38 @@
+"""Simulated purchases, and the histories that an observer would have noted."""
+
+from __future__ import annotations
+
+import attrs
+import numpy as np
+
+from crmcore.analytics.checks import FloatArray, IntArray
+
+__all__ = ["SimulatedPurchases"]
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class SimulatedPurchases:
+    """Repeat purchases of simulated customers, in order of customer and time.
+
+    `customer` (m) is the index of the buyer from 0 to n - 1 and `time` (m) the age of the
+    relation at the purchase, counted from the first purchase, which is not listed. `T` (n) is
+    the age at the end and `rate` (n), `dropout` (n) are the traits drawn for each customer.
+    """
+
+    customer: IntArray
+    time: FloatArray
+    T: FloatArray
+    rate: FloatArray
+    dropout: FloatArray
+
+    @property
+    def frequency(self) -> IntArray:
+        """Repeat purchases of each customer, (n,)."""
+        return np.bincount(self.customer, minlength=len(self.T)).astype(np.int64)
+
+    @property
+    def recency(self) -> FloatArray:
+        """Age at the last repeat purchase, 0 where there is none, (n,)."""
+        last = np.zeros(len(self.T))
+        np.maximum.at(last, self.customer, self.time)
+        return last

@@ -1,0 +1,89 @@
+"""Host attributes: what a host wants to know of its customers beyond the library's own fields.
+
+Each has a declared type, and each value its source and its date (S4).
+"""
+
+from __future__ import annotations
+
+import math
+from datetime import date, datetime
+from decimal import Decimal
+
+import attrs
+
+from crmcore.domain.errors import InvalidInput
+from crmcore.domain.fields import SCALARS, FieldType
+from crmcore.domain.instants import instant
+from crmcore.domain.money import Money
+from crmcore.domain.text import checked_text, optional_text, symbol
+
+__all__ = ["AttributeType", "AttributeValue", "Scalar", "scalar_type"]
+
+Scalar = str | int | float | bool | Decimal | date | datetime | Money
+
+LIMIT = 2**53
+SIX_PLACES = Decimal("0.000001")
+
+
+@attrs.frozen
+class AttributeType:
+    """An attribute the model declares: `AttributeType("favourite_seat", "text")`.
+
+    `type` is one of the eight scalar types: text, integer, float, decimal (six places at most),
+    boolean, date, instant, money. `personal` marks it for masking and erasure; `indexed` asks the
+    backend for an index.
+    """
+
+    name: str = attrs.field(validator=symbol)
+    type: FieldType = attrs.field(
+        converter=FieldType,
+        validator=attrs.validators.not_(attrs.validators.in_((FieldType.NESTED, FieldType.ID))),
+    )
+    personal: bool = attrs.field(default=False, kw_only=True)
+    indexed: bool = attrs.field(default=False, kw_only=True)
+
+
+@attrs.frozen
+class AttributeValue:
+    """The value of one attribute, where it is from and since when it is known."""
+
+    name: str = attrs.field(validator=symbol)
+    value: Scalar = attrs.field(repr=False)
+    source: str | None = attrs.field(default=None, validator=optional_text(80))
+    at: datetime = attrs.field(kw_only=True, converter=instant)
+
+    def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "value", storable(self.value))
+
+
+def scalar_type(value: object) -> FieldType:
+    """The field type of a Python value; `InvalidInput` if it is none of the eight."""
+    found = SCALARS.get(type(value))
+    if found is None or found is FieldType.ID:
+        raise InvalidInput.of("value", f"{type(value).__name__} is no attribute type")
+    return found
+
+
+def storable(value: Scalar) -> Scalar:
+    """`value` as every store keeps it exactly; what cannot be kept is refused."""
+    kind = scalar_type(value)
+    if kind is FieldType.TEXT:
+        return checked_text(value, "value", 10_000)
+    if isinstance(value, datetime):
+        return instant(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        raise InvalidInput.of("value", "must be a finite number")
+    if isinstance(value, int) and not -LIMIT < value < LIMIT:
+        raise InvalidInput.of("value", "is beyond 2**53")
+    if isinstance(value, Decimal):
+        return six_places(value, "value")
+    return value
+
+
+def six_places(value: Decimal, path: str) -> Decimal:
+    """`value` with at most six decimal places, below 2**53 millionths; else `InvalidInput`."""
+    if not value.is_finite() or not -LIMIT < value.scaleb(6) < LIMIT:
+        raise InvalidInput.of(path, "must be a finite decimal below 2**53 millionths")
+    if value != value.quantize(SIX_PLACES):
+        raise InvalidInput.of(path, "has more than six decimal places")
+    return value

@@ -1,0 +1,267 @@
+"""Customer: one person or organisation, prospect or current, whatever their roles.
+
+Frozen: each command returns the next state, and `uow.customers.save` stores it. What a customer
+does (orders, interactions, scores) are facts, not fields here; the single view is the profile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Self
+
+import attrs
+
+from crmcore.domain.attributes import AttributeValue, Scalar
+from crmcore.domain.contact_points import Channel, ContactKind, ContactPoint
+from crmcore.domain.errors import InvalidInput, Refused
+from crmcore.domain.fields import PERSONAL, UNSTORED
+from crmcore.domain.identifiers import Identifier
+from crmcore.domain.ids import CustomerId, new_id
+from crmcore.domain.instants import instant, zone_named
+from crmcore.domain.life_cycle import DEFAULT_LIFE_CYCLE, LifeCycle, Standing
+from crmcore.domain.relations import Relationship, Role
+from crmcore.domain.text import optional_text, symbol
+
+__all__ = ["Customer", "CustomerKind"]
+
+
+class CustomerKind(StrEnum):
+    """A human being, or a company, branch, household."""
+
+    PERSON = "person"
+    ORGANISATION = "organisation"
+
+
+def _zone(_: Any, __: attrs.Attribute[Any], value: str | None) -> None:
+    if value is not None:
+        zone_named(value)
+
+
+def _stage(customer: Customer) -> str:
+    return customer.life_cycle.first
+
+
+@attrs.frozen(kw_only=True)
+class Customer:
+    """A customer; build one with `Customer.person(...)` or `Customer.organisation(...)`.
+
+    `at` is the instant since which we know them; `language` a BCP 47 tag (`es`, `pt-BR`); `zone`
+    an IANA time zone; `region` any region code of the host; `channels` the preferred ones, best
+    first. `version` is 0 until stored, then grows by one with every save.
+    """
+
+    kind: CustomerKind = attrs.field(converter=CustomerKind)
+    name: str | None = attrs.field(
+        default=None, repr=False, validator=optional_text(500), metadata=PERSONAL
+    )
+    at: datetime = attrs.field(converter=instant)
+    life_cycle: LifeCycle = attrs.field(
+        default=DEFAULT_LIFE_CYCLE, repr=False, eq=False, metadata=UNSTORED
+    )
+    stage: str = attrs.field(default=attrs.Factory(_stage, takes_self=True), validator=symbol)
+    stage_since: datetime = attrs.field(
+        default=attrs.Factory(lambda self: self.at, takes_self=True), converter=instant
+    )
+    language: str | None = attrs.field(default=None, validator=optional_text(35))
+    zone: str | None = attrs.field(default=None, validator=_zone)
+    region: str | None = attrs.field(default=None, validator=optional_text(80))
+    channels: tuple[Channel, ...] = attrs.field(default=())
+    identifiers: tuple[Identifier, ...] = attrs.field(default=(), metadata=PERSONAL, repr=False)
+    contact_points: tuple[ContactPoint, ...] = attrs.field(
+        default=(), metadata=PERSONAL, repr=False
+    )
+    roles: tuple[Role, ...] = attrs.field(default=())
+    relationships: tuple[Relationship, ...] = attrs.field(default=())
+    attributes: tuple[AttributeValue, ...] = attrs.field(
+        default=(), metadata=PERSONAL, repr=False
+    )
+    id: CustomerId = attrs.field(
+        default=attrs.Factory(lambda self: CustomerId(new_id(self.at)), takes_self=True)
+    )
+    version: int = attrs.field(default=0)
+
+    @classmethod
+    def person(
+        cls,
+        name: str | None = None,
+        *,
+        at: datetime,
+        emails: Iterable[str] = (),
+        phones: Iterable[str] = (),
+        identifiers: Iterable[Identifier] = (),
+        language: str | None = None,
+        zone: str | None = None,
+        region: str | None = None,
+        life_cycle: LifeCycle = DEFAULT_LIFE_CYCLE,
+    ) -> Self:
+        """A person first known at `at`; a bad address is `InvalidInput` with its place."""
+        return cls._met(
+            CustomerKind.PERSON, name, at, emails, phones, identifiers, language, zone, region,
+            life_cycle,
+        )  # fmt: skip
+
+    @classmethod
+    def organisation(
+        cls,
+        name: str | None = None,
+        *,
+        at: datetime,
+        emails: Iterable[str] = (),
+        phones: Iterable[str] = (),
+        identifiers: Iterable[Identifier] = (),
+        language: str | None = None,
+        zone: str | None = None,
+        region: str | None = None,
+        life_cycle: LifeCycle = DEFAULT_LIFE_CYCLE,
+    ) -> Self:
+        """A company, branch or household first known at `at`."""
+        return cls._met(
+            CustomerKind.ORGANISATION, name, at, emails, phones, identifiers, language, zone,
+            region, life_cycle,
+        )  # fmt: skip
+
+    @classmethod
+    def _met(
+        cls,
+        kind: CustomerKind,
+        name: str | None,
+        at: datetime,
+        emails: Iterable[str],
+        phones: Iterable[str],
+        identifiers: Iterable[Identifier],
+        language: str | None,
+        zone: str | None,
+        region: str | None,
+        life_cycle: LifeCycle,
+    ) -> Self:
+        faults = []
+        points: list[ContactPoint] = []
+        for field, contact, values in (
+            ("emails", ContactKind.EMAIL, emails),
+            ("phones", ContactKind.PHONE, phones),
+        ):
+            for index, value in enumerate(values):
+                try:
+                    points.append(ContactPoint(contact, value))
+                except InvalidInput as error:
+                    faults += error.under(f"{field}[{index}]").faults
+        if faults:
+            raise InvalidInput(tuple(faults))
+        return cls(
+            kind=kind, name=name, at=at, contact_points=tuple(dict.fromkeys(points)),
+            identifiers=tuple(identifiers), language=language, zone=zone, region=region,
+            life_cycle=life_cycle,
+        )  # fmt: skip
+
+    @property
+    def standing(self) -> Standing:
+        """Prospect, customer or former customer: what to treat a caller as (S10)."""
+        return self.life_cycle.standing(self.stage)
+
+    @property
+    def keys(self) -> tuple[Identifier, ...]:
+        """Everything that identifies this customer: identifiers, e-mails and phones."""
+        points = (p for p in self.contact_points if p.identifies)
+        found = (*self.identifiers, *(Identifier(p.kind.value, p.value) for p in points))
+        return tuple(dict.fromkeys(found))
+
+    def moved_to(self, stage: str, *, at: datetime) -> Self:
+        """In another stage since `at`; `MoveRefused` names the rule when it is not allowed."""
+        at = instant(at)
+        who = str(self.id)
+        self.life_cycle.check(self.stage, stage, since=self.stage_since, at=at, who=who)
+        return attrs.evolve(self, stage=stage, stage_since=at)
+
+    def renamed(self, name: str | None) -> Self:
+        """Under another name, or none."""
+        return attrs.evolve(self, name=name)
+
+    def preferring(
+        self,
+        *,
+        language: str | None = None,
+        zone: str | None = None,
+        region: str | None = None,
+        channels: Iterable[Channel] | None = None,
+    ) -> Self:
+        """With these preferences; what is not given stays."""
+        return attrs.evolve(
+            self,
+            language=language or self.language,
+            zone=zone or self.zone,
+            region=region or self.region,
+            channels=self.channels if channels is None else tuple(map(Channel, channels)),
+        )
+
+    def identified_by(self, identifier: Identifier) -> Self:
+        """With one more identifier; one it has already changes nothing."""
+        kept = dict.fromkeys((*self.identifiers, identifier))
+        return attrs.evolve(self, identifiers=tuple(kept))
+
+    def no_longer_identified_by(self, identifier: Identifier) -> Self:
+        """Without that identifier."""
+        return attrs.evolve(
+            self, identifiers=tuple(i for i in self.identifiers if i != identifier)
+        )
+
+    def reachable_at(self, point: ContactPoint) -> Self:
+        """With one more contact point; one it has already changes nothing."""
+        kept = dict.fromkeys((*self.contact_points, point))
+        return attrs.evolve(self, contact_points=tuple(kept))
+
+    def no_longer_reachable_at(self, point: ContactPoint) -> Self:
+        """Without that contact point."""
+        return attrs.evolve(
+            self, contact_points=tuple(p for p in self.contact_points if p != point)
+        )
+
+    def taking_role(self, role: Role) -> Self:
+        """With one more role; a second of one name must not overlap the first in time."""
+        for held in self.roles:
+            if held.name == role.name and (held.until is None or role.since < held.until):
+                raise Refused("roles.no_overlap", f"already {role.name} then", str(self.id))
+        return attrs.evolve(self, roles=(*self.roles, role))
+
+    def leaving_role(self, name: str, *, at: datetime) -> Self:
+        """With the open role of that name ended at `at`."""
+        if not any(role.name == name and role.until is None for role in self.roles):
+            raise Refused("roles.not_held", f"is not {name} now", str(self.id))
+        return attrs.evolve(
+            self,
+            roles=tuple(
+                attrs.evolve(r, until=at) if r.name == name and r.until is None else r
+                for r in self.roles
+            ),
+        )
+
+    def related_by(self, relationship: Relationship) -> Self:
+        """Tied to another customer; to oneself is refused."""
+        if relationship.other_id == self.id:
+            raise Refused("relationships.not_oneself", "cannot relate to oneself", str(self.id))
+        kept = dict.fromkeys((*self.relationships, relationship))
+        return attrs.evolve(self, relationships=tuple(kept))
+
+    def attribute(self, name: str) -> Scalar | None:
+        """The value of a host attribute; `None` if it is not known."""
+        return next((a.value for a in self.attributes if a.name == name), None)
+
+    def with_attribute(
+        self, name: str, value: Scalar, *, at: datetime, source: str | None = None
+    ) -> Self:
+        """Knowing this value since `at`; an older value than the known one changes nothing."""
+        known = AttributeValue(name, value, source, at=at)
+        others = []
+        for held in self.attributes:
+            if held.name != name:
+                others.append(held)
+            elif held.at > known.at:
+                return self
+        return attrs.evolve(self, attributes=(*others, known))
+
+    def without_attribute(self, name: str) -> Self:
+        """With that attribute no longer known."""
+        return attrs.evolve(
+            self, attributes=tuple(a for a in self.attributes if a.name != name)
+        )

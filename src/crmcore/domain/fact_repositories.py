@@ -1,0 +1,235 @@
+"""The facts of a unit of work: appended with idempotency, and folded into the profiles at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+
+import attrs
+
+from crmcore.domain.errors import ConflictingFact, InvalidInput, NotFound
+from crmcore.domain.facts import Fact, differences
+from crmcore.domain.ids import CustomerId, FactId, OrderId
+from crmcore.domain.journal import Entry, Operation
+from crmcore.domain.kinds import (
+    CANCELLATIONS,
+    FULFILMENTS,
+    ORDERS,
+    PAYMENTS,
+    RETURNS,
+    FactKind,
+)
+from crmcore.domain.order import Order
+from crmcore.domain.order_facts import Cancellation, OrderHistory, Return
+from crmcore.domain.ports import Transaction
+
+if TYPE_CHECKING:
+    from crmcore.domain.unit_of_work import UnitOfWork
+
+__all__ = ["Facts", "OrderFacts", "Orders"]
+
+F = TypeVar("F", bound=Fact)
+BATCH = 10_000
+
+
+class Facts(Generic[F]):
+    """What every collection of facts does."""
+
+    def __init__(self, unit: UnitOfWork, kind: FactKind[F]) -> None:
+        self._unit = unit
+        self._kind = kind
+
+    def add(self, fact: F) -> F:
+        """Record one fact and return it as stored; the one already stored if it is the same.
+
+        An unknown customer is `NotFound`; the same source key with other content is
+        `ConflictingFact`.
+        """
+        self._append([fact])
+        return self._unit.reads.recorded(self._kind, [fact], self._unit.source)[0]
+
+    def add_many(self, facts: Iterable[F]) -> int:
+        """Record facts in bulk; answer how many were new."""
+        remaining = iter(facts)
+        count = 0
+        while batch := list(islice(remaining, BATCH)):
+            count += self._append(batch)
+        return count
+
+    def get(self, id: FactId) -> F:
+        """The fact with this id; `NotFound` if there is none or it was removed."""
+        found = self._unit.reads.facts(self._kind, ids=[id])
+        if not found:
+            raise NotFound(self._kind.name, str(id))
+        return found[0]
+
+    def of(self, customer_id: CustomerId) -> list[F]:
+        """All of one customer, by `at`."""
+        return self._unit.reads.facts(self._kind, customers=[customer_id])
+
+    def remove(self, id: FactId) -> None:
+        """Take a wrongly recorded fact out of every read and fold; `NotFound` if there is none.
+
+        Its source key stays taken, so importing the same fact again does not bring it back.
+        """
+        unit = self._unit
+        fact = self.get(id)
+        with unit.writing() as transaction:
+            transaction.lock_profiles([fact.customer_id])
+            transaction.strike(self._kind, id, unit.recorded_at)
+            transaction.refold([fact.customer_id])
+            self._journal(Operation.REMOVED, [fact])
+
+    def _prepared(self, transaction: Transaction, facts: list[F]) -> list[F]:
+        """The facts with what the store adds to them; refuse what contradicts earlier facts."""
+        unit, base = self._unit, self._unit.model.currency
+        prepared = []
+        for fact in facts:
+            money = fact.money
+            if money is not None and money.currency != base:
+                amount = unit.in_base(money, fact.at)
+                fact = attrs.evolve(cast(Any, fact), base_amount=amount)
+            elif money is not None and cast(Any, fact).base_amount not in (None, money):
+                raise InvalidInput.of("base_amount", "is set by the store, from the dated rate")
+            prepared.append(fact)
+        return prepared
+
+    def _append(self, facts: list[F]) -> int:
+        unit, kind = self._unit, self._kind
+        facts = self._distinct(facts)
+        customers = sorted({fact.customer_id for fact in facts})
+        with unit.writing() as transaction:
+            known = transaction.lock_profiles(customers)
+            for customer_id in customers:
+                if customer_id not in known:
+                    raise NotFound("customers", str(customer_id))
+            if kind.of_order:
+                facts = self._new(transaction, facts)
+            prepared = self._prepared(transaction, facts)
+            if not transaction.append(kind, prepared, unit.recording):
+                prepared = self._new(transaction, prepared)
+                transaction.append(kind, prepared, unit.recording)
+            if prepared:
+                if kind.revises:
+                    transaction.refold({fact.customer_id for fact in prepared})
+                plan = unit.model.plan
+                deltas = plan.deltas(kind.name, prepared, recorded_at=unit.recorded_at)
+                if not kind.revises:
+                    transaction.merge(kind, deltas)
+                self._journal(Operation.APPENDED, prepared)
+        return len(prepared)
+
+    def _new(self, transaction: Transaction, facts: list[F]) -> list[F]:
+        """Those of `facts` that are not stored yet; the same key with other content conflicts."""
+        stored = transaction.recorded(self._kind, facts, self._unit.source)
+        for index, known in stored.items():
+            self._same(known, facts[index])
+        return [fact for index, fact in enumerate(facts) if index not in stored]
+
+    def _distinct(self, facts: list[F]) -> list[F]:
+        """`facts` without repetitions of one id or source key."""
+        seen: dict[object, F] = {}
+        kept = []
+        for fact in facts:
+            known = seen.setdefault(fact.id, fact)
+            if fact.source_key is not None:
+                key = (fact.source or self._unit.source, fact.source_key)
+                known = seen.setdefault(key, known)
+            if known is fact:
+                kept.append(fact)
+            else:
+                self._same(known, fact)
+        return kept
+
+    def _same(self, known: F, given: F) -> None:
+        fields = differences(known, given)
+        if fields:
+            source = given.source or self._unit.source or ""
+            key = given.source_key or str(given.id)
+            raise ConflictingFact(self._kind.name, source, key, fields)
+
+    def _journal(self, operation: Operation, facts: Sequence[F]) -> None:
+        unit = self._unit
+        unit.record(
+            Entry(
+                kind=self._kind.name,
+                operation=operation,
+                ids=tuple(fact.id for fact in facts),
+                at=max(fact.at for fact in facts),
+                recorded_at=unit.recorded_at,
+                actor=unit.actor,
+                source=unit.source,
+            )
+        )
+
+
+class Orders(Facts[Order]):
+    """`uow.orders`."""
+
+    def __init__(self, unit: UnitOfWork) -> None:
+        super().__init__(unit, ORDERS)
+
+    def history(self, id: OrderId) -> OrderHistory:
+        """The order with its payments, fulfilments, cancellation and returns, and its status."""
+        order = self.get(id)
+        return next(iter(histories(self._unit.reads, [order])))
+
+
+class OrderFacts(Facts[F]):
+    """`uow.payments`, `uow.fulfilments`, `uow.cancellations`, `uow.returns`.
+
+    The order must be stored and of the same customer; a second cancellation, or more returned
+    than was bought, is `Refused`.
+    """
+
+    def of_order(self, order_id: OrderId) -> list[F]:
+        """All of one order, by `at`."""
+        return self._unit.reads.facts(self._kind, orders=[order_id])
+
+    def _prepared(self, transaction: Transaction, facts: list[F]) -> list[F]:
+        ids = [cast(Any, fact).order_id for fact in facts]
+        orders = transaction.facts(ORDERS, ids=set(ids)) if ids else []
+        found = {h.order.id: h for h in histories(transaction, orders)}
+        prepared: list[F] = []
+        for order_id, fact in zip(ids, facts, strict=True):
+            if order_id not in found:
+                raise NotFound("orders", str(order_id))
+            history = found[order_id]
+            if history.order.customer_id != fact.customer_id:
+                raise InvalidInput.of("customer_id", "is not the customer of the order")
+            if isinstance(fact, Cancellation):
+                history.check_cancellation()
+                cancelled = (*history.cancellations, fact)
+                found[order_id] = attrs.evolve(history, cancellations=cancelled)
+                prepared.append(fact)
+            elif isinstance(fact, Return):
+                accepted = history.accepting(fact)
+                returns = (*history.returns, accepted)
+                found[order_id] = attrs.evolve(history, returns=returns)
+                prepared.append(cast(F, accepted))
+            else:
+                prepared += super()._prepared(transaction, [fact])
+        return prepared
+
+
+def histories(transaction: Transaction, orders: Sequence[Order]) -> Iterator[OrderHistory]:
+    """The orders with all their later facts, four look-ups for all of them."""
+    ids = {order.id for order in orders}
+
+    def by_order(kind: FactKind[F]) -> dict[OrderId, list[F]]:
+        found: dict[OrderId, list[F]] = {}
+        for fact in transaction.facts(kind, orders=ids) if ids else ():
+            found.setdefault(cast(Any, fact).order_id, []).append(fact)
+        return found
+
+    payments, fulfilments = by_order(PAYMENTS), by_order(FULFILMENTS)
+    cancellations, returns = by_order(CANCELLATIONS), by_order(RETURNS)
+    for order in orders:
+        yield OrderHistory(
+            order=order,
+            payments=tuple(payments.get(order.id, ())),
+            fulfilments=tuple(fulfilments.get(order.id, ())),
+            cancellations=tuple(cancellations.get(order.id, ())),
+            returns=tuple(returns.get(order.id, ())),
+        )

@@ -1,0 +1,60 @@
+"""Facts: what happened. They are appended and never edited.
+
+Every fact tells its customer, when it happened (`at`), and where it is known from: `source` and
+`source_key` make it idempotent, since the same key with the same content again is nothing, and
+with other content is `ConflictingFact`. The store adds `recorded_at` and `actor`.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import attrs
+
+from crmcore.domain.ids import CustomerId, FactId, new_id
+from crmcore.domain.instants import instant, optional_instant
+from crmcore.domain.money import Money
+from crmcore.domain.text import optional_text
+
+__all__ = ["Fact"]
+
+BOOKKEEPING = frozenset({"id", "source", "source_key", "recorded_at", "actor", "base_amount"})
+"""Fields that are not content: two facts of one key are the same if all others are equal."""
+
+
+def _id(fact: Fact) -> FactId:
+    return FactId(new_id(fact.at))
+
+
+@attrs.frozen(kw_only=True)
+class Fact:
+    """What every fact carries; the kinds of fact add their own fields.
+
+    `recorded_at` and `actor` are `None` until the fact is stored. `source` is the unit of work's
+    where none is given.
+    """
+
+    customer_id: CustomerId
+    at: datetime = attrs.field(converter=instant)
+    source: str | None = attrs.field(default=None, validator=optional_text(80))
+    source_key: str | None = attrs.field(default=None, validator=optional_text(200))
+    id: FactId = attrs.field(default=attrs.Factory(_id, takes_self=True))
+    recorded_at: datetime | None = attrs.field(
+        default=None, eq=False, converter=optional_instant
+    )
+    actor: str | None = attrs.field(default=None, eq=False, validator=optional_text(200))
+
+    @property
+    def money(self) -> Money | None:
+        """The amount this fact is about, in its own currency; `None` if it is not about money."""
+        return None
+
+
+def differences(stored: Fact, given: Fact) -> tuple[str, ...]:
+    """Names of the content fields in which two facts of one key differ."""
+    return tuple(
+        attribute.name
+        for attribute in attrs.fields(type(stored))
+        if attribute.name not in BOOKKEEPING
+        and getattr(stored, attribute.name) != getattr(given, attribute.name)
+    )

@@ -1,0 +1,98 @@
+"""Fields: what a stored class, a fact or a profile has, with type and personal mark.
+
+The types are few, so that every store keeps them exactly and compares them alike.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from enum import Enum, StrEnum
+from functools import lru_cache
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+from uuid import UUID
+
+import attrs
+
+from crmcore.domain.money import Money
+
+__all__ = ["PERSONAL", "UNSTORED", "Field", "FieldType", "fields_of"]
+
+PERSONAL: Mapping[str, Any] = {"personal": True}
+"""Metadata of an attribute that holds a personal value: write `repr=False` beside it."""
+
+UNSTORED: Mapping[str, Any] = {"stored": False}
+"""Metadata of an attribute that is not part of the stored state."""
+
+
+class FieldType(StrEnum):
+    """The type of one field."""
+
+    TEXT = "text"
+    INTEGER = "integer"
+    FLOAT = "float"
+    DECIMAL = "decimal"
+    BOOLEAN = "boolean"
+    DATE = "date"
+    INSTANT = "instant"
+    MONEY = "money"
+    ID = "id"
+    NESTED = "nested"
+    """Structured values that are stored whole and not compared."""
+
+
+@attrs.frozen
+class Field:
+    """One field: its name, type and marks. `python` is the annotated class, for conversion."""
+
+    name: str
+    type: FieldType
+    optional: bool = True
+    personal: bool = False
+    python: Any = attrs.field(default=None, repr=False, eq=False)
+    indexed: bool = False
+
+
+SCALARS: dict[Any, FieldType] = {
+    str: FieldType.TEXT,
+    int: FieldType.INTEGER,
+    float: FieldType.FLOAT,
+    Decimal: FieldType.DECIMAL,
+    bool: FieldType.BOOLEAN,
+    date: FieldType.DATE,
+    datetime: FieldType.INSTANT,
+    Money: FieldType.MONEY,
+    UUID: FieldType.ID,
+}
+
+
+@lru_cache(maxsize=256)
+def fields_of(cls: type) -> tuple[Field, ...]:
+    """The stored fields of an attrs class, in order, from its annotations and metadata."""
+    hints = get_type_hints(cls)
+    found = []
+    for attribute in attrs.fields(cls):
+        if attribute.metadata.get("stored", True):
+            bare, optional = _unwrapped(hints[attribute.name])
+            personal = bool(attribute.metadata.get("personal", False))
+            found.append(Field(attribute.name, _type_of(bare), optional, personal, bare))
+    return tuple(found)
+
+
+def _unwrapped(hint: Any) -> tuple[Any, bool]:
+    if get_origin(hint) in (Union, types.UnionType):
+        inner = [part for part in get_args(hint) if part is not types.NoneType]
+        if len(inner) == 1:
+            return _unwrapped(inner[0])[0], True
+        return hint, True
+    return getattr(hint, "__supertype__", hint), False
+
+
+def _type_of(bare: Any) -> FieldType:
+    if get_origin(bare) is Literal:
+        return FieldType.TEXT
+    if isinstance(bare, type) and issubclass(bare, Enum):
+        return FieldType.TEXT
+    return SCALARS.get(bare, FieldType.NESTED)

@@ -1,0 +1,123 @@
+"""Folding facts into measures, in Python: the definition that every backend's own must equal.
+
+A fold state holds comparable raw values: an integer for counts, sums and money (minor units), a
+triple `(at, recorded_at, value)` for `latest`. States merge, in any order, to the same result.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from enum import Enum
+from typing import Any, cast
+
+import attrs
+
+from crmcore.domain.facts import Fact
+from crmcore.domain.fields import FieldType
+from crmcore.domain.ids import CustomerId
+from crmcore.domain.measures import Fold, Measure
+from crmcore.domain.money import Money
+from crmcore.domain.order import Order
+from crmcore.domain.order_facts import Purchase, purchase_of
+from crmcore.domain.predicates import matcher
+
+__all__ = ["Deltas", "fold", "merged", "raw"]
+
+Deltas = Mapping[CustomerId, Mapping[str, Any]]
+"""By customer, by measure, what a batch of facts adds. A measure nothing was added to is left out."""
+
+
+def raw(value: Any) -> Any:
+    """A field's value in the form that folds and stores compare: minor units, plain text."""
+    if isinstance(value, Money):
+        return value.minor
+    return value.value if isinstance(value, Enum) else value
+
+
+def fold(
+    measures: Iterable[Measure], facts: Iterable[Fact | Purchase], *, recorded_at: datetime
+) -> dict[CustomerId, dict[str, Any]]:
+    """What `facts`, all of the kind these measures are of, add to each customer's profile.
+
+    `recorded_at` stands for facts that do not carry their own yet.
+    """
+    facts = list(facts)
+    deltas: dict[CustomerId, dict[str, Any]] = defaultdict(dict)
+    for measure in measures:
+        value = _getter(measure)
+        add = _ADD[measure.fold]
+        name = measure.name
+        for fact in _matching(measure, facts):
+            found = value(fact)
+            if found is not None:
+                if measure.fold is Fold.LATEST:
+                    own = getattr(fact, "recorded_at", None)
+                    found = (fact.at, own or recorded_at, found)
+                state = deltas[fact.customer_id]
+                state[name] = add(state[name], found) if name in state else found
+    return deltas
+
+
+def merged(measure: Measure, before: Any, delta: Any) -> Any:
+    """The state after `delta` joins `before`; `None` before stands for no facts yet."""
+    return delta if before is None else _ADD[measure.fold](before, delta)
+
+
+def _matching(measure: Measure, facts: list[Any]) -> Iterable[Any]:
+    if measure.where is None:
+        return facts
+    holds = matcher(measure.where)
+    return (fact for fact in facts if holds(lambda name, fact=fact: getattr(fact, name)))  # type: ignore[misc]
+
+
+def _getter(measure: Measure) -> Callable[[Any], Any]:
+    name = measure.value
+    if name is None:
+        return lambda fact: 1
+    if measure.type is FieldType.MONEY:
+        return lambda fact: None if (money := getattr(fact, name)) is None else money.minor
+    if measure.type is FieldType.INSTANT:
+        return lambda fact: getattr(fact, name)
+    return lambda fact: raw(getattr(fact, name))
+
+
+def _plus(left: int, right: int) -> int:
+    return left + right
+
+
+_ADD: Mapping[Fold, Callable[[Any, Any], Any]] = {
+    Fold.COUNT: _plus,
+    Fold.SUM: _plus,
+    Fold.MIN: min,
+    Fold.MAX: max,
+    Fold.LATEST: max,
+}
+
+
+@attrs.frozen
+class FoldPlan:
+    """The measures of a model by the kind they are of."""
+
+    by_kind: Mapping[str, tuple[Measure, ...]]
+
+    @classmethod
+    def of(cls, measures: Iterable[Measure]) -> FoldPlan:
+        """The plan of these measures."""
+        by_kind: dict[str, tuple[Measure, ...]] = {}
+        for measure in measures:
+            by_kind[measure.of] = (*by_kind.get(measure.of, ()), measure)
+        return cls(by_kind)
+
+    def deltas(self, kind: str, facts: Iterable[Fact], *, recorded_at: datetime) -> Deltas:
+        """What newly appended facts of a kind add; orders count as purchases as well."""
+        facts = list(facts)
+        found = fold(self.by_kind.get(kind, ()), facts, recorded_at=recorded_at)
+        if kind == "orders":
+            orders = cast(list[Order], facts)
+            purchases = [purchase_of(o, o.base_amount or o.total) for o in orders]
+            more = fold(self.by_kind.get("purchases", ()), purchases, recorded_at=recorded_at)
+            for customer_id, state in more.items():
+                found.setdefault(customer_id, {}).update(state)
+        return found

@@ -1,0 +1,68 @@
+"""Instants: aware datetimes in UTC, to the millisecond, from year 1000 to year 9999.
+
+The range and the precision are what every backend keeps exactly: Mongo stores milliseconds and
+MariaDB starts at year 1000. A naive datetime is refused, because it names no instant.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+from crmcore.domain.errors import InvalidInput
+
+__all__ = [
+    "EARLIEST", "LATEST", "from_millis", "instant", "optional_instant", "start_of", "to_millis",
+    "zone_named",
+]  # fmt: skip
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EARLIEST = datetime(1000, 1, 1, tzinfo=UTC)
+LATEST = datetime(9999, 12, 31, 23, 59, 59, 999000, tzinfo=UTC)
+MILLISECOND = timedelta(milliseconds=1)
+
+
+def instant(value: datetime) -> datetime:
+    """`value` in UTC, cut to the millisecond; naive or out of range is refused."""
+    if value.tzinfo is not UTC:
+        if not isinstance(value, datetime) or value.utcoffset() is None:
+            raise InvalidInput.of("", "an instant needs a time zone")
+        try:
+            value = value.astimezone(UTC)
+        except OverflowError:
+            raise InvalidInput.of("", "an instant lies in years 1000 to 9999") from None
+    if rest := value.microsecond % 1000:
+        value = value.replace(microsecond=value.microsecond - rest)
+    if value.year < EARLIEST.year:
+        raise InvalidInput.of("", "an instant lies in years 1000 to 9999")
+    return value
+
+
+def optional_instant(value: datetime | None) -> datetime | None:
+    """`instant`, or `None` where it is not known."""
+    return None if value is None else instant(value)
+
+
+def to_millis(at: datetime) -> int:
+    """Milliseconds since 1970-01-01 UTC, exact."""
+    return (at - EPOCH) // MILLISECOND
+
+
+def from_millis(millis: int) -> datetime:
+    """The instant that `to_millis` counted."""
+    return EPOCH + timedelta(milliseconds=millis)
+
+
+@lru_cache(maxsize=256)
+def zone_named(name: str) -> ZoneInfo:
+    """The IANA time zone called `name`; an unknown one is refused."""
+    try:
+        return ZoneInfo(name)
+    except (OSError, ValueError, KeyError):
+        raise InvalidInput.of("zone", "is no IANA time zone known here") from None
+
+
+def start_of(day: date, *, zone: str) -> datetime:
+    """The first instant of `day` in `zone`, as an instant."""
+    return instant(datetime.combine(day, time(), tzinfo=zone_named(zone)))

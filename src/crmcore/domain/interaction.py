@@ -1,0 +1,44 @@
+"""Interaction: one contact with a customer, over any channel (S27)."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import attrs
+
+from crmcore.domain.contact_points import Channel
+from crmcore.domain.errors import InvalidInput
+from crmcore.domain.facts import Fact
+from crmcore.domain.fields import PERSONAL
+from crmcore.domain.ids import OrderId
+from crmcore.domain.text import optional_text
+
+__all__ = ["Direction", "Interaction"]
+
+
+class Direction(StrEnum):
+    """Who began: the customer (`inbound`) or the organisation (`outbound`)."""
+
+    INBOUND = "inbound"
+    OUTBOUND = "outbound"
+
+
+def _seconds(_: object, attribute: attrs.Attribute[int | None], value: int | None) -> None:
+    if value is not None and not 0 <= value < 2**31:
+        raise InvalidInput.of(attribute.name, "must be a number of seconds, not negative")
+
+
+@attrs.frozen(kw_only=True)
+class Interaction(Fact):
+    """A call, message, visit or page view; `subject` is free text and therefore personal."""
+
+    channel: Channel = attrs.field(converter=Channel)
+    direction: Direction = attrs.field(default=Direction.INBOUND, converter=Direction)
+    topic: str | None = attrs.field(default=None, validator=optional_text(100))
+    outcome: str | None = attrs.field(default=None, validator=optional_text(100))
+    subject: str | None = attrs.field(
+        default=None, repr=False, validator=optional_text(10_000), metadata=PERSONAL
+    )
+    waited_seconds: int | None = attrs.field(default=None, validator=_seconds)
+    lasted_seconds: int | None = attrs.field(default=None, validator=_seconds)
+    order_id: OrderId | None = None

@@ -1,0 +1,75 @@
+"""The journal: one row per save, one per batch of a bulk call; outbox, history and audit in one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from enum import Enum, StrEnum
+from typing import Any
+from uuid import UUID
+
+import attrs
+
+from crmcore.domain.fields import fields_of
+
+__all__ = ["Entry", "Operation"]
+
+
+class Operation(StrEnum):
+    """What was done."""
+
+    ADDED = "added"
+    SAVED = "saved"
+    REMOVED = "removed"
+    APPENDED = "appended"
+
+
+@attrs.frozen(kw_only=True)
+class Entry:
+    """One row: what was done to which aggregate or facts, by whom.
+
+    `version` is the aggregate's after the change, `None` for a batch. `changes` has one mapping
+    per id, from changed field to `[before, after]` as plain data; changes of personal fields are
+    kept apart in `personal`, where they can be redacted. `position` is assigned when first read,
+    never changes, and follows the order of commits for each customer.
+    """
+
+    kind: str
+    operation: Operation
+    ids: tuple[UUID, ...]
+    version: int | None = None
+    changes: tuple[Mapping[str, Any], ...] = ()
+    personal: tuple[Mapping[str, Any], ...] = attrs.field(default=(), repr=False)
+    at: datetime
+    recorded_at: datetime
+    actor: str | None = None
+    source: str | None = None
+    position: int | None = attrs.field(default=None, eq=False)
+
+
+def changes_between(before: Any, after: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Changed fields of two states of one aggregate, `(open, personal)`, as plain data."""
+    changed: dict[str, Any] = {}
+    personal: dict[str, Any] = {}
+    for known in fields_of(type(before)):
+        old, new = getattr(before, known.name), getattr(after, known.name)
+        if known.name != "version" and old != new:
+            (personal if known.personal else changed)[known.name] = [plain(old), plain(new)]
+    return changed, personal
+
+
+def plain(value: Any) -> Any:
+    """`value` as JSON-ready data, for reading: not meant to be turned back into objects."""
+    match value:
+        case Enum():
+            return value.value
+        case None | str() | bool() | int() | float():
+            return value
+        case datetime() | date():
+            return value.isoformat()
+        case Decimal() | UUID():
+            return str(value)
+        case tuple() | list():
+            return [plain(item) for item in value]
+    return {a.name: plain(getattr(value, a.name)) for a in attrs.fields(type(value))}

@@ -1,0 +1,111 @@
+"""The kinds of thing crmcore stores, each one declaration.
+
+A new aggregate or fact is a line here (its class, its keys, its marks) and no edit in any adapter:
+every store derives its tables or documents from these declarations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Generic, TypeVar
+
+import attrs
+
+from crmcore.domain.customer import Customer
+from crmcore.domain.facts import Fact
+from crmcore.domain.fields import Field, FieldType, fields_of
+from crmcore.domain.interaction import Interaction
+from crmcore.domain.order import Order
+from crmcore.domain.order_facts import Cancellation, Fulfilment, Payment, Purchase, Return
+from crmcore.domain.product import Product
+from crmcore.domain.score import Score
+
+__all__ = ["AGGREGATES", "FACTS", "PURCHASES", "AggregateKind", "FactKind", "Key"]
+
+A = TypeVar("A", Customer, Product)
+F = TypeVar("F", bound=Fact)
+
+
+@attrs.frozen
+class Key:
+    """One look-up key of an aggregate: a value within a scope, of one aggregate if exclusive."""
+
+    scope: str
+    value: str = attrs.field(repr=False)
+    exclusive: bool = True
+
+
+@attrs.frozen(slots=False)
+class AggregateKind(Generic[A]):
+    """What may change: stored by id and version, found by its keys."""
+
+    name: str
+    cls: type[A]
+
+    @cached_property
+    def fields(self) -> tuple[Field, ...]:
+        """The stored fields."""
+        return fields_of(self.cls)
+
+
+@attrs.frozen(slots=False)
+class FactKind(Generic[F]):
+    """What happened: appended once. `of_order` facts belong to an order that is stored already;
+    `revises` ones change what that order counts for, so profiles are folded anew after them."""
+
+    name: str
+    cls: type[F]
+    of_order: bool = False
+    revises: bool = False
+    version: int = 1
+
+    @cached_property
+    def fields(self) -> tuple[Field, ...]:
+        """The stored fields."""
+        return fields_of(self.cls)
+
+    @cached_property
+    def comparable(self) -> Mapping[str, Field]:
+        """The fields a measure may count, sum or ask about; money only in the model's currency."""
+        return {
+            f.name: f
+            for f in self.fields
+            if f.type is not FieldType.NESTED
+            and (f.type is not FieldType.MONEY or f.name == "base_amount")
+        }
+
+
+@attrs.frozen(slots=False)
+class DerivedKind:
+    """Purchases: orders net of cancellations and returns, computed and never stored."""
+
+    name: str
+    cls: type[Purchase]
+
+    @cached_property
+    def comparable(self) -> Mapping[str, Field]:
+        """The fields a measure may count, sum or ask about."""
+        return {f.name: f for f in fields_of(self.cls)}
+
+
+CUSTOMERS = AggregateKind("customers", Customer)
+PRODUCTS = AggregateKind("products", Product)
+ORDERS = FactKind("orders", Order)
+PAYMENTS = FactKind("payments", Payment, of_order=True)
+FULFILMENTS = FactKind("fulfilments", Fulfilment, of_order=True)
+CANCELLATIONS = FactKind("cancellations", Cancellation, of_order=True, revises=True)
+RETURNS = FactKind("returns", Return, of_order=True, revises=True)
+INTERACTIONS = FactKind("interactions", Interaction)
+SCORES = FactKind("scores", Score)
+PURCHASES = DerivedKind("purchases", Purchase)
+
+AGGREGATES: tuple[AggregateKind[Customer] | AggregateKind[Product], ...] = (CUSTOMERS, PRODUCTS)
+FACTS: tuple[FactKind[Fact], ...] = (
+    ORDERS, PAYMENTS, FULFILMENTS, CANCELLATIONS, RETURNS, INTERACTIONS, SCORES,
+)  # type: ignore[assignment]  # fmt: skip
+
+MEASURABLE: Mapping[str, FactKind[Fact] | DerivedKind] = {
+    kind.name: kind for kind in (*FACTS, PURCHASES)
+}
+"""What a measure may be `of`, by name."""

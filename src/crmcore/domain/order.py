@@ -1,0 +1,113 @@
+"""Order: what was agreed when it was placed. What happened to it later are facts of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from decimal import Decimal
+from typing import Self
+
+import attrs
+
+from crmcore.domain.attributes import six_places
+from crmcore.domain.contact_points import Channel
+from crmcore.domain.errors import InvalidInput
+from crmcore.domain.facts import Fact
+from crmcore.domain.ids import CustomerId
+from crmcore.domain.money import Money
+from crmcore.domain.text import optional_text, text
+
+__all__ = ["Order", "OrderLine"]
+
+
+def _decimal(value: Decimal | int | str) -> Decimal:
+    return value if isinstance(value, Decimal) else Decimal(value)
+
+
+@attrs.frozen
+class OrderLine:
+    """One line: so many of a product at a unit price, which make its `amount`.
+
+    `quantity` and `unit_price` are decimals of at most six places, the price in the currency of
+    `amount`. `OrderLine.of("SKU-1", 3, "9.99", "EUR")` computes the amount, half to even.
+    """
+
+    product: str = attrs.field(validator=text(100))
+    quantity: Decimal = attrs.field(kw_only=True)
+    unit_price: Decimal = attrs.field(kw_only=True)
+    amount: Money = attrs.field(kw_only=True)
+    category: str | None = attrs.field(default=None, kw_only=True, validator=optional_text(100))
+
+    def __attrs_post_init__(self) -> None:
+        six_places(self.quantity, "quantity")
+        six_places(self.unit_price, "unit_price")
+        if self.quantity <= 0:
+            raise InvalidInput.of("quantity", "must be above zero; what comes back is a Return")
+        if self.unit_price < 0 or self.amount.minor < 0:
+            raise InvalidInput.of("unit_price", "must not be negative; a discount lowers it")
+
+    @classmethod
+    def of(
+        cls,
+        product: str,
+        quantity: Decimal | int | str,
+        unit_price: Decimal | int | str,
+        currency: str,
+        *,
+        category: str | None = None,
+    ) -> Self:
+        """The line whose amount is quantity times unit price, rounded half to even."""
+        count, price = _decimal(quantity), _decimal(unit_price)
+        amount = Money.rounded(count * price, currency)
+        return cls(product, quantity=count, unit_price=price, amount=amount, category=category)
+
+
+@attrs.frozen(kw_only=True)
+class Order(Fact):
+    """An order as placed: its lines, and the total that was agreed (S12, S16).
+
+    The total is the sum of the lines unless one is given (shipping, a discount on the whole).
+    `base_amount` is the total in the model's currency at its dated rate, set when recorded.
+    """
+
+    total: Money
+    lines: tuple[OrderLine, ...] = attrs.field(default=(), converter=tuple[OrderLine, ...])
+    channel: Channel | None = attrs.field(
+        default=None, converter=attrs.converters.optional(Channel)
+    )
+    base_amount: Money | None = attrs.field(default=None, eq=False)
+
+    def __attrs_post_init__(self) -> None:
+        if self.total.minor < 0:
+            raise InvalidInput.of("total", "must not be negative; what comes back is a Return")
+        for index, line in enumerate(self.lines):
+            if line.amount.currency != self.total.currency:
+                raise InvalidInput.of(f"lines[{index}]", "is in another currency than the total")
+
+    @classmethod
+    def of_lines(
+        cls,
+        customer_id: CustomerId,
+        lines: Iterable[OrderLine],
+        *,
+        at: datetime,
+        channel: Channel | None = None,
+        source: str | None = None,
+        source_key: str | None = None,
+    ) -> Self:
+        """The order of these lines, at least one, whose total is their sum."""
+        lines = tuple(lines)
+        if not lines:
+            raise InvalidInput.of("lines", "an order without a given total needs a line")
+        total = lines[0].amount
+        for line in lines[1:]:
+            total = total + line.amount
+        return cls(
+            customer_id=customer_id, at=at, lines=lines, total=total, channel=channel,
+            source=source, source_key=source_key,
+        )  # fmt: skip
+
+    @property
+    def money(self) -> Money:
+        """The total."""
+        return self.total

@@ -1,0 +1,197 @@
+"""What happens to an order after it was placed: payment, fulfilment, cancellation, return.
+
+The order's status is derived from these facts and stored nowhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from enum import StrEnum
+
+import attrs
+
+from crmcore.domain.contact_points import Channel
+from crmcore.domain.errors import InvalidInput, Refused
+from crmcore.domain.facts import Fact
+from crmcore.domain.ids import CustomerId, OrderId
+from crmcore.domain.money import Money
+from crmcore.domain.order import Order
+from crmcore.domain.text import optional_text
+
+__all__ = [
+    "Cancellation", "Fulfilment", "OrderHistory", "OrderStatus", "Payment", "Purchase", "Return",
+]  # fmt: skip
+
+
+def _positive(fact: Payment | Return) -> None:
+    if fact.amount.minor <= 0:
+        raise InvalidInput.of("amount", "must be above zero")
+
+
+@attrs.frozen(kw_only=True)
+class Payment(Fact):
+    """Money received for an order."""
+
+    order_id: OrderId
+    amount: Money
+    method: str | None = attrs.field(default=None, validator=optional_text(80))
+    base_amount: Money | None = attrs.field(default=None, eq=False)
+
+    def __attrs_post_init__(self) -> None:
+        _positive(self)
+
+    @property
+    def money(self) -> Money:
+        """The amount paid."""
+        return self.amount
+
+
+@attrs.frozen(kw_only=True)
+class Fulfilment(Fact):
+    """The order, or a part of it, was delivered or provided."""
+
+    order_id: OrderId
+    complete: bool = True
+    reference: str | None = attrs.field(default=None, validator=optional_text(200))
+
+
+@attrs.frozen(kw_only=True)
+class Cancellation(Fact):
+    """The order was called off as a whole; it is no purchase any more."""
+
+    order_id: OrderId
+    reason: str | None = attrs.field(default=None, validator=optional_text(500))
+
+
+@attrs.frozen(kw_only=True)
+class Return(Fact):
+    """Goods came back for so much of the order's total, in the order's currency.
+
+    `base_amount` follows the order's own rate, so that returning everything leaves exactly zero.
+    """
+
+    order_id: OrderId
+    amount: Money
+    reason: str | None = attrs.field(default=None, validator=optional_text(500))
+    base_amount: Money | None = attrs.field(default=None, eq=False)
+
+    def __attrs_post_init__(self) -> None:
+        _positive(self)
+
+    @property
+    def money(self) -> Money:
+        """The amount credited."""
+        return self.amount
+
+
+class OrderStatus(StrEnum):
+    """Where an order stands."""
+
+    PLACED = "placed"
+    PAID = "paid"
+    FULFILLED = "fulfilled"
+    PARTLY_RETURNED = "partly_returned"
+    RETURNED = "returned"
+    CANCELLED = "cancelled"
+
+
+@attrs.frozen(kw_only=True)
+class Purchase:
+    """An order net of what was cancelled or returned: what revenue and frequency count.
+
+    Derived, never stored. A wholly returned or cancelled order is no purchase. `amount` is in
+    the model's currency.
+    """
+
+    id: OrderId
+    customer_id: CustomerId
+    at: datetime
+    amount: Money
+    channel: Channel | None = None
+
+
+@attrs.frozen(kw_only=True)
+class OrderHistory:
+    """One order with all its later facts, and what follows from them."""
+
+    order: Order
+    payments: tuple[Payment, ...] = ()
+    fulfilments: tuple[Fulfilment, ...] = ()
+    cancellations: tuple[Cancellation, ...] = ()
+    returns: tuple[Return, ...] = ()
+
+    @property
+    def returned(self) -> Money:
+        """What was credited so far, in the order's currency."""
+        return _sum((fact.amount for fact in self.returns), self.order.total.currency)
+
+    @property
+    def status(self) -> OrderStatus:
+        """Cancelled, else returned, else fulfilled, else paid, else placed."""
+        if self.cancellations:
+            return OrderStatus.CANCELLED
+        if self.returns:
+            whole = self.returned >= self.order.total
+            return OrderStatus.RETURNED if whole else OrderStatus.PARTLY_RETURNED
+        if any(fact.complete for fact in self.fulfilments):
+            return OrderStatus.FULFILLED
+        return OrderStatus.PAID if self.paid_up else OrderStatus.PLACED
+
+    @property
+    def paid_up(self) -> bool:
+        """Do the payments in the order's currency cover its total?"""
+        currency = self.order.total.currency
+        paid = (fact.amount for fact in self.payments if fact.amount.currency == currency)
+        return bool(self.payments) and _sum(paid, currency) >= self.order.total
+
+    @property
+    def purchase(self) -> Purchase | None:
+        """What counts as bought; `None` once cancelled or wholly returned."""
+        if self.status in (OrderStatus.CANCELLED, OrderStatus.RETURNED):
+            return None
+        amount = self.order.base_amount or self.order.total
+        for fact in self.returns:
+            amount = amount - (fact.base_amount or fact.amount)
+        return purchase_of(self.order, amount)
+
+    def check_cancellation(self) -> None:
+        """Refuse a second cancellation."""
+        if self.cancellations:
+            raise Refused("orders.cancelled_once", "is cancelled already", str(self.order.id))
+
+    def accepting(self, fact: Return) -> Return:
+        """`fact` with its share of the order's base amount; refused beyond what is left."""
+        order = self.order
+        who = str(order.id)
+        if self.cancellations:
+            raise Refused("orders.no_return_after_cancellation", "is cancelled already", who)
+        if fact.amount.currency != order.total.currency:
+            raise Refused("orders.return_in_order_currency", "is in another currency", who)
+        before, after = self.returned, self.returned + fact.amount
+        if after > order.total:
+            raise Refused("orders.return_within_order", "more comes back than was bought", who)
+        base = order.base_amount or order.total
+        share = _share(base, after, order.total) - _share(base, before, order.total)
+        return attrs.evolve(fact, base_amount=share)
+
+
+def purchase_of(order: Order, amount: Money) -> Purchase:
+    """The purchase that an order counts for at this amount."""
+    return Purchase(
+        id=order.id, customer_id=order.customer_id, at=order.at, amount=amount,
+        channel=order.channel,
+    )  # fmt: skip
+
+
+def _share(base: Money, part: Money, whole: Money) -> Money:
+    """`base` times part / whole, rounded half up; exact at both ends."""
+    doubled = 2 * base.minor * part.minor + whole.minor
+    return Money.of_minor(doubled // (2 * whole.minor), base.currency)
+
+
+def _sum(amounts: Iterable[Money], currency: str) -> Money:
+    total = Money.of_minor(0, currency)
+    for amount in amounts:
+        total = total + amount
+    return total

@@ -1,0 +1,211 @@
+"""The ports: what a backend implements, and what batch jobs ask of one.
+
+A backend is small. It opens a `Transaction` for one tenant; everything a caller touches
+(`uow.customers`, `uow.orders`...) is written once on top of it. Each method's docstring is the
+sentence that the contract suite proves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from uuid import UUID
+
+import attrs
+
+from crmcore.domain.customer import Customer
+from crmcore.domain.facts import Fact
+from crmcore.domain.folding import Deltas
+from crmcore.domain.ids import CustomerId, FactId, OrderId
+from crmcore.domain.journal import Entry
+from crmcore.domain.kinds import AggregateKind, FactKind, Key
+from crmcore.domain.model import Model
+from crmcore.domain.predicates import Predicate
+from crmcore.domain.product import Product
+from crmcore.domain.profile import Profile
+
+if TYPE_CHECKING:
+    from crmcore.domain.unit_of_work import UnitOfWork
+
+__all__ = ["Backend", "Batch", "Columns", "Query", "Recording", "Transaction"]
+
+A = TypeVar("A", Customer, Product)
+F = TypeVar("F", bound=Fact)
+R = TypeVar("R")
+
+
+@attrs.frozen
+class Recording:
+    """Who records what follows, when, and from which source unless the fact says another."""
+
+    at: datetime
+    actor: str | None = None
+    source: str | None = None
+
+
+@attrs.frozen
+class Query:
+    """Which profiles, in which order, after which one: `after` is `(value, customer id)`."""
+
+    where: Predicate | None = None
+    order_by: str | None = None
+    descending: bool = False
+    after: tuple[Any, UUID] | None = None
+    limit: int | None = None
+
+
+class Transaction(Protocol):
+    """One open transaction of one tenant: own writes are visible, nobody else's uncommitted are."""
+
+    def insert(self, kind: AggregateKind[A], added: Sequence[tuple[A, Collection[Key]]]) -> None:
+        """Store new aggregates under their keys, as they are. An id stored already is
+        `AlreadyExists`; an exclusive key of another aggregate is `IdentifierTaken`."""
+        ...
+
+    def fetch(
+        self, kind: AggregateKind[A], ids: Collection[UUID], *, lock: bool = False
+    ) -> dict[UUID, A]:
+        """The aggregates with these ids, without those that are not stored; `lock` holds them
+        against other writers until the end."""
+        ...
+
+    def replace(self, kind: AggregateKind[A], saved: Sequence[tuple[A, Collection[Key]]]) -> None:
+        """Store the next states, each one version above the stored one, else `Stale`."""
+        ...
+
+    def delete(self, kind: AggregateKind[A], aggregate: A) -> None:
+        """Remove the aggregate at this very version, with its keys and profile, else `Stale`."""
+        ...
+
+    def find(self, kind: AggregateKind[A], scope: str, value: str) -> tuple[UUID, ...]:
+        """The ids that have this key, in order."""
+        ...
+
+    def after(self, kind: AggregateKind[A], id: UUID | None, limit: int) -> list[A]:
+        """The next aggregates in the order of their ids."""
+        ...
+
+    def append(self, kind: FactKind[F], facts: Sequence[F], recording: Recording) -> bool:
+        """Append all of `facts`, whose ids and keys differ. If any id or key is stored already,
+        append none and answer false."""
+        ...
+
+    def recorded(self, kind: FactKind[F], facts: Sequence[F], source: str | None) -> dict[int, F]:
+        """By index in `facts`, the stored fact (removed ones too) that has its id or its key."""
+        ...
+
+    def facts(
+        self,
+        kind: FactKind[F],
+        *,
+        ids: Collection[FactId] | None = None,
+        customers: Collection[CustomerId] | None = None,
+        orders: Collection[OrderId] | None = None,
+    ) -> list[F]:
+        """The facts with these ids, of these customers, or of these orders, by `at` then id."""
+        ...
+
+    def strike(self, kind: FactKind[F], id: FactId, at: datetime) -> None:
+        """Take a fact out of every read and fold; its key stays taken."""
+        ...
+
+    def lock_profiles(self, customers: Collection[CustomerId]) -> set[CustomerId]:
+        """Hold these profiles against other writers, in the order of ids; say which exist."""
+        ...
+
+    def copy_to_profiles(self, customers: Sequence[Customer]) -> None:
+        """Refresh what the profiles copy from the customers."""
+        ...
+
+    def merge(self, kind: FactKind[F], deltas: Deltas) -> None:
+        """Merge what newly appended facts of this kind add into the profiles."""
+        ...
+
+    def refold(self, customers: Collection[CustomerId] | None) -> None:
+        """Fold the profiles of these customers, or of all, anew from their facts."""
+        ...
+
+    def profiles(self, customers: Collection[CustomerId]) -> dict[CustomerId, Profile]:
+        """The profiles of these customers, without those that do not exist."""
+        ...
+
+    def select(self, query: Query) -> list[Profile]:
+        """The profiles asked for: absent values last, then by id, both ways of the order."""
+        ...
+
+    def select_ids(self, where: Predicate | None) -> Iterator[CustomerId]:
+        """The ids of all customers for whom the predicate holds, in order."""
+        ...
+
+    def count(self, where: Predicate | None) -> int:
+        """How many customers the predicate holds for."""
+        ...
+
+    def write(self, entry: Entry) -> None:
+        """Append one row to the journal."""
+        ...
+
+    def history(self, kind: AggregateKind[A], id: UUID) -> list[Entry]:
+        """The journal rows that name this aggregate, oldest first."""
+        ...
+
+    def commit(self) -> None:
+        """Keep everything, for good. A lost reply is `OutcomeUnknown`."""
+        ...
+
+    def rollback(self) -> None:
+        """Keep nothing."""
+        ...
+
+
+Batch = Mapping[str, Sequence[Any]]
+"""Some rows, by column: plain values, ids as 16 bytes, instants as UTC milliseconds, money as
+`<name>_minor` and `<name>_currency`."""
+
+
+class Columns(Protocol):
+    """A stream of batches of rows, by column; never everything at once."""
+
+    def __iter__(self) -> Iterator[Batch]:
+        """The batches, read as they are asked for."""
+        ...
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """The same as an Arrow stream, for data frames; needs the `frames` extra."""
+        ...
+
+
+class Backend(Protocol):
+    """What a batch job is given: a store bound to one tenant and one model."""
+
+    @property
+    def model(self) -> Model:
+        """The model this backend was connected with."""
+        ...
+
+    def unit_of_work(
+        self, *, actor: str | None = None, source: str | None = None
+    ) -> AbstractContextManager[UnitOfWork]:
+        """A transaction that commits on a clean exit and rolls back on an exception."""
+        ...
+
+    def reading(self) -> AbstractContextManager[UnitOfWork]:
+        """The same collections for reading alone; a write is refused."""
+        ...
+
+    def columns(
+        self, kind: str, *, since: datetime | None = None, until: datetime | None = None
+    ) -> Columns:
+        """The facts of a kind, `purchases`, or `profiles`, with `since <= at < until`."""
+        ...
+
+    def journal(self, *, after: int = 0, limit: int = 1000) -> list[Entry]:
+        """Journal rows behind a position, in their order; nothing is ever skipped."""
+        ...
+
+    @property
+    def clock(self) -> Callable[[], datetime]:
+        """What tells the store's time."""
+        ...

@@ -1,0 +1,276 @@
+"""Predicates: questions about one profile or one fact, written in Python, kept as data.
+
+    field("stage") == "active"          field("revenue") >= Money("500", "EUR")
+    field("language").is_in("es", "ca") field("last_purchase_at").is_absent()
+    (p & q) | ~r
+
+They are two-valued. A comparison with an absent value is false, whatever the operator, except
+`!=`, which is `~(==)` and therefore true. `~p` holds exactly where `p` does not. A predicate has
+no truth value of its own, so `if p:` and `p and q` raise `TypeError`.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Iterator, Mapping
+from datetime import date, datetime
+from decimal import Decimal
+from enum import Enum
+from typing import Any, NoReturn
+from uuid import UUID
+
+import attrs
+
+from crmcore.domain.errors import InvalidInput, MixedCurrencies, UnknownField
+from crmcore.domain.fields import SCALARS, Field, FieldType
+from crmcore.domain.instants import instant
+from crmcore.domain.money import Money
+from crmcore.domain.text import checked_text
+
+__all__ = ["And", "Comparison", "FieldRef", "Not", "OneOf", "Or", "Predicate", "Present", "field"]
+
+Value = str | int | float | bool | Decimal | date | datetime | Money | UUID
+
+OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
+    "==": operator.eq,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+
+
+class Predicate:
+    """What all predicates share: `&`, `|`, `~`, and no truth value."""
+
+    __slots__ = ()
+
+    def __and__(self, other: Predicate) -> Predicate:
+        return And((*_parts(And, self), *_parts(And, other)))
+
+    def __or__(self, other: Predicate) -> Predicate:
+        return Or((*_parts(Or, self), *_parts(Or, other)))
+
+    def __invert__(self) -> Predicate:
+        return Not(self)
+
+    def __bool__(self) -> NoReturn:
+        raise TypeError("a predicate has no truth value: join with & | ~, not and, or, not")
+
+
+@attrs.frozen(eq=False)
+class FieldRef:
+    """A field by name; comparing it with a value gives a predicate."""
+
+    name: str
+
+    def __eq__(self, other: object) -> Predicate:  # type: ignore[override]
+        return Comparison(self.name, "==", _operand(other))
+
+    def __ne__(self, other: object) -> Predicate:  # type: ignore[override]
+        return Not(Comparison(self.name, "==", _operand(other)))
+
+    def __lt__(self, other: Value | FieldRef) -> Predicate:
+        return Comparison(self.name, "<", _operand(other))
+
+    def __le__(self, other: Value | FieldRef) -> Predicate:
+        return Comparison(self.name, "<=", _operand(other))
+
+    def __gt__(self, other: Value | FieldRef) -> Predicate:
+        return Comparison(self.name, ">", _operand(other))
+
+    def __ge__(self, other: Value | FieldRef) -> Predicate:
+        return Comparison(self.name, ">=", _operand(other))
+
+    def is_in(self, *values: Value) -> Predicate:
+        """Is the value one of these? No values: false for everybody. Absent: false."""
+        return OneOf(self.name, tuple(_operand(value) for value in values))
+
+    def is_present(self) -> Predicate:
+        """Is the value known?"""
+        return Present(self.name)
+
+    def is_absent(self) -> Predicate:
+        """Is the value not known?"""
+        return Not(Present(self.name))
+
+    def __hash__(self) -> int:
+        return hash(self.name)
+
+
+def field(name: str) -> FieldRef:
+    """The profile or fact field called `name`, to be compared."""
+    return FieldRef(name)
+
+
+@attrs.frozen
+class Comparison(Predicate):
+    """`name op value`, where the value may be another field of the same row; absent: false."""
+
+    name: str
+    op: str = attrs.field(validator=attrs.validators.in_(OPERATORS))
+    value: Value | OtherField
+
+
+@attrs.frozen
+class OtherField:
+    """The right side of a comparison between two fields of one row."""
+
+    name: str
+
+
+@attrs.frozen
+class OneOf(Predicate):
+    """`name` is one of `values`; absent: false."""
+
+    name: str
+    values: tuple[Value, ...]
+
+
+@attrs.frozen
+class Present(Predicate):
+    """`name` has a value."""
+
+    name: str
+
+
+@attrs.frozen
+class And(Predicate):
+    """All of `parts` hold; none given: true."""
+
+    parts: tuple[Predicate, ...]
+
+
+@attrs.frozen
+class Or(Predicate):
+    """At least one of `parts` holds; none given: false."""
+
+    parts: tuple[Predicate, ...]
+
+
+@attrs.frozen
+class Not(Predicate):
+    """`part` does not hold."""
+
+    part: Predicate
+
+
+def checked(predicate: Predicate, fields: Mapping[str, Field], currency: str) -> Predicate:
+    """`predicate` with its values in their fields' own form.
+
+    An unknown field is `UnknownField`; a value of another type, a comparison that the type does
+    not have, or money in another currency than the model's is `InvalidInput`.
+    """
+
+    def typed(name: str) -> Field:
+        if name not in fields:
+            raise UnknownField.named(name, known=tuple(fields))
+        if fields[name].type is FieldType.NESTED:
+            raise InvalidInput.of(name, "is structured and cannot be compared")
+        return fields[name]
+
+    def walk(node: Predicate) -> Predicate:
+        match node:
+            case Comparison(name, op, OtherField(other)):
+                if typed(name).type is not typed(other).type:
+                    raise InvalidInput.of(name, f"cannot be compared with {other}: another type")
+                return node
+            case Comparison(name, op, value):
+                return Comparison(name, op, _fitting(value, typed(name), currency))
+            case OneOf(name, values):
+                known = typed(name)
+                return OneOf(name, tuple(_fitting(value, known, currency) for value in values))
+            case Present(name):
+                if name not in fields:
+                    raise UnknownField.named(name, known=tuple(fields))
+                return node
+            case And(parts):
+                return And(tuple(walk(part) for part in parts))
+            case Or(parts):
+                return Or(tuple(walk(part) for part in parts))
+            case Not(part):
+                return Not(walk(part))
+        raise InvalidInput.of("", f"{type(node).__name__} is no predicate")
+
+    return walk(predicate)
+
+
+def matcher(predicate: Predicate) -> Callable[[Callable[[str], Any]], bool]:
+    """`predicate` as a function of a look-up by field name; the predicate is checked already."""
+    match predicate:
+        case Comparison(name, op, OtherField(other)):
+            compare = OPERATORS[op]
+
+            def between(get: Callable[[str], Any]) -> bool:
+                left, right = get(name), get(other)
+                return left is not None and right is not None and compare(left, right)
+
+            return between
+        case Comparison(name, op, value):
+            compare = OPERATORS[op]
+
+            def against(get: Callable[[str], Any]) -> bool:
+                left = get(name)
+                return left is not None and compare(left, value)
+
+            return against
+        case OneOf(name, values):
+            return lambda get: get(name) in values
+        case Present(name):
+            return lambda get: get(name) is not None
+        case And(parts):
+            every = tuple(matcher(part) for part in parts)
+            return lambda get: all(holds(get) for holds in every)
+        case Or(parts):
+            some = tuple(matcher(part) for part in parts)
+            return lambda get: any(holds(get) for holds in some)
+        case Not(part):
+            inner = matcher(part)
+            return lambda get: not inner(get)
+    raise InvalidInput.of("", f"{type(predicate).__name__} is no predicate")
+
+
+def field_names(predicate: Predicate) -> Iterator[str]:
+    """The names of all fields that the predicate asks about, with repetitions."""
+    match predicate:
+        case Comparison(name, _, OtherField(other)):
+            yield from (name, other)
+        case Comparison(name) | OneOf(name) | Present(name):
+            yield name
+        case And(parts) | Or(parts):
+            for part in parts:
+                yield from field_names(part)
+        case Not(part):
+            yield from field_names(part)
+
+
+def _parts(cls: type[And] | type[Or], node: Predicate) -> tuple[Predicate, ...]:
+    if not isinstance(node, Predicate):
+        raise TypeError("& and | join predicates; put parentheses around each comparison")
+    return node.parts if isinstance(node, cls) else (node,)
+
+
+def _operand(value: object) -> Any:
+    if value is None:
+        raise InvalidInput.of("", "compare with a value; absence is is_absent() or is_present()")
+    return OtherField(value.name) if isinstance(value, FieldRef) else value
+
+
+def _fitting(value: Any, known: Field, currency: str) -> Value:
+    if isinstance(value, Enum):
+        value = value.value
+    given = SCALARS.get(type(value))
+    if given is FieldType.INTEGER and known.type in (FieldType.FLOAT, FieldType.DECIMAL):
+        return float(value) if known.type is FieldType.FLOAT else Decimal(value)
+    if given is not known.type:
+        what = f"is {known.type.value}, and cannot be compared with {type(value).__name__}"
+        raise InvalidInput.of(known.name, what)
+    if isinstance(value, float) and value != value:
+        raise InvalidInput.of(known.name, "cannot be compared with NaN")
+    if isinstance(value, datetime):
+        return instant(value)
+    if isinstance(value, str):
+        return checked_text(value, known.name, 10_000)
+    if isinstance(value, Money) and value.currency != currency:
+        raise MixedCurrencies.between(value.currency, currency)
+    return value  # type: ignore[no-any-return]

@@ -1,0 +1,89 @@
+"""The profile: the single view of a customer (S6), one flat typed row.
+
+It holds a copy of the customer's own fields, the host's attributes, and one field per measure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import attrs
+
+from crmcore.domain.customer import Customer
+from crmcore.domain.errors import InvalidInput
+from crmcore.domain.fields import Field, FieldType
+from crmcore.domain.ids import CustomerId
+
+__all__ = ["COPIED_FIELDS", "Page", "Profile"]
+
+COPIED_FIELDS = (
+    Field("kind", FieldType.TEXT, optional=False),
+    Field("name", FieldType.TEXT, personal=True),
+    Field("stage", FieldType.TEXT, optional=False, indexed=True),
+    Field("stage_since", FieldType.INSTANT, optional=False),
+    Field("known_since", FieldType.INSTANT, optional=False),
+    Field("language", FieldType.TEXT),
+    Field("zone", FieldType.TEXT),
+    Field("region", FieldType.TEXT),
+    Field("email", FieldType.TEXT, personal=True),
+    Field("phone", FieldType.TEXT, personal=True),
+)
+"""The profile fields that are copied from the customer; `email` and `phone` are the first ones."""
+
+
+def copied(customer: Customer) -> dict[str, Any]:
+    """The values of `COPIED_FIELDS` for this customer."""
+    points = {point.kind.value: point.value for point in reversed(customer.contact_points)}
+    return {
+        "kind": customer.kind.value,
+        "name": customer.name,
+        "stage": customer.stage,
+        "stage_since": customer.stage_since,
+        "known_since": customer.at,
+        "language": customer.language,
+        "zone": customer.zone,
+        "region": customer.region,
+        "email": points.get("email"),
+        "phone": points.get("phone"),
+    }
+
+
+@attrs.frozen
+class Profile(Mapping[str, Any]):
+    """One customer's profile: a read-only mapping from field name to value, `None` if absent.
+
+    An unknown field name is a `KeyError`, as with any mapping.
+    """
+
+    customer_id: CustomerId
+    entries: Mapping[str, Any] = attrs.field(repr=False)
+
+    def __getitem__(self, name: str) -> Any:
+        return self.entries[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.entries)
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+
+@attrs.frozen
+class Page:
+    """Some profiles in order, and where the next page begins (`None`: this was the last)."""
+
+    profiles: tuple[Profile, ...]
+    next: str | None
+
+    def __iter__(self) -> Iterator[Profile]:
+        return iter(self.profiles)
+
+    def __len__(self) -> int:
+        return len(self.profiles)
+
+
+def check_limit(limit: int) -> None:
+    """A page holds 1 to 10,000 rows."""
+    if not 1 <= limit <= 10_000:
+        raise InvalidInput.of("limit", "must be from 1 to 10,000")

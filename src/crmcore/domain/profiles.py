@@ -1,0 +1,136 @@
+"""Reading profiles: one look-up, or a query over all of them, paged by key."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator
+from datetime import date, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import attrs
+
+from crmcore.domain.errors import InvalidInput, NotFound, UnknownField
+from crmcore.domain.fields import FieldType
+from crmcore.domain.ids import CustomerId
+from crmcore.domain.instants import from_millis, to_millis
+from crmcore.domain.money import Money
+from crmcore.domain.ports import Query
+from crmcore.domain.predicates import Predicate
+from crmcore.domain.profile import Page, Profile, check_limit
+
+if TYPE_CHECKING:
+    from crmcore.domain.unit_of_work import UnitOfWork
+
+__all__ = ["ProfileQuery", "Profiles"]
+
+
+class Profiles:
+    """`uow.profiles`."""
+
+    def __init__(self, unit: UnitOfWork) -> None:
+        self._unit = unit
+
+    def get(self, customer_id: CustomerId) -> Profile:
+        """The profile of this customer; `NotFound` if there is none."""
+        found = self.get_many([customer_id])
+        if customer_id not in found:
+            raise NotFound("profiles", str(customer_id))
+        return found[customer_id]
+
+    def get_many(self, customer_ids: list[CustomerId]) -> dict[CustomerId, Profile]:
+        """Those of these profiles that exist."""
+        return self._unit.reads.profiles(customer_ids)
+
+    def where(self, predicate: Predicate | None = None) -> ProfileQuery:
+        """The profiles for which the predicate holds; all of them without one."""
+        where = None if predicate is None else self._unit.model.checked(predicate)
+        return ProfileQuery(self._unit, Query(where=where))
+
+    def rebuild(self) -> None:
+        """Fold every profile anew from the facts; nothing changes unless something was wrong."""
+        with self._unit.writing() as transaction:
+            transaction.refold(None)
+
+
+@attrs.frozen
+class ProfileQuery:
+    """A question to the profiles; ask it with `page`, `count` or `ids`."""
+
+    unit: UnitOfWork = attrs.field(repr=False)
+    query: Query
+
+    def order_by(self, name: str, *, descending: bool = False) -> ProfileQuery:
+        """Ordered by one field, absent values last, equals by id."""
+        fields = self.unit.model.profile_fields
+        if name not in fields:
+            raise UnknownField.named(name, known=tuple(fields))
+        return attrs.evolve(
+            self, query=attrs.evolve(self.query, order_by=name, descending=descending)
+        )
+
+    def page(self, *, limit: int = 50, after: str | None = None) -> Page:
+        """The next `limit` profiles behind the cursor `after` (a former page's `next`)."""
+        check_limit(limit)
+        cursor = None if after is None else self._decoded(after)
+        query = attrs.evolve(self.query, after=cursor, limit=limit + 1)
+        found = self.unit.reads.select(query)
+        last = found[limit - 1] if len(found) > limit else None
+        return Page(tuple(found[:limit]), None if last is None else self._encoded(last))
+
+    def count(self) -> int:
+        """How many there are."""
+        return self.unit.reads.count(self.query.where)
+
+    def ids(self) -> Iterator[CustomerId]:
+        """The ids of all of them, in the order of ids."""
+        return self.unit.reads.select_ids(self.query.where)
+
+    def _order(self) -> list[Any]:
+        return [self.query.order_by, self.query.descending]
+
+    def _is_personal(self, name: str) -> bool:
+        """A personal value never travels in a cursor; it is looked up again."""
+        return self.unit.model.profile_fields[name].personal
+
+    def _encoded(self, profile: Profile) -> str:
+        name = self.query.order_by
+        value = None if name is None or self._is_personal(name) else profile[name]
+        if isinstance(value, datetime):
+            value = to_millis(value)
+        elif isinstance(value, Money):
+            value = value.minor
+        elif isinstance(value, date):
+            value = value.isoformat()
+        elif isinstance(value, Decimal):
+            value = str(value)
+        data = [*self._order(), value, str(profile.customer_id)]
+        return base64.urlsafe_b64encode(json.dumps(data).encode()).decode()
+
+    def _decoded(self, cursor: str) -> tuple[Any, UUID]:
+        try:
+            name, descending, value, id = json.loads(base64.urlsafe_b64decode(cursor.encode()))
+            if [name, descending] != self._order():
+                raise InvalidInput.of("after", "is the cursor of another order")
+            if name is not None and self._is_personal(name):
+                known = self.unit.reads.profiles([CustomerId(UUID(id))])
+                return next((p[name] for p in known.values()), None), UUID(id)
+            return self._typed(name, value), UUID(id)
+        except (ValueError, TypeError, AttributeError, ArithmeticError):
+            raise InvalidInput.of("after", "is no cursor of such a page") from None
+
+    def _typed(self, name: str | None, value: Any) -> Any:
+        if name is None or value is None:
+            return None
+        match self.unit.model.profile_fields[name].type:
+            case FieldType.INSTANT:
+                return from_millis(value)
+            case FieldType.MONEY:
+                return Money.of_minor(value, self.unit.model.currency)
+            case FieldType.DATE:
+                return date.fromisoformat(value)
+            case FieldType.DECIMAL:
+                return Decimal(value)
+        return value

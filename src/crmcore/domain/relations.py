@@ -1,0 +1,54 @@
+"""Roles and relationships: what a customer is to us (S1), and to other customers (S3), dated."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import attrs
+
+from crmcore.domain.errors import InvalidInput
+from crmcore.domain.ids import CustomerId
+from crmcore.domain.instants import instant, optional_instant
+from crmcore.domain.text import optional_text, symbol
+
+__all__ = ["Relationship", "Role"]
+
+
+def _ordered(since: datetime, until: datetime | None) -> None:
+    if until is not None and until < since:
+        raise InvalidInput.of("until", "is before since")
+
+
+@attrs.frozen
+class Role:
+    """One audience role (`card_holder`, `affiliate`), with its own needs and activity level."""
+
+    name: str = attrs.field(validator=symbol)
+    since: datetime = attrs.field(kw_only=True, converter=instant)
+    until: datetime | None = attrs.field(default=None, kw_only=True, converter=optional_instant)
+    needs: tuple[str, ...] = attrs.field(default=(), kw_only=True, converter=tuple[str, ...])
+    activity: str | None = attrs.field(default=None, kw_only=True, validator=optional_text(40))
+
+    def __attrs_post_init__(self) -> None:
+        _ordered(self.since, self.until)
+
+    def held_at(self, at: datetime) -> bool:
+        """Does the customer have this role at that instant?"""
+        return self.since <= at and (self.until is None or at < self.until)
+
+
+@attrs.frozen
+class Relationship:
+    """A dated tie from this customer to another: `employee_of`, `branch_of`, `member_of`."""
+
+    kind: str = attrs.field(validator=symbol)
+    other_id: CustomerId = attrs.field(kw_only=True)
+    since: datetime = attrs.field(kw_only=True, converter=instant)
+    until: datetime | None = attrs.field(default=None, kw_only=True, converter=optional_instant)
+
+    def __attrs_post_init__(self) -> None:
+        _ordered(self.since, self.until)
+
+    def holds_at(self, at: datetime) -> bool:
+        """Is the tie in force at that instant?"""
+        return self.since <= at and (self.until is None or at < self.until)

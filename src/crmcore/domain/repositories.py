@@ -1,0 +1,211 @@
+"""The aggregates of a unit of work: customers and products, written once for every backend."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from itertools import islice
+from typing import TYPE_CHECKING, Generic, TypeVar
+from uuid import UUID
+
+import attrs
+
+from crmcore.domain.customer import Customer
+from crmcore.domain.errors import AmbiguousIdentifier, InvalidInput, NotFound, Refused, Stale
+from crmcore.domain.ids import CustomerId, ProductId
+from crmcore.domain.identifiers import Identifier
+from crmcore.domain.journal import Entry, Operation, changes_between
+from crmcore.domain.kinds import CUSTOMERS, FACTS, PRODUCTS, AggregateKind
+from crmcore.domain.ports import Transaction
+from crmcore.domain.product import Product
+
+if TYPE_CHECKING:
+    from crmcore.domain.unit_of_work import UnitOfWork
+
+__all__ = ["Aggregates", "Customers", "Products"]
+
+A = TypeVar("A", Customer, Product)
+BATCH = 10_000
+
+
+class Aggregates(Generic[A]):
+    """What every collection of aggregates does."""
+
+    def __init__(self, unit: UnitOfWork, kind: AggregateKind[A]) -> None:
+        self._unit = unit
+        self._kind = kind
+
+    def add(self, aggregate: A) -> A:
+        """Store a new one and return it at version 1. `AlreadyExists`, `IdentifierTaken`."""
+        return self._insert([aggregate])[0]
+
+    def add_many(self, aggregates: Iterable[A]) -> int:
+        """Store new ones in bulk, with one journal row per batch; answer how many."""
+        count = 0
+        for batch in _batches(aggregates):
+            count += len(self._insert(batch))
+        return count
+
+    def get(self, id: UUID) -> A:
+        """The aggregate with this id; `NotFound` if there is none."""
+        found = self._unit.reads.fetch(self._kind, [id])
+        if id not in found:
+            raise NotFound(self._kind.name, str(id))
+        return self._loaded(found[id])
+
+    def get_many(self, ids: Iterable[UUID]) -> dict[UUID, A]:
+        """Those of these ids that are stored."""
+        found = self._unit.reads.fetch(self._kind, list(ids))
+        return {id: self._loaded(aggregate) for id, aggregate in found.items()}
+
+    def save(self, aggregate: A) -> A:
+        """Store the next state and return it, one version on. `Stale` if another was first."""
+        return self._replace([aggregate])[0]
+
+    def save_many(self, aggregates: Iterable[A]) -> int:
+        """Store next states in bulk, with one journal row per batch; one stale, none kept."""
+        count = 0
+        for batch in _batches(aggregates):
+            count += len(self._replace(batch))
+        return count
+
+    def stream(self) -> Iterator[A]:
+        """All of them in the order of their ids, a page at a time."""
+        last: UUID | None = None
+        while page := self._unit.reads.after(self._kind, last, BATCH):
+            yield from map(self._loaded, page)
+            last = page[-1].id
+
+    def history(self, id: UUID) -> list[Entry]:
+        """The journal of this aggregate, oldest first."""
+        return self._unit.reads.history(self._kind, id)
+
+    def _loaded(self, aggregate: A) -> A:
+        return aggregate
+
+    def _check(self, aggregate: A) -> None:
+        """Refuse what the model does not know."""
+
+    def _profiled(self, transaction: Transaction, aggregates: list[A]) -> None:
+        """Refresh the profiles that copy from these."""
+
+    def _insert(self, aggregates: list[A]) -> list[A]:
+        unit = self._unit
+        for aggregate in aggregates:
+            self._check(aggregate)
+            if aggregate.version != 0:
+                raise Refused("aggregates.new", "is stored already: save it", str(aggregate.id))
+        stored = [attrs.evolve(aggregate, version=1) for aggregate in aggregates]
+        with unit.writing() as transaction:
+            transaction.insert(self._kind, [(a, unit.model.keys_of(a)) for a in stored])
+            unit.record(self._entry(Operation.ADDED, stored, [a.at for a in stored]))
+        return stored
+
+    def _replace(self, aggregates: list[A]) -> list[A]:
+        unit = self._unit
+        by_id = {aggregate.id: aggregate for aggregate in aggregates}
+        if len(by_id) < len(aggregates):
+            raise InvalidInput.of("aggregates", "name one aggregate twice")
+        for aggregate in aggregates:
+            self._check(aggregate)
+        with unit.writing() as transaction:
+            held = transaction.fetch(self._kind, sorted(by_id), lock=True)
+            for id, aggregate in by_id.items():
+                if id not in held:
+                    raise NotFound(self._kind.name, str(id))
+                if held[id].version != aggregate.version:
+                    raise Stale(self._kind.name, str(id), aggregate.version)
+            stored = [attrs.evolve(a, version=a.version + 1) for a in aggregates]
+            transaction.replace(self._kind, [(a, unit.model.keys_of(a)) for a in stored])
+            self._profiled(transaction, stored)
+            differences = [changes_between(held[a.id], a) for a in stored]
+            entry = self._entry(Operation.SAVED, stored, [unit.recorded_at])
+            changes, personal = zip(*differences, strict=True) if differences else ((), ())
+            unit.record(attrs.evolve(entry, changes=changes, personal=personal))
+        return stored
+
+    def _entry(self, operation: Operation, aggregates: list[A], at: list[datetime]) -> Entry:
+        unit = self._unit
+        return Entry(
+            kind=self._kind.name,
+            operation=operation,
+            ids=tuple(aggregate.id for aggregate in aggregates),
+            version=aggregates[0].version if len(aggregates) == 1 else None,
+            at=max(at),
+            recorded_at=unit.recorded_at,
+            actor=unit.actor,
+            source=unit.source,
+        )
+
+
+class Customers(Aggregates[Customer]):
+    """`uow.customers`."""
+
+    def __init__(self, unit: UnitOfWork) -> None:
+        super().__init__(unit, CUSTOMERS)
+
+    def find_by_identifier(
+        self, type: str, value: str, *, source: str | None = None
+    ) -> Customer | None:
+        """The customer known by this identifier, or `None`; shared by several:
+        `AmbiguousIdentifier`. The value is normalised first."""
+        identifier = Identifier(type, value, source=source)
+        self._unit.model.identifier_type(type)
+        ids = self._unit.reads.find(CUSTOMERS, identifier.scope, identifier.value)
+        if len(ids) > 1:
+            raise AmbiguousIdentifier(type, tuple(map(str, ids)))
+        return self.get(ids[0]) if ids else None
+
+    def find_all_by_identifier(
+        self, type: str, value: str, *, source: str | None = None
+    ) -> list[Customer]:
+        """Everybody who shares this identifier, in the order of ids."""
+        identifier = Identifier(type, value, source=source)
+        found = self._unit.reads.find(CUSTOMERS, identifier.scope, identifier.value)
+        stored = self.get_many(found)
+        return [stored[id] for id in found]
+
+    def remove(self, customer: Customer) -> None:
+        """Remove a customer without facts; their identifiers are free again. `Stale` if changed.
+
+        With facts it is `Refused`: what happened is not forgotten with the record.
+        """
+        unit = self._unit
+        id = CustomerId(customer.id)
+        with unit.writing() as transaction:
+            if id not in transaction.lock_profiles([id]):
+                raise NotFound("customers", str(id))
+            if any(transaction.facts(kind, customers=[id]) for kind in FACTS):
+                raise Refused("customers.has_facts", "has facts and cannot be removed", str(id))
+            transaction.delete(CUSTOMERS, customer)
+            unit.record(self._entry(Operation.REMOVED, [customer], [unit.recorded_at]))
+
+    def _loaded(self, customer: Customer) -> Customer:
+        life_cycle = self._unit.model.life_cycle
+        if customer.life_cycle is life_cycle:
+            return customer
+        return attrs.evolve(customer, life_cycle=life_cycle)
+
+    def _check(self, customer: Customer) -> None:
+        self._unit.model.check(customer)
+
+    def _profiled(self, transaction: Transaction, customers: list[Customer]) -> None:
+        transaction.copy_to_profiles(customers)
+
+
+class Products(Aggregates[Product]):
+    """`uow.products`."""
+
+    def __init__(self, unit: UnitOfWork) -> None:
+        super().__init__(unit, PRODUCTS)
+
+    def find_by_sku(self, sku: str) -> Product | None:
+        """The product with this SKU, or `None`."""
+        ids = self._unit.reads.find(PRODUCTS, "sku", sku)
+        return self.get(ProductId(ids[0])) if ids else None
+
+
+def _batches(aggregates: Iterable[A]) -> Iterator[list[A]]:
+    remaining = iter(aggregates)
+    while batch := list(islice(remaining, BATCH)):
+        yield batch

@@ -1,0 +1,133 @@
+"""The unit of work: one transaction and the collections to work on in it.
+
+It commits on a clean exit and rolls back on an exception. `rollback()` gives up on purpose. When
+a write fails half-way (`Stale`, `IdentifierTaken`...), the unit is doomed: nothing of it is kept,
+and using it further is refused, on every backend alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from types import TracebackType
+from typing import Self
+
+import attrs
+
+from crmcore.domain.errors import Refused
+from crmcore.domain.fact_repositories import Facts, OrderFacts, Orders
+from crmcore.domain.instants import instant, zone_named
+from crmcore.domain.interaction import Interaction
+from crmcore.domain.journal import Entry
+from crmcore.domain.kinds import (
+    CANCELLATIONS,
+    FULFILMENTS,
+    INTERACTIONS,
+    PAYMENTS,
+    RETURNS,
+    SCORES,
+)
+from crmcore.domain.model import Model
+from crmcore.domain.money import Money, Rates, convert
+from crmcore.domain.order_facts import Cancellation, Fulfilment, Payment, Return
+from crmcore.domain.ports import Recording, Transaction
+from crmcore.domain.profiles import Profiles
+from crmcore.domain.repositories import Customers, Products
+from crmcore.domain.score import Score
+
+__all__ = ["UnitOfWork"]
+
+
+@attrs.define(slots=False, eq=False)
+class UnitOfWork:
+    """What `backend.unit_of_work()` and `backend.reading()` give; use it in a `with` block."""
+
+    begin: Callable[[], Transaction] = attrs.field(repr=False)
+    model: Model = attrs.field(repr=False)
+    rates: Rates = attrs.field(repr=False)
+    clock: Callable[[], datetime] = attrs.field(repr=False)
+    actor: str | None = None
+    source: str | None = None
+    read_only: bool = False
+    state: str = attrs.field(default="new", init=False)
+
+    def __enter__(self) -> Self:
+        if self.state != "new":
+            raise Refused("unit_of_work.once", "a unit of work is entered once")
+        self.recorded_at: datetime = instant(self.clock())
+        self.transaction: Transaction = self.begin()
+        self.state = "open"
+        self.customers: Customers = Customers(self)
+        self.products: Products = Products(self)
+        self.orders: Orders = Orders(self)
+        self.payments: OrderFacts[Payment] = OrderFacts(self, PAYMENTS)
+        self.fulfilments: OrderFacts[Fulfilment] = OrderFacts(self, FULFILMENTS)
+        self.cancellations: OrderFacts[Cancellation] = OrderFacts(self, CANCELLATIONS)
+        self.returns: OrderFacts[Return] = OrderFacts(self, RETURNS)
+        self.interactions: Facts[Interaction] = Facts(self, INTERACTIONS)
+        self.scores: Facts[Score] = Facts(self, SCORES)
+        self.profiles: Profiles = Profiles(self)
+        return self
+
+    def __exit__(
+        self,
+        error_type: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        state, self.state = self.state, "ended"
+        if state == "ended":
+            return
+        if error_type is not None or state == "doomed" or self.read_only:
+            self.transaction.rollback()
+            if error_type is None and state == "doomed":
+                raise _doomed()
+        else:
+            self.transaction.commit()
+
+    def rollback(self) -> None:
+        """Give up on purpose: nothing is kept, and the unit takes no further call."""
+        if self.state != "ended":
+            self.state = "ended"
+            self.transaction.rollback()
+
+    @property
+    def recording(self) -> Recording:
+        """Who records, when, and from which source."""
+        return Recording(self.recorded_at, self.actor, self.source)
+
+    @property
+    def reads(self) -> Transaction:
+        """The open transaction, for reading."""
+        if self.state == "doomed":
+            raise _doomed()
+        if self.state != "open":
+            raise Refused("unit_of_work.open", "this unit of work is not open")
+        return self.transaction
+
+    @contextmanager
+    def writing(self) -> Iterator[Transaction]:
+        """The open transaction, for writing; an error inside dooms the unit."""
+        transaction = self.reads
+        if self.read_only:
+            raise Refused("reading.no_writes", "reading() does not write; use unit_of_work()")
+        try:
+            yield transaction
+        except BaseException:
+            self.state = "doomed"
+            raise
+
+    def record(self, entry: Entry) -> None:
+        """Append one row to the journal."""
+        self.transaction.write(entry)
+
+    def in_base(self, money: Money, at: datetime) -> Money:
+        """`money` in the model's currency at the rate of the local day of `at`."""
+        zone = zone_named(self.model.zone)
+        into = self.model.currency
+        return convert(money, into=into, on=lambda: at.astimezone(zone).date(), rates=self.rates)
+
+
+def _doomed() -> Refused:
+    return Refused("unit_of_work.doomed", "an earlier write failed, so nothing of it is kept")
