@@ -14,7 +14,7 @@ from typing import Protocol
 import attrs
 import numpy as np
 
-from crmcore.analytics.checks import FloatArray
+from crmcore.analytics.checks import BoolArray, FloatArray
 
 __all__ = ["Likelihood", "Slope", "Summit", "climb", "climb_from"]
 
@@ -93,7 +93,7 @@ def climb(likelihood: Likelihood, start: FloatArray, *, steps: int = 200) -> Sum
     return Summit(point, here, steps, False)
 
 
-def _step(here: Slope, at_low: FloatArray, at_high: FloatArray, radius: float) -> FloatArray:
+def _step(here: Slope, at_low: BoolArray, at_high: BoolArray, radius: float) -> FloatArray:
     """Newton's step among the parameters that no bound holds, no longer than `radius`."""
     free = ~(at_low | (at_high & (here.gradient > 0)))
     step = np.zeros(len(free))

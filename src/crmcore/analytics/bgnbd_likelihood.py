@@ -18,7 +18,7 @@ import numpy as np
 from scipy.special import expit, gammaln, polygamma, psi
 
 from crmcore.analytics.ascent import Slope
-from crmcore.analytics.checks import FloatArray
+from crmcore.analytics.checks import FloatArray, IntArray
 from crmcore.analytics.histories import Cells
 
 __all__ = ["BetaGeoNBDLikelihood", "RisingFactorials", "death_odds", "log_rising"]
@@ -34,7 +34,7 @@ def log_rising(c: float, x: FloatArray) -> FloatArray:
         return np.asarray(gammaln(c + x) - gammaln(c))
     table = np.zeros(most + 1)
     np.cumsum(np.log(c + np.arange(most)), out=table[1:])
-    return table[x.astype(np.int64)]
+    return np.asarray(table[x.astype(np.int64)])
 
 
 class RisingFactorials:
@@ -86,13 +86,17 @@ class BetaGeoNBDLikelihood:
 
     cells: Cells
     rising: RisingFactorials
-    again: FloatArray = attrs.field(repr=False)
+    again: IntArray
     names = ("r", "alpha", "a", "b")
 
     @classmethod
     def of(cls, cells: Cells) -> BetaGeoNBDLikelihood:
         """The log-likelihood of these cells."""
-        return cls(cells, RisingFactorials(cells.x, cells.weight), np.flatnonzero(cells.x > 0))
+        return cls(
+            cells,
+            RisingFactorials(cells.x, cells.weight),
+            np.flatnonzero(cells.x > 0).astype(np.int64),
+        )
 
     @property
     def total(self) -> float:

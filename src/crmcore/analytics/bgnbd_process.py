@@ -64,7 +64,7 @@ class BetaGeoNBDProcess:
         `weights` tell how many customers each row stands for.
 
             >>> process = BetaGeoNBDProcess(r=0.25, alpha=4, a=0.8, b=2.5)
-            >>> round(process.log_likelihood_of(frequency=0, recency=0, T=40), 8)  # -r ln(1+T/alpha)
+            >>> round(process.log_likelihood_of(frequency=0, recency=0, T=40), 8)  # -r ln 11
             -0.59947382
         """
         checks = Checks()
@@ -125,9 +125,9 @@ class BetaGeoNBDProcess:
 
         Equation 9, E[X(t)].
 
-            >>> process = BetaGeoNBDProcess(r=0.243, alpha=4.414, a=0.793, b=2.426)
-            >>> process.expected_purchases_new(t=[1, 78]).round(4).tolist()
-            [0.0532, 1.8576]
+            >>> process = BetaGeoNBDProcess(r=0.2426, alpha=4.4136, a=0.7929, b=2.4259)
+            >>> process.expected_purchases_new(t=[1, 32]).round(4).tolist()
+            [0.0532, 1.0438]
         """
         checks = Checks()
         ahead = checks.numbers("t", t)
@@ -199,9 +199,9 @@ class BetaGeoNBDProcess:
     def probability_of_n(self, *, n: npt.ArrayLike, t: npt.ArrayLike) -> FloatArray:
         """P(X(t) = n): that somebody new makes n repeat purchases within t (equation 8).
 
-            >>> process = BetaGeoNBDProcess(r=0.243, alpha=4.414, a=0.793, b=2.426)
-            >>> round(float(process.probability_of_n(n=0, t=39)), 7)  # (alpha/(alpha+t))**r
-            0.5737864
+        >>> process = BetaGeoNBDProcess(r=0.243, alpha=4.414, a=0.793, b=2.426)
+        >>> round(float(process.probability_of_n(n=0, t=39)), 7)  # (alpha/(alpha+t))**r
+        0.5737864
         """
         checks = Checks()
         count, span = checks.counts("n", n), checks.numbers("t", t)

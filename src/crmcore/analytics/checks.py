@@ -95,9 +95,7 @@ class Checks:
         first, *others = lengths
         for other in others:
             if lengths[other] != lengths[first]:
-                self.refuse(
-                    other, f"has {lengths[other]} rows where {first} has {lengths[first]}"
-                )
+                self.refuse(other, f"has {lengths[other]} rows where {first} has {lengths[first]}")
         return False
 
     def weights(self, weights: npt.ArrayLike | None, *, rows: int) -> FloatArray | None:

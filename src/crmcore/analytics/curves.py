@@ -8,6 +8,7 @@ instead, the function is computed at Chebyshev points and interpolated (Berrut a
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 
@@ -35,7 +36,7 @@ def per_count(
     counts, values = count[first][cells], variable[first][cells]
     results = np.empty(len(cells))
     edges = np.flatnonzero(np.diff(counts, prepend=np.nan, append=np.nan) != 0)
-    for begin, end in zip(edges[:-1], edges[1:], strict=True):
+    for begin, end in pairwise(edges.tolist()):
         results[begin:end] = _interpolated(curve, float(counts[begin]), values[begin:end])
     by_group = np.empty(len(cells))
     by_group[cells] = results
@@ -54,7 +55,7 @@ def _interpolated(
     bins = np.floor(logs - logs[0])
     edges = np.flatnonzero(np.diff(bins, prepend=-1.0, append=np.inf))
     results = np.empty(len(values))
-    for begin, end in zip(edges[:-1], edges[1:], strict=True):
+    for begin, end in pairwise(edges.tolist()):
         if end - begin <= POINTS + 2:
             results[begin:end] = curve(count, values[begin:end])
             continue

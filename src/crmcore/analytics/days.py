@@ -109,9 +109,7 @@ def _in_range(checks: Checks, path: str, days: IntArray) -> IntArray:
     return days
 
 
-def _of_objects(
-    checks: Checks, path: str, values: list[object], clock: tzinfo | None
-) -> IntArray:
+def _of_objects(checks: Checks, path: str, values: list[object], clock: tzinfo | None) -> IntArray:
     """Days of Python values, one by one; instants among them are converted together."""
     days = np.zeros(len(values), np.int64)
     instants: list[int] = []
@@ -122,7 +120,8 @@ def _of_objects(
         value = given
         if isinstance(value, str):
             try:
-                value = date.fromisoformat(value) if len(value) == 10 else datetime.fromisoformat(value)
+                read = date if len(value) == 10 else datetime
+                value = read.fromisoformat(value)
             except ValueError:
                 value = None
         if isinstance(value, datetime) and value == value:  # NaT is a datetime unequal to itself

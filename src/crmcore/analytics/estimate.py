@@ -18,7 +18,7 @@ import attrs
 import numpy as np
 
 from crmcore.analytics.ascent import Likelihood, Summit
-from crmcore.analytics.checks import FloatArray
+from crmcore.analytics.checks import BoolArray, FloatArray
 from crmcore.domain.errors import InvalidInput
 
 __all__ = ["Estimate", "Fitted", "Status", "read_fitted"]
@@ -132,7 +132,7 @@ class Estimate:
             raise InvalidInput.of("estimate", "is not what to_dict writes") from error
 
 
-def _covariance(summit: Summit, settled: FloatArray) -> FloatArray:
+def _covariance(summit: Summit, settled: BoolArray) -> FloatArray:
     """The inverse of minus the Hessian among the settled parameters, in their own scale."""
     size = len(settled)
     covariance = np.full((size, size), np.nan)

@@ -43,7 +43,7 @@ class GammaGammaLikelihood:
         order = np.lexsort((z, x)) if len(x) < 1000 else np.argsort(x * z)
         x, z, weight = x[order], z[order], weight[order]
         count, place = np.unique(x, return_inverse=True)
-        having = np.bincount(place, weight, minlength=len(count))
+        having = np.bincount(place, weight, minlength=len(count)).astype(np.float64)
         return cls(x, x * z, weight, count, having, float((weight * np.log(z)).sum()))
 
     @property

@@ -28,9 +28,9 @@ class NoFiniteMean(Refused):
 class GammaGammaSpend:
     """The Gamma-Gamma model with known parameters, all above zero; `v` is an amount of money.
 
-        >>> spend = GammaGammaSpend(p=6.25, q=3.74, v=15.44)
-        >>> spend.expected_average_value(frequency=[2, 0], monetary_value=[22.35, 0]).round(2)
-        array([24.66, 35.22])
+    >>> spend = GammaGammaSpend(p=6.25, q=3.74, v=15.44)
+    >>> spend.expected_average_value(frequency=[2, 0], monetary_value=[22.35, 0]).round(2)
+    array([24.66, 35.22])
     """
 
     p: float = attrs.field(converter=float, validator=positive)

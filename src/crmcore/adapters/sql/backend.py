@@ -1,0 +1,123 @@
+"""`SqlBackend`: a SQLAlchemy engine as a backend; your own engine is as good as `connect`'s."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from functools import cached_property, partial
+from typing import Any
+
+import attrs
+import sqlalchemy as sa
+
+from crmcore.adapters.backend import Backend, window
+from crmcore.adapters.columns import BatchStream
+from crmcore.adapters.sql.engine import translated
+from crmcore.adapters.sql.extracts import extract
+from crmcore.adapters.sql.journal import read_journal
+from crmcore.adapters.sql.migrating import migrate, stored_definition
+from crmcore.adapters.sql.tables import Tables
+from crmcore.adapters.sql.transaction import SqlTransaction
+from crmcore.domain.errors import NotMigrated
+from crmcore.domain.journal import Entry
+from crmcore.domain.ports import Columns
+from crmcore.domain.unit_of_work import UnitOfWork
+
+__all__ = ["SqlBackend"]
+
+
+@attrs.define(slots=False, eq=False)
+class SqlBackend(Backend):
+    """One tenant of the tables in a database; `schema` and `prefix` say where they are.
+
+    With an engine of the host's own, set the SQLite pragmas on it that `connect` would set
+    (`foreign_keys`, `journal_mode`, `busy_timeout`).
+    """
+
+    engine: sa.Engine = attrs.field(kw_only=False, repr=False)
+    schema: str | None = attrs.field(default=None, kw_only=True)
+    prefix: str = attrs.field(default="crm_", kw_only=True)
+    ready: bool = attrs.field(default=False, init=False, repr=False)
+
+    @cached_property
+    def tables(self) -> Tables:
+        """The tables, for the host's own queries and foreign keys."""
+        return Tables.of(self.model, prefix=self.prefix, schema=self.schema)
+
+    def migrate(self) -> None:
+        """Bring the tables to the newest revision, and the profiles to the model.
+
+        Tables that the host's own alembic keeps are left to it: behind its newest revision they
+        are `NotMigrated`.
+        """
+        migrate(self)
+        self.ready = True
+
+    def close(self) -> None:
+        """Close the pooled connections."""
+        self.engine.dispose()
+
+    def unit_of_work(
+        self,
+        *,
+        actor: str | None = None,
+        source: str | None = None,
+        connection: sa.Connection | None = None,
+    ) -> UnitOfWork:
+        """As `Backend.unit_of_work`. With `connection` it joins the host's open transaction:
+        it keeps or undoes its own part, and the host commits."""
+        if connection is None:
+            return super().unit_of_work(actor=actor, source=source)
+        return self._unit(partial(self._join, connection), actor, source)
+
+    def columns(
+        self,
+        kind: str,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        personal: bool = False,
+    ) -> Columns:
+        """See `Backend.columns`."""
+        self._check_migrated()
+
+        def rows() -> Iterator[tuple[Any, ...]]:
+            return extract(self.engine, self.tables, self.tenant, kind, window(since, until))
+
+        return BatchStream.of(kind, self.model, personal, rows)
+
+    def journal(self, *, after: int = 0, limit: int = 1000) -> list[Entry]:
+        """See `Backend.journal`."""
+        self._check_migrated()
+        return read_journal(self, after, limit)
+
+    def begin(self, *, write: bool) -> sa.Connection:
+        """A connection in a transaction; for writing, the write lock is taken at once."""
+        connection = self.engine.connect()
+        try:
+            with translated():
+                connection.begin()
+                if self.engine.dialect.name == "sqlite":
+                    driver: Any = connection.connection.driver_connection
+                    if not driver.in_transaction:
+                        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _begin(self, *, write: bool) -> SqlTransaction:
+        self._check_migrated()
+        return SqlTransaction(self.begin(write=write), self.tables, self.tenant, self.model)
+
+    def _join(self, connection: sa.Connection) -> SqlTransaction:
+        self._check_migrated()
+        with translated():
+            savepoint = connection.begin_nested()
+        return SqlTransaction(connection, self.tables, self.tenant, self.model, savepoint)
+
+    def _check_migrated(self) -> None:
+        if not self.ready:
+            if stored_definition(self) != self.definition:
+                raise NotMigrated("this store has no data of this tenant and model: call migrate()")
+            self.ready = True

@@ -1,0 +1,174 @@
+"""Measures compiled to SQL: the fold of a kind's facts, and the merge of a batch's deltas."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from crmcore.adapters.profile_codec import measure_columns
+from crmcore.adapters.sql.predicates import compiled
+from crmcore.adapters.sql.tables import Tables
+from crmcore.adapters.wire import column_of, wire_predicate
+from crmcore.domain.fields import Field
+from crmcore.domain.kinds import MEASURABLE, PURCHASES
+from crmcore.domain.measures import Fold, Measure
+
+__all__ = ["fold_statements", "merge_statement", "purchases"]
+
+FUNCTIONS: dict[Fold, Callable[[Any], sa.ColumnElement[Any]]] = {
+    Fold.SUM: sa.func.sum,
+    Fold.MIN: sa.func.min,
+    Fold.MAX: sa.func.max,
+}
+
+
+def purchases(tables: Tables, tenant: str) -> sa.Select[Any]:
+    """Orders net of cancellations and returns, as rows: see `crmcore.domain.order_facts`."""
+    orders, returns = tables.kinds["orders"], tables.kinds["returns"]
+    cancellations = tables.kinds["cancellations"]
+    credited = (
+        sa.select(
+            returns.c.order_id,
+            sa.func.sum(returns.c.amount_minor).label("amount"),
+            sa.func.sum(returns.c.base_amount_minor).label("base"),
+        )
+        .where(returns.c.tenant == tenant, returns.c.removed_at.is_(None))
+        .group_by(returns.c.order_id)
+        .subquery("credited")
+    )
+    cancelled = (
+        sa.select(cancellations.c.id)
+        .where(
+            cancellations.c.tenant == tenant,
+            cancellations.c.order_id == orders.c.id,
+            cancellations.c.removed_at.is_(None),
+        )
+        .exists()
+    )
+    net = orders.c.base_amount_minor - sa.func.coalesce(credited.c.base, 0)
+    return (
+        sa.select(
+            orders.c.id,
+            orders.c.resolved_customer_id.label("customer_id"),
+            orders.c.at,
+            net.label("amount_minor"),
+            orders.c.base_amount_currency.label("amount_currency"),
+            orders.c.channel,
+        )
+        .select_from(orders.outerjoin(credited, credited.c.order_id == orders.c.id))
+        .where(
+            orders.c.tenant == tenant,
+            orders.c.removed_at.is_(None),
+            sa.not_(cancelled),
+            sa.or_(credited.c.amount.is_(None), credited.c.amount < orders.c.total_minor),
+        )
+    )
+
+
+def _source(tables: Tables, tenant: str, kind: str) -> sa.Subquery:
+    """The facts of a kind that count, with `customer_id` resolved."""
+    if kind == PURCHASES.name:
+        return purchases(tables, tenant).subquery("purchases")
+    table = tables.kinds[kind]
+    own = [c for c in table.c if c.name not in ("customer_id", "resolved_customer_id")]
+    return (
+        sa.select(table.c.resolved_customer_id.label("customer_id"), *own)
+        .where(table.c.tenant == tenant, table.c.removed_at.is_(None))
+        .subquery(kind)
+    )
+
+
+def fold_statements(
+    tables: Tables, tenant: str, kind: str, measures: Sequence[Measure]
+) -> Iterator[tuple[sa.Select[Any], sa.ColumnElement[Any]]]:
+    """Selects of `customer_id` and measure columns, each with its customer column to narrow by."""
+    fields = MEASURABLE[kind].comparable
+    grouped = [m for m in measures if m.fold is not Fold.LATEST]
+    if grouped:
+        source = _source(tables, tenant, kind)
+        values = [_aggregate(m, source, fields).label(_first_column(m)) for m in grouped]
+        customer = source.c.customer_id
+        yield sa.select(customer, *values).group_by(customer), customer
+    for measure in measures:
+        if measure.fold is Fold.LATEST:
+            source = _source(tables, tenant, kind)
+            value = source.c[column_of(fields[measure.value or ""])]
+            order = (source.c.at.desc(), source.c.recorded_at.desc(), value.desc())
+            rank = sa.func.row_number().over(partition_by=source.c.customer_id, order_by=order)
+            names = [column.name for column in measure_columns(measure)]
+            ranked = (
+                sa.select(
+                    source.c.customer_id,
+                    value.label(names[0]),
+                    source.c.at.label(names[1]),
+                    source.c.recorded_at.label(names[2]),
+                    rank.label("rank"),
+                )
+                .where(value.is_not(None), *_conditions(measure, source, fields))
+                .subquery("ranked")
+            )
+            kept = [ranked.c[name] for name in ("customer_id", *names)]
+            yield sa.select(*kept).where(ranked.c.rank == 1), ranked.c.customer_id
+
+
+def _first_column(measure: Measure) -> str:
+    return measure_columns(measure)[0].name
+
+
+def _conditions(measure: Measure, source: sa.Subquery, fields: Any) -> Iterable[Any]:
+    if measure.where is not None:
+        where = wire_predicate(measure.where, fields)
+        yield compiled(where, lambda name: source.c[column_of(fields[name])])
+
+
+def _aggregate(
+    measure: Measure, source: sa.Subquery, fields: dict[str, Field] | Any
+) -> sa.ColumnElement[Any]:
+    conditions = list(_conditions(measure, source, fields))
+    if measure.value is None:
+        value: Any = sa.literal(1)
+        if not conditions:
+            return sa.func.count()
+        return sa.func.count(sa.case((conditions[0], value)))
+    value = source.c[column_of(fields[measure.value])]
+    if conditions:
+        value = sa.case((conditions[0], value))
+    found = FUNCTIONS[measure.fold](value)
+    return sa.func.coalesce(found, 0) if measure.starts_at_zero else found
+
+
+def merge_statement(tables: Tables, tenant: str, measures: Sequence[Measure]) -> sa.Update:
+    """The update that merges one customer's deltas, given as `ProfileCodec.delta` makes them."""
+    profiles = tables.profiles
+    changes: dict[str, Any] = {}
+    for measure in measures:
+        names = [column.name for column in measure_columns(measure)]
+        columns = [profiles.c[name] for name in names]
+        new = [sa.bindparam(f"new_{name}", type_=profiles.c[name].type) for name in names]
+        if measure.starts_at_zero:
+            changes[names[0]] = columns[0] + new[0]
+            continue
+        better = _better(measure, columns, new)
+        for name, column, value in zip(names, columns, new, strict=True):
+            changes[name] = sa.case((better, value), else_=column)
+    return (
+        sa.update(profiles)
+        .where(profiles.c.tenant == tenant, profiles.c.customer_id == sa.bindparam("who"))
+        .values(changes)
+    )
+
+
+def _better(measure: Measure, old: list[Any], new: list[Any]) -> sa.ColumnElement[bool]:
+    """Does the new state replace the old one? A NULL new state never does."""
+    if measure.fold is Fold.MIN:
+        return sa.or_(sa.and_(old[0].is_(None), new[0].is_not(None)), new[0] < old[0])
+    if measure.fold is Fold.MAX:
+        return sa.or_(sa.and_(old[0].is_(None), new[0].is_not(None)), new[0] > old[0])
+    later = sa.or_(
+        new[1] > old[1],
+        sa.and_(new[1] == old[1], new[2] > old[2]),
+        sa.and_(new[1] == old[1], new[2] == old[2], new[0] > old[0]),
+    )
+    return sa.or_(sa.and_(old[1].is_(None), new[1].is_not(None)), later)

@@ -1,0 +1,57 @@
+"""Reading the journal: whoever reads gives committed rows their positions, once, for good."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from crmcore.adapters.sql.engine import translated
+from crmcore.adapters.sql.transaction import entry_of
+from crmcore.domain.journal import Entry
+
+if TYPE_CHECKING:
+    from crmcore.adapters.sql.backend import SqlBackend
+
+__all__ = ["read_journal"]
+
+
+def read_journal(backend: SqlBackend, after: int, limit: int) -> list[Entry]:
+    """The rows behind position `after`, at most `limit`."""
+    journal = backend.tables.journal
+    mine = journal.c.tenant == backend.tenant
+    waiting = sa.select(journal.c.seq).where(mine, journal.c.position.is_(None))
+    statement = (
+        sa.select(journal)
+        .where(mine, journal.c.position > after)
+        .order_by(journal.c.position)
+        .limit(limit)
+    )
+    with translated(), backend.engine.connect() as connection:
+        if connection.execute(waiting.limit(1)).first() is not None:
+            connection.rollback()
+            _sequence(backend)
+        return [entry_of(row) for row in connection.execute(statement).mappings()]
+
+
+def _sequence(backend: SqlBackend) -> None:
+    """Give positions to committed rows that have none, in the order of their inserts.
+
+    A row that commits later than its successors gets a later position, so a consumer that asks
+    for rows behind its last position never misses it. For one customer inserts follow commits,
+    because the customer's row is held until the end of each transaction.
+    """
+    journal = backend.tables.journal
+    mine = journal.c.tenant == backend.tenant
+    connection = backend.begin(write=True)
+    with translated(), connection:
+        last = connection.execute(sa.select(sa.func.max(journal.c.position)).where(mine)).scalar()
+        waiting = sa.select(journal.c.seq).where(mine, journal.c.position.is_(None))
+        rows = connection.execute(waiting.order_by(journal.c.seq)).scalars().all()
+        data = [
+            {"row": seq, "place": place} for place, seq in enumerate(rows, start=(last or 0) + 1)
+        ]
+        if data:
+            place = sa.update(journal).where(journal.c.seq == sa.bindparam("row"))
+            connection.execute(place.values(position=sa.bindparam("place")), data)
+        connection.commit()

@@ -1,0 +1,167 @@
+"""Migrations: tables by alembic under the branch `crmcore`, profile columns by the model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy.schema import CreateColumn
+
+from crmcore.adapters.nested import converter
+from crmcore.adapters.profile_codec import measure_columns
+from crmcore.adapters.sql.engine import translated
+from crmcore.adapters.sql.predicates import attribute
+from crmcore.adapters.sql.transaction import SqlTransaction
+from crmcore.domain.errors import InvalidInput, NotMigrated, Refused
+from crmcore.domain.instants import instant, to_millis
+from crmcore.domain.model import Model
+
+if TYPE_CHECKING:
+    from crmcore.adapters.sql.backend import SqlBackend
+
+__all__ = ["config", "migrate", "stored_definition"]
+
+BRANCH = "crmcore"
+SCRIPTS = "crmcore.adapters.sql:migrations"
+
+
+def config(*, prefix: str = "crm_", schema: str | None = None) -> Config:
+    """An alembic configuration of crmcore's own revisions."""
+    made = Config()
+    made.set_main_option("script_location", SCRIPTS)
+    made.set_main_option("path_separator", "os")
+    made.attributes["crmcore_prefix"] = prefix
+    made.attributes["crmcore_schema"] = schema
+    return made
+
+
+def migrate(backend: SqlBackend) -> None:
+    """Upgrade the tables, add the model's columns, fold anew what they need."""
+    connection = backend.begin(write=True)
+    with translated(), connection:
+        _upgrade(backend, connection)
+        connection.commit()
+    connection = backend.begin(write=True)
+    with translated(), connection:
+        if _stored(backend, connection) != backend.definition:
+            _check_currency(backend, connection)
+            _add_columns(backend, connection)
+            _add_indexes(backend, connection)
+            transaction = SqlTransaction(
+                connection, backend.tables, backend.tenant, backend.model
+            )
+            transaction.refold(None)
+            _store(backend, connection)
+        connection.commit()
+
+
+def stored_definition(backend: SqlBackend) -> str | None:
+    """The stored model of this tenant; `None` where there are no tables or no model."""
+    with translated(), backend.engine.connect() as connection:
+        models = backend.tables.models
+        if not sa.inspect(connection).has_table(models.name, schema=backend.schema):
+            return None
+        return _stored(backend, connection)
+
+
+def _upgrade(backend: SqlBackend, connection: sa.Connection) -> None:
+    settings = config(prefix=backend.prefix, schema=backend.schema)
+    newest = set(ScriptDirectory.from_config(settings).get_heads())
+    known = {script.revision for script in ScriptDirectory.from_config(settings).walk_revisions()}
+    hosts = set(MigrationContext.configure(connection).get_current_heads()) & known
+    if hosts:
+        if not hosts & newest:
+            raise NotMigrated("the host's alembic keeps these tables: upgrade crmcore@head")
+        return
+    settings.attributes["connection"] = connection
+    command.upgrade(settings, f"{BRANCH}@head")
+
+
+def _stored(backend: SqlBackend, connection: sa.Connection) -> str | None:
+    models = backend.tables.models
+    newest = (
+        sa.select(models.c.definition)
+        .where(models.c.tenant == backend.tenant)
+        .order_by(models.c.version.desc())
+        .limit(1)
+    )
+    found: str | None = connection.execute(newest).scalar()
+    return found
+
+
+def _store(backend: SqlBackend, connection: sa.Connection) -> None:
+    models = backend.tables.models
+    versions = sa.select(sa.func.max(models.c.version)).where(models.c.tenant == backend.tenant)
+    connection.execute(
+        sa.insert(models),
+        {
+            "tenant": backend.tenant,
+            "version": (connection.execute(versions).scalar() or 0) + 1,
+            "definition": backend.definition,
+            "recorded_at": to_millis(instant(backend.clock())),
+        },
+    )
+
+
+def _check_currency(backend: SqlBackend, connection: sa.Connection) -> None:
+    import json
+
+    stored = _stored(backend, connection)
+    if stored is not None:
+        before = converter().structure(json.loads(stored), Model).currency
+        check_currency(before, backend.model.currency)
+
+
+def check_currency(before: str, after: str) -> None:
+    """Recorded amounts are in the first model's currency; another one is refused."""
+    if before != after:
+        reason = f"amounts are recorded in {before}, so the model cannot turn to {after}"
+        raise Refused("model.one_currency", reason)
+
+
+def _add_columns(backend: SqlBackend, connection: sa.Connection) -> None:
+    profiles = backend.tables.profiles
+    inspector = sa.inspect(connection)
+    held = {c["name"]: c["type"] for c in inspector.get_columns(profiles.name, backend.schema)}
+    where = connection.dialect.identifier_preparer.format_table(profiles)
+    for measure in backend.model.all_measures:
+        for column in measure_columns(measure):
+            wanted = profiles.c[column.name]
+            if column.name not in held:
+                text = CreateColumn(wanted).compile(dialect=connection.dialect)
+                connection.exec_driver_sql(f"ALTER TABLE {where} ADD COLUMN {text}")
+            elif _family(held[column.name]) != _family(wanted.type):
+                reason = "is a column of another type already: another tenant's measure?"
+                raise InvalidInput.of(f"measures.{measure.name}", reason)
+
+
+def _family(kind: sa.types.TypeEngine[Any]) -> str:
+    for family in (sa.Boolean, sa.Integer, sa.Float, sa.LargeBinary, sa.String):
+        if isinstance(kind, family):
+            return family.__name__
+    return type(kind).__name__
+
+
+def _add_indexes(backend: SqlBackend, connection: sa.Connection) -> None:
+    profiles = backend.tables.profiles
+    tenant, id = profiles.c.tenant, profiles.c.customer_id
+    wanted = [profiles.c[measure_columns(m)[0].name] for m in backend.model.all_measures if m.indexed]
+    for column in wanted:
+        name = f"ix_{profiles.name}_{column.name}"
+        _create(connection, sa.Index(name, tenant, column, id, _table=profiles))
+    for known in backend.model.attributes:
+        if known.indexed:
+            value = attribute(profiles.c.attributes, known.name, known.type)
+            text = str(
+                value.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True})
+            )
+            name = f"ix_{profiles.name}_at_{known.name}"
+            _create(connection, sa.Index(name, tenant, sa.text(text), id, _table=profiles))
+
+
+def _create(connection: sa.Connection, index: sa.Index) -> None:
+    index.create(connection, checkfirst=True)

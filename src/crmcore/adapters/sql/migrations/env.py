@@ -1,0 +1,15 @@
+"""Runs crmcore's revisions on the connection that `migrate()` hands over."""
+
+from alembic import context
+
+settings = context.config
+prefix = settings.attributes.get("crmcore_prefix", "crm_")
+schema = settings.attributes.get("crmcore_schema")
+
+context.configure(
+    connection=settings.attributes["connection"],
+    version_table=f"{prefix}version",
+    version_table_schema=schema,
+    transactional_ddl=False,
+)
+context.run_migrations()

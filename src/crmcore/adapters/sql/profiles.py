@@ -1,0 +1,180 @@
+"""Profiles in SQL: one row per customer, merged, folded and queried in the database."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from crmcore.adapters.sql.engine import translated
+from crmcore.adapters.sql.facts import SqlFacts
+from crmcore.adapters.sql.folds import fold_statements, merge_statement
+from crmcore.adapters.sql.predicates import attribute, compiled
+from crmcore.adapters.sql.records import chunks
+from crmcore.adapters.wire import column_of, wire_predicate, wired
+from crmcore.domain.customer import Customer
+from crmcore.domain.folding import Deltas
+from crmcore.domain.ids import CustomerId
+from crmcore.domain.kinds import ORDERS, PURCHASES, FactKind
+from crmcore.domain.ports import Query
+from crmcore.domain.predicates import Predicate
+from crmcore.domain.profile import Profile
+
+__all__ = ["SqlProfiles"]
+
+
+class SqlProfiles(SqlFacts):
+    """The profile half of a SQL transaction."""
+
+    @property
+    def _mine(self) -> sa.ColumnElement[bool]:
+        return self.tables.profiles.c.tenant == self.tenant
+
+    def lock_profiles(self, customers: Collection[CustomerId]) -> set[CustomerId]:
+        id = self.tables.profiles.c.customer_id
+        statement = (
+            sa.select(id)
+            .where(self._mine, id.in_(sa.bindparam("ids", expanding=True)))
+            .order_by(id)
+            .with_for_update()
+        )
+        by_bytes = {customer.bytes: customer for customer in sorted(customers)}
+        found: set[CustomerId] = set()
+        with translated():
+            for chunk in chunks(by_bytes):
+                rows = self.connection.execute(statement, {"ids": chunk})
+                found.update(by_bytes[row[0]] for row in rows)
+        return found
+
+    def copy_to_profiles(self, customers: Sequence[Customer]) -> None:
+        data = []
+        for customer in customers:
+            row = {f"new_{n}": v for n, v in self.profile_codec.copies(customer).items()}
+            data.append(row | {"who": customer.id.bytes})
+        names = [name.removeprefix("new_") for name in data[0] if name != "who"]
+        self._update({name: sa.bindparam(f"new_{name}") for name in names}, data)
+
+    def merge(self, kind: FactKind[Any], deltas: Deltas) -> None:
+        measures = self.model.plan.by_kind.get(kind.name, ())
+        if kind.name == ORDERS.name:
+            measures = (*measures, *self.model.plan.by_kind.get(PURCHASES.name, ()))
+        if not measures or not deltas:
+            return
+        statement = merge_statement(self.tables, self.tenant, measures)
+        data = []
+        for customer_id, state in deltas.items():
+            row = self.profile_codec.delta(measures, state)
+            data.append({f"new_{n}": v for n, v in row.items()} | {"who": customer_id.bytes})
+        with translated():
+            self.connection.execute(statement, data)
+
+    def refold(self, customers: Collection[CustomerId] | None) -> None:
+        if customers is None:
+            self._refold(None)
+        else:
+            for chunk in chunks([customer.bytes for customer in customers]):
+                self._refold(chunk)
+
+    def _refold(self, ids: list[bytes] | None) -> None:
+        profiles = self.tables.profiles
+        reset = sa.update(profiles).where(self._mine).values(self.profile_codec.untouched())
+        if ids is not None:
+            reset = reset.where(profiles.c.customer_id.in_(ids))
+        with translated():
+            self.connection.execute(reset)
+            for kind, measures in self.model.plan.by_kind.items():
+                for statement, customer in fold_statements(
+                    self.tables, self.tenant, kind, measures
+                ):
+                    if ids is not None:
+                        statement = statement.where(customer.in_(ids))
+                    found = self.connection.execute(statement)
+                    names = [name for name in found.keys() if name != "customer_id"]
+                    changes = {name: sa.bindparam(f"new_{name}") for name in names}
+                    while rows := found.fetchmany(10_000):
+                        data = [
+                            {"who": row[0]}
+                            | {f"new_{n}": v for n, v in zip(names, row[1:], strict=True)}
+                            for row in rows
+                        ]
+                        self._update(changes, data)
+
+    def _update(self, changes: dict[str, Any], data: list[dict[str, Any]]) -> None:
+        profiles = self.tables.profiles
+        statement = (
+            sa.update(profiles)
+            .where(self._mine, profiles.c.customer_id == sa.bindparam("who"))
+            .values(changes)
+        )
+        with translated():
+            self.connection.execute(statement, data)
+
+    def profiles(self, customers: Collection[CustomerId]) -> dict[CustomerId, Profile]:
+        id = self.tables.profiles.c.customer_id
+        found: list[Profile] = []
+        for chunk in chunks([customer.bytes for customer in customers]):
+            found += self._decoded(self._all.where(id.in_(chunk)))
+        return {profile.customer_id: profile for profile in found}
+
+    def select(self, query: Query) -> list[Profile]:
+        id = self.tables.profiles.c.customer_id
+        statement = self._all.where(*self._where(query.where))
+        if query.order_by is not None:
+            column = self._column(query.order_by)
+            direction = column.desc() if query.descending else column.asc()
+            statement = statement.order_by(column.is_(None), direction)
+        if query.after is not None:
+            statement = statement.where(self._behind(query))
+        if query.limit is not None:
+            statement = statement.limit(query.limit)
+        return self._decoded(statement.order_by(id))
+
+    def _behind(self, query: Query) -> sa.ColumnElement[bool]:
+        value, last = query.after or (None, None)
+        assert last is not None
+        next_id = self.tables.profiles.c.customer_id > last.bytes
+        if query.order_by is None:
+            return next_id
+        column = self._column(query.order_by)
+        value = wired(self.model.profile_fields[query.order_by].type, value)
+        if value is None:
+            return sa.and_(column.is_(None), next_id)
+        bound = sa.bindparam(None, value, type_=column.type, unique=True)
+        further = column < bound if query.descending else column > bound
+        return sa.or_(further, sa.and_(column == bound, next_id), column.is_(None))
+
+    def select_ids(self, where: Predicate | None) -> Iterator[CustomerId]:
+        id = self.tables.profiles.c.customer_id
+        statement = sa.select(id).where(self._mine, *self._where(where)).order_by(id)
+        with translated():
+            for row in self.connection.execute(statement):
+                yield CustomerId(UUID(bytes=row[0]))
+
+    def count(self, where: Predicate | None) -> int:
+        profiles = self.tables.profiles
+        statement = sa.select(sa.func.count()).select_from(profiles)
+        with translated():
+            found = self.connection.execute(statement.where(self._mine, *self._where(where)))
+            return int(found.scalar_one())
+
+    @property
+    def _all(self) -> sa.Select[Any]:
+        columns = [c for c in self.tables.profiles.c if c.name != "tenant"]
+        return sa.select(*columns).where(self._mine)
+
+    def _decoded(self, statement: sa.Select[Any]) -> list[Profile]:
+        with translated():
+            rows = self.connection.execute(statement)
+            return list(map(self.profile_codec.decoder(rows.keys()), rows))
+
+    def _where(self, where: Predicate | None) -> Iterator[sa.ColumnElement[bool]]:
+        if where is not None:
+            yield compiled(wire_predicate(where, self.model.profile_fields), self._column)
+
+    def _column(self, name: str) -> sa.ColumnElement[Any]:
+        for known in self.model.attributes:
+            if known.name == name:
+                return attribute(self.tables.profiles.c.attributes, name, known.type)
+        return self.tables.profiles.c[column_of(self.model.profile_fields[name])]

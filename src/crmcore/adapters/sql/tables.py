@@ -1,0 +1,184 @@
+"""The tables, derived from the declarations in `crmcore.domain.kinds`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import attrs
+import sqlalchemy as sa
+
+from crmcore.adapters.codec import Column, codec_of
+from crmcore.adapters.profile_codec import FIXED_COLUMNS, measure_columns
+from crmcore.domain.fields import FieldType
+from crmcore.domain.kinds import AGGREGATES, FACTS
+from crmcore.domain.model import Model
+
+__all__ = ["HEADER", "Tables"]
+
+HEADER = ("tenant", "resolved_customer_id", "schema_version")
+"""What every fact's row has before the fact's own columns."""
+
+SHORT = {"sku": 100, "source": 80, "source_key": 200, "stage": 40, "scorer": 40}
+"""Text that is part of a key or an index has a length; all other text has none."""
+
+TYPES: dict[FieldType, sa.types.TypeEngine[object]] = {
+    FieldType.TEXT: sa.Text(),
+    FieldType.INTEGER: sa.BigInteger(),
+    FieldType.FLOAT: sa.Double(),
+    FieldType.DECIMAL: sa.BigInteger(),
+    FieldType.BOOLEAN: sa.Boolean(),
+    FieldType.DATE: sa.String(10),
+    FieldType.INSTANT: sa.BigInteger(),
+    FieldType.ID: sa.LargeBinary(16),
+    FieldType.NESTED: sa.Text(),
+}
+
+
+def sql_column(column: Column) -> sa.Column[object]:
+    """The SQL column of a wire column."""
+    length = SHORT.get(column.name)
+    kind = sa.String(length) if length else TYPES[column.type]
+    return sa.Column(column.name, kind, nullable=column.optional)
+
+
+def _tenant() -> sa.Column[str]:
+    return sa.Column("tenant", sa.String(63), nullable=False)
+
+
+@attrs.frozen(slots=False)
+class Tables:
+    """All tables of one schema and prefix, with the profile columns of one model."""
+
+    metadata: sa.MetaData
+    kinds: dict[str, sa.Table]
+    keys: sa.Table
+    profiles: sa.Table
+    journal: sa.Table
+    models: sa.Table
+
+    @classmethod
+    def of(cls, model: Model, *, prefix: str, schema: str | None) -> Tables:
+        """The tables for `model`, each name beginning with `prefix`."""
+        metadata = sa.MetaData(schema=schema)
+        kinds: dict[str, sa.Table] = {}
+        for kind in AGGREGATES:
+            kinds[kind.name] = sa.Table(
+                prefix + kind.name,
+                metadata,
+                _tenant(),
+                *(sql_column(c) for c in codec_of(kind.cls).columns),
+                sa.PrimaryKeyConstraint("tenant", "id"),
+            )
+        customers = kinds["customers"]
+        for fact in FACTS:
+            own = [sql_column(c) for c in codec_of(fact.cls).columns]
+            kinds[fact.name] = sa.Table(
+                prefix + fact.name,
+                metadata,
+                _tenant(),
+                sa.Column("resolved_customer_id", sa.LargeBinary(16), nullable=False),
+                sa.Column("schema_version", sa.SmallInteger, nullable=False),
+                *own,
+                sa.Column("removed_at", sa.BigInteger),
+                sa.PrimaryKeyConstraint("tenant", "id"),
+                sa.ForeignKeyConstraint(
+                    ["tenant", "resolved_customer_id"], [customers.c.tenant, customers.c.id]
+                ),
+                *_indexes(prefix + fact.name, of_order=fact.of_order),
+            )
+        return cls(
+            metadata,
+            kinds,
+            _keys(prefix, metadata),
+            _profiles(prefix, metadata, customers, model),
+            _journal(prefix, metadata),
+            _models(prefix, metadata),
+        )
+
+
+def _indexes(name: str, *, of_order: bool) -> Iterable[sa.Index]:
+    yield sa.Index(f"ux_{name}_source_key", "tenant", "source", "source_key", unique=True)
+    yield sa.Index(f"ix_{name}_customer", "tenant", "resolved_customer_id", "at")
+    yield sa.Index(f"ix_{name}_at", "tenant", "at")
+    if of_order:
+        yield sa.Index(f"ix_{name}_order", "tenant", "order_id")
+
+
+def _keys(prefix: str, metadata: sa.MetaData) -> sa.Table:
+    # An exclusive key repeats its value in `claim`; shared ones leave it null, which never
+    # collides: one unique index serves every dialect.
+    return sa.Table(
+        prefix + "keys",
+        metadata,
+        _tenant(),
+        sa.Column("kind", sa.String(20), nullable=False),
+        sa.Column("scope", sa.String(130), nullable=False),
+        sa.Column("value", sa.String(254), nullable=False),
+        sa.Column("id", sa.LargeBinary(16), nullable=False),
+        sa.Column("claim", sa.String(254)),
+        sa.PrimaryKeyConstraint("tenant", "kind", "scope", "value", "id"),
+        sa.Index(f"ux_{prefix}keys_claim", "tenant", "kind", "scope", "claim", unique=True),
+        sa.Index(f"ix_{prefix}keys_id", "tenant", "kind", "id"),
+    )
+
+
+def _profiles(
+    prefix: str, metadata: sa.MetaData, customers: sa.Table, model: Model
+) -> sa.Table:
+    name = prefix + "profiles"
+    table = sa.Table(
+        name,
+        metadata,
+        _tenant(),
+        sa.Column("customer_id", sa.LargeBinary(16), nullable=False),
+        *(sql_column(c) for c in FIXED_COLUMNS),
+        sa.PrimaryKeyConstraint("tenant", "customer_id"),
+        sa.ForeignKeyConstraint(
+            ["tenant", "customer_id"], [customers.c.tenant, customers.c.id], ondelete="CASCADE"
+        ),
+        sa.Index(f"ix_{name}_stage", "tenant", "stage", "customer_id"),
+    )
+    for measure in model.all_measures:
+        for column in measure_columns(measure):
+            made = sql_column(column)
+            if measure.starts_at_zero:
+                made.server_default = sa.DefaultClause("0")  # type: ignore[assignment]
+            table.append_column(made)
+    return table
+
+
+def _journal(prefix: str, metadata: sa.MetaData) -> sa.Table:
+    # `seq` follows inserts; `position` is given to committed rows by whoever reads them next.
+    counter = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+    return sa.Table(
+        prefix + "journal",
+        metadata,
+        sa.Column("seq", counter, primary_key=True, autoincrement=True),
+        _tenant(),
+        sa.Column("position", sa.BigInteger),
+        sa.Column("kind", sa.String(20), nullable=False),
+        sa.Column("operation", sa.String(10), nullable=False),
+        sa.Column("aggregate_id", sa.LargeBinary(16)),
+        sa.Column("ids", sa.LargeBinary, nullable=False),
+        sa.Column("version", sa.BigInteger),
+        sa.Column("changes", sa.Text, nullable=False),
+        sa.Column("personal", sa.Text, nullable=False),
+        sa.Column("at", sa.BigInteger, nullable=False),
+        sa.Column("recorded_at", sa.BigInteger, nullable=False),
+        sa.Column("actor", sa.Text),
+        sa.Column("source", sa.Text),
+        sa.Index(f"ux_{prefix}journal_position", "tenant", "position", unique=True),
+        sa.Index(f"ix_{prefix}journal_aggregate", "tenant", "kind", "aggregate_id"),
+    )
+
+
+def _models(prefix: str, metadata: sa.MetaData) -> sa.Table:
+    return sa.Table(
+        prefix + "models",
+        metadata,
+        _tenant(),
+        sa.Column("version", sa.BigInteger, nullable=False),
+        sa.Column("definition", sa.Text, nullable=False),
+        sa.Column("recorded_at", sa.BigInteger, nullable=False),
+        sa.PrimaryKeyConstraint("tenant", "version"),
+    )

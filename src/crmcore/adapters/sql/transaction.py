@@ -1,0 +1,119 @@
+"""`SqlTransaction`: the port over one connection, with the journal."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, TypeVar
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from crmcore.adapters.sql.engine import translated
+from crmcore.adapters.sql.profiles import SqlProfiles
+from crmcore.adapters.sql.tables import Tables
+from crmcore.domain.customer import Customer
+from crmcore.domain.instants import from_millis, to_millis
+from crmcore.domain.journal import Entry, Operation
+from crmcore.domain.kinds import AggregateKind
+from crmcore.domain.model import Model
+from crmcore.domain.product import Product
+
+__all__ = ["SqlTransaction", "entry_of"]
+
+A = TypeVar("A", Customer, Product)
+
+
+class SqlTransaction(SqlProfiles):
+    """One transaction. `joined` is the savepoint within a host's transaction, which the host
+    commits; without it the connection is ours and goes back to the pool at the end."""
+
+    def __init__(
+        self,
+        connection: sa.Connection,
+        tables: Tables,
+        tenant: str,
+        model: Model,
+        joined: sa.NestedTransaction | None = None,
+    ) -> None:
+        super().__init__(connection, tables, tenant, model)
+        self._joined = joined
+
+    def write(self, entry: Entry) -> None:
+        alone = len(entry.ids) == 1
+        with translated():
+            self.connection.execute(
+                sa.insert(self.tables.journal),
+                {
+                    "tenant": self.tenant,
+                    "kind": entry.kind,
+                    "operation": entry.operation.value,
+                    "aggregate_id": entry.ids[0].bytes if alone else None,
+                    "ids": b"".join(id.bytes for id in entry.ids),
+                    "version": entry.version,
+                    "changes": json.dumps(entry.changes, ensure_ascii=False),
+                    "personal": json.dumps(entry.personal, ensure_ascii=False),
+                    "at": to_millis(entry.at),
+                    "recorded_at": to_millis(entry.recorded_at),
+                    "actor": entry.actor,
+                    "source": entry.source,
+                },
+            )
+
+    def history(self, kind: AggregateKind[A], id: UUID) -> list[Entry]:
+        journal = self.tables.journal
+        in_batch = sa.and_(
+            journal.c.aggregate_id.is_(None), sa.func.instr(journal.c.ids, id.bytes) > 0
+        )
+        statement = (
+            sa.select(journal)
+            .where(
+                journal.c.tenant == self.tenant,
+                journal.c.kind == kind.name,
+                sa.or_(journal.c.aggregate_id == id.bytes, in_batch),
+            )
+            .order_by(journal.c.seq)
+        )
+        with translated():
+            entries = [entry_of(row) for row in self.connection.execute(statement).mappings()]
+        return [entry for entry in entries if id in entry.ids]
+
+    def commit(self) -> None:
+        if self._joined is not None:
+            with translated():
+                self._joined.commit()
+            return
+        try:
+            with translated(committing=True):
+                self.connection.commit()
+        finally:
+            self.connection.close()
+
+    def rollback(self) -> None:
+        if self._joined is not None:
+            if self._joined.is_active:
+                with translated():
+                    self._joined.rollback()
+            return
+        try:
+            with translated():
+                self.connection.rollback()
+        finally:
+            self.connection.close()
+
+
+def entry_of(row: Any) -> Entry:
+    """The journal entry of one row."""
+    ids = row["ids"]
+    return Entry(
+        kind=row["kind"],
+        operation=Operation(row["operation"]),
+        ids=tuple(UUID(bytes=ids[place : place + 16]) for place in range(0, len(ids), 16)),
+        version=row["version"],
+        changes=tuple(json.loads(row["changes"])),
+        personal=tuple(json.loads(row["personal"])),
+        at=from_millis(row["at"]),
+        recorded_at=from_millis(row["recorded_at"]),
+        actor=row["actor"],
+        source=row["source"],
+        position=row["position"],
+    )

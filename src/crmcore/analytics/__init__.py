@@ -1,0 +1,43 @@
+"""Customer value and retention: arrays in, frozen results out.
+
+Purchases become one row per customer (`summarize`), rows become a fitted model
+(`BetaGeoNBD`, `GammaGamma`), and models answer who is alive, who will buy how often, and what
+each customer is worth (`lifetime_value`). A model without `Fitted` in its name holds options;
+`.fit(...)` returns a new frozen value with parameters, standard errors and predictions. Models
+with known parameters, such as published ones, are `BetaGeoNBDProcess` and `GammaGammaSpend`.
+
+Needs the extra `analytics` (numpy, scipy); data frames need `frames`.
+"""
+
+from __future__ import annotations
+
+from crmcore.analytics import requires as requires  # isort: skip - first, to name the extra
+
+from crmcore.analytics.bgnbd import BetaGeoNBD, FittedBetaGeoNBD
+from crmcore.analytics.bgnbd_process import BetaGeoNBDProcess
+from crmcore.analytics.estimate import Estimate
+from crmcore.analytics.gamma_gamma import FittedGammaGamma, GammaGamma
+from crmcore.analytics.gamma_gamma_spend import GammaGammaSpend, NoFiniteMean
+from crmcore.analytics.independence import Independence, independence_check
+from crmcore.analytics.lifetime_value import LifetimeValue, continuous_rate, lifetime_value
+from crmcore.analytics.simulation import SimulatedPurchases
+from crmcore.analytics.summary import Summary, summarize
+
+__all__ = [
+    "BetaGeoNBD",
+    "BetaGeoNBDProcess",
+    "Estimate",
+    "FittedBetaGeoNBD",
+    "FittedGammaGamma",
+    "GammaGamma",
+    "GammaGammaSpend",
+    "Independence",
+    "LifetimeValue",
+    "NoFiniteMean",
+    "SimulatedPurchases",
+    "Summary",
+    "continuous_rate",
+    "independence_check",
+    "lifetime_value",
+    "summarize",
+]
