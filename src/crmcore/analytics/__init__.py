@@ -11,7 +11,7 @@ Needs the extra `analytics` (numpy, scipy); data frames need `frames`.
 
 from __future__ import annotations
 
-from crmcore.analytics import requires as requires  # isort: skip - first, to name the extra
+from crmcore.analytics import _requires as _requires  # isort: skip - first, to name the extra
 
 from crmcore.analytics.bgnbd import BetaGeoNBD, FittedBetaGeoNBD
 from crmcore.analytics.bgnbd_process import BetaGeoNBDProcess

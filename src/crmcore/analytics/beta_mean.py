@@ -27,7 +27,7 @@ def beta_nodes(a: float, b: float, *, reach: float) -> tuple[FloatArray, FloatAr
     """
     centre = np.log(a) - np.log(b)
     width = min(1.0, float(np.sqrt(1 / a + 1 / b)))
-    turn = -max(np.log(reach), 0.0)
+    turn = -np.log(max(reach, 1.0))
     depth = NEGLIGIBLE + a * np.logaddexp(0.0, -centre) + b * np.logaddexp(0.0, centre)
     left = min(-_softplus_inverse(depth / a), turn - NEGLIGIBLE / a)
     right = _softplus_inverse(depth / b)

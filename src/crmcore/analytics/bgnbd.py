@@ -60,7 +60,7 @@ class BetaGeoNBD:
         see `status` of the result. InvalidInput where an argument cannot be what it claims.
 
             >>> process = BetaGeoNBDProcess(r=0.5, alpha=6, a=0.8, b=2.5)
-            >>> seen = process.simulate(n_customers=4000, T=52, seed=1)
+            >>> seen = process.simulate(n_customers=4000, T=52, seed=2)
             >>> fitted = BetaGeoNBD().fit(
             ...     frequency=seen.frequency, recency=seen.recency, T=seen.T)
             >>> fitted.status, abs(fitted.r - 0.5) < 2 * fitted.standard_errors["r"]

@@ -73,11 +73,11 @@ class RisingFactorials:
 
 
 def death_odds(
-    r: float, alpha: float, a: float, b: float, x: FloatArray, recency: FloatArray, T: FloatArray
+    x: FloatArray, recency: FloatArray, T: FloatArray, *, r: float, alpha: float, a: float, b: float
 ) -> FloatArray:
     """D - A: the log odds that a customer with x > 0 left right after the last purchase."""
     silent = (T - recency) / (alpha + recency)
-    return np.log(a) - np.log(b + x - 1) + (r + x) * np.log1p(silent)
+    return np.asarray(np.log(a) - np.log(b + x - 1) + (r + x) * np.log1p(silent))
 
 
 @attrs.frozen(eq=False)
@@ -138,7 +138,7 @@ class BetaGeoNBDLikelihood:
         x, age, weight = self.cells.x, self.cells.T, self.cells.weight
         joint = -(r + x) * np.log1p(age / alpha)
         some = self.again
-        odds = death_odds(r, alpha, a, b, x[some], self.cells.recency[some], age[some])
+        odds = death_odds(x[some], self.cells.recency[some], age[some], r=r, alpha=alpha, a=a, b=b)
         joint[some] += np.logaddexp(0.0, odds)
         counts = self.rising(r)[0] + self.rising(b)[0] - self.rising(a + b)[0]
         return float(counts + (weight * (joint - x * point[1])).sum())

@@ -95,7 +95,7 @@ class BetaGeoNBDProcess:
         alive = np.ones(history.x.shape)
         again = history.x > 0
         x, recency, age = (column[again] for column in attrs.astuple(history, recurse=False))
-        alive[again] = expit(-death_odds(self.r, self.alpha, self.a, self.b, x, recency, age))
+        alive[again] = expit(-death_odds(x, recency, age, **self.params))
         return alive
 
     def expected_purchases(

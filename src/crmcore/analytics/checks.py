@@ -113,7 +113,7 @@ class Checks:
             raise InvalidInput(tuple(self.faults))
 
 
-def positive(instance: Any, attribute: attrs.Attribute[Any], value: float) -> None:
+def positive(_instance: Any, attribute: attrs.Attribute[Any], value: float) -> None:
     """An attrs validator: a finite number above zero, as every parameter is."""
     if not 0 < value < np.inf:
         raise InvalidInput.of(attribute.name, "must be a finite number above 0")

@@ -54,8 +54,8 @@ def _numbered_by_hash(
     except TypeError:
         checks.refuse(path, "must be hashable ids")
         return nothing
-    if any(value is None or value != value for value in seen):
-        missing = np.array([value is None or value != value for value in values])
+    if any(map(_is_missing, seen)):
+        missing = np.array([_is_missing(value) for value in values])
         checks.refuse_where(missing, path, "is missing")
         return nothing
     try:
@@ -70,3 +70,7 @@ def _numbered_by_hash(
     different = np.empty(len(ordered), object)
     different[:] = ordered
     return number[met], different
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or bool(value != value)  # noqa: PLR0124 - as NaN and NaT are

@@ -124,14 +124,16 @@ def _of_objects(checks: Checks, path: str, values: list[object], clock: tzinfo |
                 value = read.fromisoformat(value)
             except ValueError:
                 value = None
-        if isinstance(value, datetime) and value == value:  # NaT is a datetime unequal to itself
+        if value != value:  # noqa: PLR0124 - NaN, and NaT, which claims to be a datetime
+            value = None
+        if isinstance(value, datetime):
             if value.tzinfo is not None:
                 places.append(place)
                 instants.append((value - EPOCH) // timedelta(milliseconds=1))
                 continue
             unzoned[place] = clock is None
             value = value.date()
-        if isinstance(value, date) and value == value:
+        if isinstance(value, date):
             days[place] = value.toordinal() - EPOCH_DAY
         else:
             invalid[place] = True

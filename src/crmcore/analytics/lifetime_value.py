@@ -103,7 +103,7 @@ def lifetime_value(
         ...     frequency=2, recency=30.43, T=38.86, monetary_value=22.35,
         ...     horizon=39, discount_rate=0)
         >>> round(float(worth.value), 2)  # 1.226 purchases of 24.66
-        30.23
+        30.24
     """
     checks = Checks()
     kept = checks.number("margin", margin)

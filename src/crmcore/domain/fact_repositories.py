@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 import attrs
 
-from crmcore.domain.errors import ConflictingFact, InvalidInput, NotFound
+from crmcore.domain.errors import ConflictingFact, InvalidInput, NotFound, StorageError
 from crmcore.domain.facts import Fact, differences
 from crmcore.domain.ids import CustomerId, FactId, OrderId
 from crmcore.domain.journal import Entry, Operation
@@ -81,6 +81,21 @@ class Facts(Generic[F]):
             transaction.refold([fact.customer_id])
             self._journal(Operation.REMOVED, [fact])
 
+    def conflicts(self, facts: Sequence[F]) -> dict[int, tuple[str, ...]]:
+        """By index, the fields in which these facts contradict the stored one of their key, or
+        an earlier one among themselves. Nothing is written."""
+        found: dict[int, tuple[str, ...]] = {}
+        stored = self._unit.reads.recorded(self._kind, facts, self._unit.source)
+        first: dict[object, F] = {}
+        for index, fact in enumerate(facts):
+            known = stored.get(index)
+            if known is None:
+                key = (fact.source or self._unit.source, fact.source_key or fact.id)
+                known = first.setdefault(key, fact)
+            if fields := differences(known, fact):
+                found[index] = fields
+        return found
+
     def _prepared(self, transaction: Transaction, facts: list[F]) -> list[F]:
         """The facts with what the store adds to them; refuse what contradicts earlier facts."""
         unit, base = self._unit, self._unit.model.currency
@@ -99,26 +114,28 @@ class Facts(Generic[F]):
         unit, kind = self._unit, self._kind
         facts = self._distinct(facts)
         customers = sorted({fact.customer_id for fact in facts})
-        with unit.writing() as transaction:
-            known = transaction.lock_profiles(customers)
-            for customer_id in customers:
-                if customer_id not in known:
-                    raise NotFound("customers", str(customer_id))
-            if kind.of_order:
+        transaction = unit.writes
+        known = transaction.lock_profiles(customers)
+        for customer_id in customers:
+            if customer_id not in known:
+                raise NotFound("customers", str(customer_id))
+        if kind.of_order:
+            facts = self._new(transaction, facts)
+        facts = self._prepared(transaction, facts)
+        with unit.writing():
+            if not transaction.append(kind, facts, unit.recording):
                 facts = self._new(transaction, facts)
-            prepared = self._prepared(transaction, facts)
-            if not transaction.append(kind, prepared, unit.recording):
-                prepared = self._new(transaction, prepared)
-                transaction.append(kind, prepared, unit.recording)
-            if prepared:
-                if kind.revises:
-                    transaction.refold({fact.customer_id for fact in prepared})
-                plan = unit.model.plan
-                deltas = plan.deltas(kind.name, prepared, recorded_at=unit.recorded_at)
-                if not kind.revises:
-                    transaction.merge(kind, deltas)
-                self._journal(Operation.APPENDED, prepared)
-        return len(prepared)
+                if not transaction.append(kind, facts, unit.recording):
+                    raise StorageError(f"the store refuses these {kind.name}")
+            if not facts:
+                return 0
+            if kind.revises:
+                transaction.refold({fact.customer_id for fact in facts})
+            else:
+                deltas = unit.model.plan.deltas(kind.name, facts, recorded_at=unit.recorded_at)
+                transaction.merge(kind, deltas)
+            self._journal(Operation.APPENDED, facts)
+        return len(facts)
 
     def _new(self, transaction: Transaction, facts: list[F]) -> list[F]:
         """Those of `facts` that are not stored yet; the same key with other content conflicts."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, TypeVarTuple
 from uuid import UUID
 
 import attrs
@@ -34,6 +34,7 @@ __all__ = ["Backend", "Batch", "Columns", "Query", "Recording", "Transaction"]
 A = TypeVar("A", Customer, Product)
 F = TypeVar("F", bound=Fact)
 R = TypeVar("R")
+Ts = TypeVarTuple("Ts")
 
 
 @attrs.frozen
@@ -79,8 +80,10 @@ class Transaction(Protocol):
         """Remove the aggregate at this very version, with its keys and profile, else `Stale`."""
         ...
 
-    def find(self, kind: AggregateKind[A], scope: str, value: str) -> tuple[UUID, ...]:
-        """The ids that have this key, in order."""
+    def find(
+        self, kind: AggregateKind[A], scope: str, values: Collection[str]
+    ) -> dict[str, tuple[UUID, ...]]:
+        """By value, the ids that have this key, in order; values nobody has are left out."""
         ...
 
     def after(self, kind: AggregateKind[A], id: UUID | None, limit: int) -> list[A]:
@@ -189,6 +192,16 @@ class Backend(Protocol):
         self, *, actor: str | None = None, source: str | None = None
     ) -> AbstractContextManager[UnitOfWork]:
         """A transaction that commits on a clean exit and rolls back on an exception."""
+        ...
+
+    def run(
+        self,
+        use_case: Callable[[UnitOfWork, *Ts], R],
+        *arguments: *Ts,
+        actor: str | None = None,
+        source: str | None = None,
+    ) -> R:
+        """`use_case(uow, *arguments)` in a unit of work of its own, retried while `Busy`."""
         ...
 
     def reading(self) -> AbstractContextManager[UnitOfWork]:

@@ -151,7 +151,7 @@ class Customers(Aggregates[Customer]):
         `AmbiguousIdentifier`. The value is normalised first."""
         identifier = Identifier(type, value, source=source)
         self._unit.model.identifier_type(type)
-        ids = self._unit.reads.find(CUSTOMERS, identifier.scope, identifier.value)
+        ids = self._ids(identifier)
         if len(ids) > 1:
             raise AmbiguousIdentifier(type, tuple(map(str, ids)))
         return self.get(ids[0]) if ids else None
@@ -161,9 +161,29 @@ class Customers(Aggregates[Customer]):
     ) -> list[Customer]:
         """Everybody who shares this identifier, in the order of ids."""
         identifier = Identifier(type, value, source=source)
-        found = self._unit.reads.find(CUSTOMERS, identifier.scope, identifier.value)
+        found = self._ids(identifier)
         stored = self.get_many(found)
         return [stored[id] for id in found]
+
+    def ids_by_identifier(
+        self, type: str, values: Iterable[str], *, source: str | None = None
+    ) -> dict[str, tuple[CustomerId, ...]]:
+        """In bulk: by value as given, the ids of those who have it; unknown ones are left out."""
+        wanted = {value: Identifier(type, value, source=source) for value in values}
+        self._unit.model.identifier_type(type)
+        if not wanted:
+            return {}
+        scope = next(iter(wanted.values())).scope
+        held = self._unit.reads.find(CUSTOMERS, scope, {i.value for i in wanted.values()})
+        return {
+            value: tuple(map(CustomerId, held[identifier.value]))
+            for value, identifier in wanted.items()
+            if identifier.value in held
+        }
+
+    def _ids(self, identifier: Identifier) -> tuple[UUID, ...]:
+        found = self._unit.reads.find(CUSTOMERS, identifier.scope, [identifier.value])
+        return found.get(identifier.value, ())
 
     def remove(self, customer: Customer) -> None:
         """Remove a customer without facts; their identifiers are free again. `Stale` if changed.
@@ -201,7 +221,7 @@ class Products(Aggregates[Product]):
 
     def find_by_sku(self, sku: str) -> Product | None:
         """The product with this SKU, or `None`."""
-        ids = self._unit.reads.find(PRODUCTS, "sku", sku)
+        ids = self._unit.reads.find(PRODUCTS, "sku", [sku]).get(sku)
         return self.get(ProductId(ids[0])) if ids else None
 
 

@@ -106,12 +106,17 @@ class UnitOfWork:
             raise Refused("unit_of_work.open", "this unit of work is not open")
         return self.transaction
 
+    @property
+    def writes(self) -> Transaction:
+        """The open transaction, for checks and locks before a write."""
+        if self.read_only:
+            raise Refused("reading.no_writes", "reading() does not write; use unit_of_work()")
+        return self.reads
+
     @contextmanager
     def writing(self) -> Iterator[Transaction]:
         """The open transaction, for writing; an error inside dooms the unit."""
-        transaction = self.reads
-        if self.read_only:
-            raise Refused("reading.no_writes", "reading() does not write; use unit_of_work()")
+        transaction = self.writes
         try:
             yield transaction
         except BaseException:

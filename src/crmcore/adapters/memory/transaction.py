@@ -79,9 +79,11 @@ class MemoryTransaction(MemoryProfiles):
         if kind.name == CUSTOMERS.name:
             self.table("profiles").put(aggregate.id, None)
 
-    def find(self, kind: AggregateKind[A], scope: str, value: str) -> tuple[UUID, ...]:
-        holders = self.table(f"{kind.name} by key").get((scope, value), frozenset())
-        return tuple(sorted(holders))
+    def find(
+        self, kind: AggregateKind[A], scope: str, values: Collection[str]
+    ) -> dict[str, tuple[UUID, ...]]:
+        by_key = self.table(f"{kind.name} by key")
+        return {v: tuple(sorted(ids)) for v in values if (ids := by_key.get((scope, v)))}
 
     def after(self, kind: AggregateKind[A], id: UUID | None, limit: int) -> list[A]:
         decode = codec_of(kind.cls).decode

@@ -152,20 +152,26 @@ class SqlRecords:
                 )
             )
 
-    def find(self, kind: AggregateKind[A], scope: str, value: str) -> tuple[UUID, ...]:
+    def find(
+        self, kind: AggregateKind[A], scope: str, values: Collection[str]
+    ) -> dict[str, tuple[UUID, ...]]:
         keys = self.tables.keys
         statement = (
-            sa.select(keys.c.id)
+            sa.select(keys.c.value, keys.c.id)
             .where(
                 keys.c.tenant == self.tenant,
                 keys.c.kind == kind.name,
                 keys.c.scope == scope,
-                keys.c.value == value,
+                keys.c.value.in_(sa.bindparam("values", expanding=True)),
             )
             .order_by(keys.c.id)
         )
+        found: dict[str, tuple[UUID, ...]] = {}
         with translated():
-            return tuple(UUID(bytes=id) for (id,) in self.connection.execute(statement))
+            for chunk in chunks(values):
+                for value, id in self.connection.execute(statement, {"values": chunk}):
+                    found[value] = (*found.get(value, ()), UUID(bytes=id))
+        return found
 
     def after(self, kind: AggregateKind[A], id: UUID | None, limit: int) -> list[A]:
         table, codec = self.tables.kinds[kind.name], codec_of(kind.cls)
@@ -194,7 +200,7 @@ class SqlRecords:
         wanted: dict[tuple[str, str], UUID] = {}
         for id, key in claims:
             if key.exclusive:
-                held = set(self.find(kind, key.scope, key.value))
+                held = set(self.find(kind, key.scope, [key.value]).get(key.value, ()))
                 if held - {id} or wanted.setdefault((key.scope, key.value), id) != id:
                     return IdentifierTaken(key.scope, str(id))
         return IdentifierTaken(claims[0][1].scope, str(claims[0][0]))

@@ -7,7 +7,7 @@ from crmcore.domain.errors import MissingExtra
 __all__: list[str] = []
 
 try:
-    import numpy as _numpy  # noqa: F401 - imported to learn whether it is there
-    import scipy as _scipy  # noqa: F401 - the same
+    import numpy as np  # noqa: F401 - imported to learn whether it is there
+    import scipy  # noqa: F401 - the same
 except ImportError as error:
     raise MissingExtra("analytics") from error

@@ -1,0 +1,20 @@
+"""Services: use cases that add a rule. A use case takes a unit of work, a batch job a backend."""
+
+from crmcore.services.advancing import Advanced, advance
+from crmcore.services.importing import ImportReport, Reject
+from crmcore.services.importing_customers import CustomerColumns, import_customers
+from crmcore.services.importing_purchases import PurchaseColumns, import_purchases
+from crmcore.services.scoring import Scoring, score
+
+__all__ = [
+    "Advanced",
+    "CustomerColumns",
+    "ImportReport",
+    "PurchaseColumns",
+    "Reject",
+    "Scoring",
+    "advance",
+    "import_customers",
+    "import_purchases",
+    "score",
+]
