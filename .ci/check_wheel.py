@@ -28,7 +28,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "mariadb": (),  # a driver for crmcore.adapters.sql
     "mongo": (),  # to come
     "analytics": ("crmcore.analytics",),
-    "frames": (),  # to come
+    "frames": ("crmcore.adapters.columns.arrow", "crmcore.analytics.frames"),
     "spark": (),  # to come
     "report": (),  # to come
     "cli": ("crmcore.cli",),
@@ -36,6 +36,10 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "testing": ("crmcore.testing.contract", "crmcore.testing.strategies"),
     "all": (),  # the others together
 }
+# A module inside another extra's package needs both.
+INSIDE = {"crmcore.analytics.frames": "analytics"}
+# Not for import: alembic runs it within a migration.
+NOT_FOR_IMPORT = {"crmcore.adapters.sql.migrations.env"}
 CORE = {"attrs", "cattrs", "crmcore", "typing_extensions"}
 CORE_MODULES = {"attr", "attrs", "cattr", "cattrs", "crmcore", "typing_extensions"}
 
@@ -45,7 +49,8 @@ import importlib, importlib.metadata, json, sys
 before = set(sys.modules)
 import crmcore
 added = {name.partition(".")[0] for name in set(sys.modules) - before}
-third_party = sorted(n for n in added if n not in sys.stdlib_module_names)
+standard = sys.stdlib_module_names
+third_party = sorted(n for n in added if n not in standard and "_sysconfigdata" not in n)
 outcomes = {}
 for name in json.loads(sys.argv[1]):
     module, _, attribute = name.partition(":")
@@ -63,15 +68,16 @@ print(json.dumps({"third_party": third_party, "installed": installed, "outcomes"
 """
 
 
-def extra_of(module: str) -> str | None:
-    """The extra that a module needs; the longest listed name wins."""
+def needs(module: str) -> tuple[str, ...]:
+    """The extras that a module needs, in the order in which they are missed."""
     owners = [
         (len(listed), extra)
         for extra, modules in EXTRAS.items()
         for listed in modules
         if module == listed or module.startswith(f"{listed}.")
     ]
-    return max(owners)[1] if owners else None
+    outer = (INSIDE[module],) if module in INSIDE else ()
+    return (*outer, max(owners)[1]) if owners else outer
 
 
 def build(into: Path) -> Path:
@@ -87,7 +93,7 @@ def modules_in(wheel: Path) -> list[str]:
     with zipfile.ZipFile(wheel) as archive:
         files = [name for name in archive.namelist() if name.endswith(".py")]
     names = (name.removesuffix(".py").replace("/", ".") for name in files)
-    return sorted(name.removesuffix(".__init__") for name in names)
+    return sorted({name.removesuffix(".__init__") for name in names} - NOT_FOR_IMPORT)
 
 
 def entry_points_in(wheel: Path) -> list[str]:
@@ -105,12 +111,12 @@ def extras_in(wheel: Path) -> set[str]:
         return set(message_from_bytes(archive.read(name)).get_all("Provides-Extra", []))
 
 
-def probe(wheel: Path, extra: str | None, names: list[str], folder: Path) -> dict[str, object]:
-    """Install the wheel with one extra or none, and try to import the names."""
-    home = folder / (extra or "bare")
+def probe(wheel: Path, extras: str, names: list[str], folder: Path) -> dict[str, object]:
+    """Install the wheel with these extras or none, and try to import the names."""
+    home = folder / (extras or "bare")
     venv.create(home, with_pip=False, symlinks=True)
     python = str(home / "bin" / "python")
-    wanted = f"{wheel}[{extra}]" if extra else str(wheel)
+    wanted = f"{wheel}[{extras}]" if extras else str(wheel)
     pip = [sys.executable, "-m", "pip", "--python", python, "--disable-pip-version-check"]
     subprocess.run([*pip, "install", "--quiet", wanted], check=True)
     finished = subprocess.run(
@@ -126,29 +132,28 @@ def probe(wheel: Path, extra: str | None, names: list[str], folder: Path) -> dic
     return result
 
 
-def faults_of(wheel: Path, extra: str | None, names: list[str], folder: Path) -> list[str]:
+def faults_of(wheel: Path, extras: str, names: list[str], folder: Path) -> list[str]:
     """What is wrong in one environment."""
     started = time.monotonic()
-    found = probe(wheel, extra, names, folder)
+    found = probe(wheel, extras, names, folder)
     outcomes, installed, loaded = found["outcomes"], found["installed"], found["third_party"]
     assert isinstance(outcomes, dict)
     assert isinstance(installed, list)
     assert isinstance(loaded, list)
-    where = f"with [{extra}]" if extra else "bare"
+    where = f"with [{extras}]" if extras else "bare"
     faults = []
     for name, outcome in outcomes.items():
-        owner = extra_of(name.partition(":")[0])
-        ready = owner is None or owner == extra
-        wanted = "imported" if ready else f"MissingExtra({owner})"
+        missing = [e for e in needs(name.partition(":")[0]) if e not in extras.split(",")]
+        wanted = f"MissingExtra({missing[0]})" if missing else "imported"
         if outcome != wanted:
             faults.append(f"{where}: {name}: expected {wanted}, got {outcome}")
-    if extra is None and set(installed) - CORE:
+    if not extras and set(installed) - CORE:
         faults.append(f"bare: more than the core was installed: {set(installed) - CORE}")
     if set(loaded) - CORE_MODULES:
         faults.append(f"{where}: `import crmcore` loads {sorted(set(loaded) - CORE_MODULES)}")
     verdict = "ok" if not faults else f"{len(faults)} faults"
     took = time.monotonic() - started
-    print(f"  {extra or 'bare':10} {len(names):3} modules  {took:5.1f} s  {verdict}", flush=True)
+    print(f"  {extras or 'bare':17} {len(names):3} names  {took:5.1f} s  {verdict}", flush=True)
     return faults
 
 
@@ -166,11 +171,13 @@ def main() -> int:
         ]
         if extras_in(wheel) != set(EXTRAS):
             faults.append(f"the table and the wheel differ: {extras_in(wheel) ^ set(EXTRAS)}")
-        jobs: list[tuple[str | None, list[str]]] = [(None, modules + entry_points_in(wheel))]
+        jobs = [("", modules + entry_points_in(wheel))]
         for extra in EXTRAS:
-            own = [module for module in modules if extra_of(module) == extra]
+            own = [module for module in modules if extra in needs(module)]
             if own:
                 jobs.append((extra, own))
+        both = {",".join(needs(module)): module for module in INSIDE if module in modules}
+        jobs += [(extras, [module]) for extras, module in both.items()]
         with ThreadPoolExecutor(2) as pool:
             for found in pool.map(lambda job: faults_of(wheel, job[0], job[1], folder), jobs):
                 faults += found

@@ -6,7 +6,8 @@ fences of a page share their names, from top to bottom. To leave one out, give t
 
     <!-- skip: next "needs a PostgreSQL server" -->
 
-A docstring shows code as `>>>` examples, checked as doctest does.
+A docstring shows code as `>>>` examples, checked as doctest does; they may stand in a `python`
+fence, with an empty line before its end.
 
 `python_fences` finds fences on its own, with none of sybil's code, because sybil passes over a
 fence that it does not know (`pycon`, `Python`, `py`) without a word.

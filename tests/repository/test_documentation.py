@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.repository.fences import neither_run_nor_explained, pages, python_fences
-from tests.repository.sources import ROOT, tracked
+from tests.repository.sources import ROOT, module_name, modules, parsed, tracked
 
 PAGES = [path for path in tracked() if path.suffix == ".md"]
 
@@ -19,6 +20,27 @@ PAGES = [path for path in tracked() if path.suffix == ".md"]
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_python_fence_is_run_or_skipped_with_a_reason(page: Path):
     assert neither_run_nor_explained(page, pages(ROOT)) == []
+
+
+@pytest.mark.parametrize("path", modules(), ids=module_name)
+def test_every_fence_of_a_docstring_holds_doctests(path: Path):
+    assert [text for text in docstrings_of(path) if not_doctests(text)] == []
+
+
+def test_a_fence_of_a_docstring_without_doctests_is_noticed():
+    assert not_doctests("Sum.\n\n```python\nsum([1])\n```\n")
+    assert not not_doctests("Sum.\n\n```python\n>>> sum([1])\n1\n\n```\n")
+
+
+def docstrings_of(path: Path) -> list[str]:
+    kinds = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    nodes = [node for node in ast.walk(parsed(path)) if isinstance(node, kinds)]
+    return [ast.get_docstring(node) or "" for node in nodes]
+
+
+def not_doctests(text: str) -> bool:
+    lines = [*text.splitlines(), ""]
+    return any(not lines[f.line].lstrip().startswith(">>>") for f in python_fences(text))
 
 
 def test_every_page_with_a_python_fence_is_under_a_path_that_pytest_collects():

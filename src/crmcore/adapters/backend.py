@@ -113,7 +113,8 @@ class Backend(ABC):
         source: str | None = None,
     ) -> R:
         """`use_case(uow, *arguments)` in a unit of work of its own; `Busy` is retried, five
-        attempts in all, so the use case must be fit to run again from the start."""
+        attempts in all, so the use case must be fit to run again from the start.
+        """
         for attempt in range(ATTEMPTS - 1):
             try:
                 with self.unit_of_work(actor=actor, source=source) as unit:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -32,6 +33,7 @@ FIXED_COLUMNS = (
 """The columns every profile has, whatever the model."""
 
 
+@lru_cache(maxsize=1024)
 def measure_columns(measure: Measure) -> tuple[Column, ...]:
     """The columns of one measure."""
     own = measure.fields[0]

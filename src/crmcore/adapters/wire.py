@@ -16,22 +16,29 @@ from uuid import UUID
 
 from crmcore.domain.fields import Field, FieldType
 from crmcore.domain.instants import from_millis, to_millis
-from crmcore.domain.money import Money
+from crmcore.domain.money import EXACT, Money
 from crmcore.domain.predicates import And, Comparison, Not, OneOf, Or, OtherField, Predicate
 
 __all__ = ["column_of", "unwired", "wire_predicate", "wired"]
 
+
+def _shortest(value: Decimal) -> Decimal:
+    """Without trailing zeros, and not in powers of ten: 100, never 1E+2."""
+    whole = EXACT.to_integral_value(value)
+    return whole if whole == value else EXACT.normalize(value)
+
+
 WIRE: Mapping[FieldType, Callable[[Any], Any]] = {
     FieldType.INSTANT: to_millis,
     FieldType.DATE: date.isoformat,
-    FieldType.DECIMAL: lambda value: int(value.scaleb(6)),
+    FieldType.DECIMAL: lambda value: int(EXACT.scaleb(value, 6)),
     FieldType.MONEY: lambda value: value.minor,
     FieldType.ID: lambda value: value.bytes,
 }
 UNWIRE: Mapping[FieldType, Callable[[Any], Any]] = {
     FieldType.INSTANT: from_millis,
     FieldType.DATE: date.fromisoformat,
-    FieldType.DECIMAL: lambda value: Decimal(value).scaleb(-6).normalize(),
+    FieldType.DECIMAL: lambda value: _shortest(EXACT.scaleb(Decimal(value), -6)),
     FieldType.ID: lambda value: UUID(bytes=value),
     FieldType.BOOLEAN: bool,
     FieldType.FLOAT: float,

@@ -40,7 +40,7 @@ def beta_nodes(a: float, b: float, *, reach: float) -> tuple[FloatArray, FloatAr
     importance = log_weight - np.maximum(log_p, turn)
     kept = importance > importance.max() - NEGLIGIBLE
     weight = np.exp(log_weight[kept] - log_weight[kept].max())
-    return np.maximum(expit(y[kept]), 1e-290), weight / weight.sum()
+    return np.maximum(expit(y[kept]), 1e-150), weight / weight.sum()
 
 
 def unit_nodes() -> tuple[FloatArray, FloatArray]:

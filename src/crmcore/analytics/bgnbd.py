@@ -12,7 +12,7 @@ import numpy.typing as npt
 from crmcore.analytics.ascent import climb_from
 from crmcore.analytics.bgnbd_likelihood import BetaGeoNBDLikelihood
 from crmcore.analytics.bgnbd_process import BetaGeoNBDProcess
-from crmcore.analytics.checks import Checks
+from crmcore.analytics.checks import Checks, at_least_1
 from crmcore.analytics.estimate import Estimate, Fitted, read_fitted
 from crmcore.analytics.histories import Cells, History
 
@@ -43,7 +43,7 @@ class BetaGeoNBD:
     `steps` bounds the number of Newton steps from each start; ordinary data need about ten.
     """
 
-    steps: int = attrs.field(default=200, validator=attrs.validators.ge(1))
+    steps: int = attrs.field(default=200, validator=at_least_1)
 
     def fit(
         self,

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from crmcore.domain.errors import Fault, InvalidInput
 
-__all__ = ["BoolArray", "Checks", "FloatArray", "IntArray", "positive"]
+__all__ = ["BoolArray", "Checks", "FloatArray", "IntArray", "at_least_1", "positive"]
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 IntArray: TypeAlias = npt.NDArray[np.int64]
@@ -117,3 +117,9 @@ def positive(_instance: Any, attribute: attrs.Attribute[Any], value: float) -> N
     """An attrs validator: a finite number above zero, as every parameter is."""
     if not 0 < value < np.inf:
         raise InvalidInput.of(attribute.name, "must be a finite number above 0")
+
+
+def at_least_1(_instance: Any, attribute: attrs.Attribute[Any], value: int) -> None:
+    """An attrs validator: a whole number above zero."""
+    if not isinstance(value, int) or value < 1:
+        raise InvalidInput.of(attribute.name, "must be a whole number above 0")

@@ -26,6 +26,8 @@ def numbered(
         if ids and isinstance(ids[0], str):
             return _numbered_by_hash(checks, path, ids)
     raw = np.asarray(ids)
+    if raw.dtype.kind == "f" and isinstance(ids, list) and all(type(i) is int for i in ids):
+        return _numbered_by_hash(checks, path, ids)  # beyond 64 bits: kept as they are
     if raw.ndim != 1:
         checks.refuse(path, "must have one dimension")
     elif not len(raw):

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crmcore.analytics.ascent import climb_from
-from crmcore.analytics.checks import Checks
+from crmcore.analytics.checks import Checks, at_least_1
 from crmcore.analytics.estimate import Estimate, Fitted, read_fitted
 from crmcore.analytics.gamma_gamma_likelihood import GammaGammaLikelihood
 from crmcore.analytics.gamma_gamma_spend import GammaGammaSpend, checked_spend
@@ -42,7 +42,7 @@ class GammaGamma:
     `steps` bounds the number of Newton steps from each start; ordinary data need about ten.
     """
 
-    steps: int = attrs.field(default=200, validator=attrs.validators.ge(1))
+    steps: int = attrs.field(default=200, validator=at_least_1)
 
     def fit(
         self,

@@ -69,7 +69,7 @@ class GammaGammaLikelihood:
         """Where to begin: from noisy purchases of like customers to the reverse."""
         return [
             np.log([p, q, self.unit * (q - 1) / p])
-            for p, q in ((5.0, 4.0), (1.0, 3.0), (2.0, 15.0), (30.0, 3.0), (0.5, 1.5))
+            for p, q in ((3.0, 3.0), (1.0, 3.0), (2.0, 15.0), (30.0, 3.0), (0.5, 1.5))
         ]
 
     def value(self, point: FloatArray) -> float:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crmcore.analytics.checks import Checks, FloatArray
+from crmcore.domain.errors import InvalidInput
 
 __all__ = ["LifetimeValue", "PurchaseModel", "SpendModel", "continuous_rate", "lifetime_value"]
 
@@ -107,11 +108,18 @@ def lifetime_value(
     """
     checks = Checks()
     kept = checks.number("margin", margin)
+    bought = average = np.zeros(0)
+    try:
+        bought = purchases.discounted_purchases(
+            discount_rate=discount_rate, horizon=horizon, frequency=frequency, recency=recency, T=T
+        )
+    except InvalidInput as error:
+        checks.faults += error.faults
+    try:
+        average = value.expected_average_value(frequency=frequency, monetary_value=monetary_value)
+    except InvalidInput as error:
+        checks.faults += (fault for fault in error.faults if fault not in checks.faults)
     checks.close()
-    bought = purchases.discounted_purchases(
-        discount_rate=discount_rate, horizon=horizon, frequency=frequency, recency=recency, T=T
-    )
-    average = value.expected_average_value(frequency=frequency, monetary_value=monetary_value)
     if bought.ndim and average.ndim and len(bought) != len(average):
         checks.refuse("monetary_value", f"has {len(average)} rows where T has {len(bought)}")
         checks.close()

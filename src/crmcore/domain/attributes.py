@@ -14,7 +14,7 @@ import attrs
 from crmcore.domain.errors import InvalidInput
 from crmcore.domain.fields import SCALARS, FieldType
 from crmcore.domain.instants import instant
-from crmcore.domain.money import Money
+from crmcore.domain.money import EXACT, Money
 from crmcore.domain.text import checked_text, optional_text, symbol
 
 __all__ = ["AttributeType", "AttributeValue", "Scalar", "scalar_type"]
@@ -23,6 +23,7 @@ Scalar = str | int | float | bool | Decimal | date | datetime | Money
 
 LIMIT = 2**53
 SIX_PLACES = Decimal("0.000001")
+LARGEST = Decimal(LIMIT) / 10**6
 
 
 @attrs.frozen
@@ -82,8 +83,8 @@ def storable(value: Scalar) -> Scalar:
 
 def six_places(value: Decimal, path: str) -> Decimal:
     """`value` with at most six decimal places, below 2**53 millionths; else `InvalidInput`."""
-    if not value.is_finite() or not -LIMIT < value.scaleb(6) < LIMIT:
+    if not isinstance(value, Decimal) or not value.is_finite() or not -LARGEST < value < LARGEST:
         raise InvalidInput.of(path, "must be a finite decimal below 2**53 millionths")
-    if value != value.quantize(SIX_PLACES):
+    if value != EXACT.quantize(value, SIX_PLACES):
         raise InvalidInput.of(path, "has more than six decimal places")
     return value

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-
 import attrs
 
 from crmcore.domain.fields import PERSONAL
 from crmcore.domain.identifiers import normalised
-from crmcore.domain.text import optional_text
+from crmcore.domain.text import Words, optional_text
 
 __all__ = ["Channel", "ContactKind", "ContactPoint"]
 
 
-class Channel(StrEnum):
+class Channel(Words):
     """How a customer and the organisation meet."""
 
     PHONE = "phone"
@@ -28,7 +26,7 @@ class Channel(StrEnum):
     CARD = "card"
 
 
-class ContactKind(StrEnum):
+class ContactKind(Words):
     """What kind of address a contact point is; e-mail and phone identify as well."""
 
     EMAIL = "email"

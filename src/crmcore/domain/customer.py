@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from enum import StrEnum
 from typing import Any, Self
 
 import attrs
@@ -22,12 +21,12 @@ from crmcore.domain.ids import CustomerId, new_id
 from crmcore.domain.instants import instant, zone_named
 from crmcore.domain.life_cycle import DEFAULT_LIFE_CYCLE, LifeCycle, Standing
 from crmcore.domain.relations import Relationship, Role
-from crmcore.domain.text import optional_text, symbol
+from crmcore.domain.text import Words, optional_text, symbol
 
 __all__ = ["Customer", "CustomerKind"]
 
 
-class CustomerKind(StrEnum):
+class CustomerKind(Words):
     """A human being, or a company, branch, household."""
 
     PERSON = "person"
@@ -74,9 +73,7 @@ class Customer:
     )
     roles: tuple[Role, ...] = attrs.field(default=())
     relationships: tuple[Relationship, ...] = attrs.field(default=())
-    attributes: tuple[AttributeValue, ...] = attrs.field(
-        default=(), metadata=PERSONAL, repr=False
-    )
+    attributes: tuple[AttributeValue, ...] = attrs.field(default=(), metadata=PERSONAL, repr=False)
     id: CustomerId = attrs.field(
         default=attrs.Factory(lambda self: CustomerId(new_id(self.at)), takes_self=True)
     )
@@ -202,9 +199,7 @@ class Customer:
 
     def no_longer_identified_by(self, identifier: Identifier) -> Self:
         """Without that identifier."""
-        return attrs.evolve(
-            self, identifiers=tuple(i for i in self.identifiers if i != identifier)
-        )
+        return attrs.evolve(self, identifiers=tuple(i for i in self.identifiers if i != identifier))
 
     def reachable_at(self, point: ContactPoint) -> Self:
         """With one more contact point; one it has already changes nothing."""
@@ -262,6 +257,4 @@ class Customer:
 
     def without_attribute(self, name: str) -> Self:
         """With that attribute no longer known."""
-        return attrs.evolve(
-            self, attributes=tuple(a for a in self.attributes if a.name != name)
-        )
+        return attrs.evolve(self, attributes=tuple(a for a in self.attributes if a.name != name))

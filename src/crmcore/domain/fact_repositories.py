@@ -83,7 +83,8 @@ class Facts(Generic[F]):
 
     def conflicts(self, facts: Sequence[F]) -> dict[int, tuple[str, ...]]:
         """By index, the fields in which these facts contradict the stored one of their key, or
-        an earlier one among themselves. Nothing is written."""
+        an earlier one among themselves. Nothing is written.
+        """
         found: dict[int, tuple[str, ...]] = {}
         stored = self._unit.reads.recorded(self._kind, facts, self._unit.source)
         first: dict[object, F] = {}

@@ -39,9 +39,7 @@ class Fact:
     source: str | None = attrs.field(default=None, validator=optional_text(80))
     source_key: str | None = attrs.field(default=None, validator=optional_text(200))
     id: FactId = attrs.field(default=attrs.Factory(_id, takes_self=True))
-    recorded_at: datetime | None = attrs.field(
-        default=None, eq=False, converter=optional_instant
-    )
+    recorded_at: datetime | None = attrs.field(default=None, eq=False, converter=optional_instant)
     actor: str | None = attrs.field(default=None, eq=False, validator=optional_text(200))
 
     @property

@@ -9,7 +9,7 @@ import types
 from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
-from enum import Enum, StrEnum
+from enum import Enum
 from functools import lru_cache
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 from uuid import UUID
@@ -17,6 +17,7 @@ from uuid import UUID
 import attrs
 
 from crmcore.domain.money import Money
+from crmcore.domain.text import Words
 
 __all__ = ["PERSONAL", "UNSTORED", "Field", "FieldType", "fields_of"]
 
@@ -27,7 +28,7 @@ UNSTORED: Mapping[str, Any] = {"stored": False}
 """Metadata of an attribute that is not part of the stored state."""
 
 
-class FieldType(StrEnum):
+class FieldType(Words):
     """The type of one field."""
 
     TEXT = "text"
@@ -68,9 +69,13 @@ SCALARS: dict[Any, FieldType] = {
 }
 
 
-@lru_cache(maxsize=256)
 def fields_of(cls: type) -> tuple[Field, ...]:
     """The stored fields of an attrs class, in order, from its annotations and metadata."""
+    return _fields_of(cls)
+
+
+@lru_cache(maxsize=256)
+def _fields_of(cls: Any) -> tuple[Field, ...]:
     hints = get_type_hints(cls)
     found = []
     for attribute in attrs.fields(cls):

@@ -21,27 +21,36 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 EARLIEST = datetime(1000, 1, 1, tzinfo=UTC)
 LATEST = datetime(9999, 12, 31, 23, 59, 59, 999000, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
+OUT_OF_RANGE = "must lie in the years 1000 to 9999"
 
 
-def instant(value: datetime) -> datetime:
-    """`value` in UTC, cut to the millisecond; naive or out of range is refused."""
-    if value.tzinfo is not UTC:
-        if not isinstance(value, datetime) or value.utcoffset() is None:
-            raise InvalidInput.of("", "an instant needs a time zone")
-        try:
-            value = value.astimezone(UTC)
-        except OverflowError:
-            raise InvalidInput.of("", "an instant lies in years 1000 to 9999") from None
+def instant(value: datetime, path: str = "at") -> datetime:
+    """`value` in UTC, cut to the millisecond; naive or out of range is refused, at `path`."""
+    if type(value) is not datetime or value.tzinfo is not UTC:
+        value = _in_utc(value, path)
     if rest := value.microsecond % 1000:
         value = value.replace(microsecond=value.microsecond - rest)
     if value.year < EARLIEST.year:
-        raise InvalidInput.of("", "an instant lies in years 1000 to 9999")
+        raise InvalidInput.of(path, OUT_OF_RANGE)
     return value
 
 
-def optional_instant(value: datetime | None) -> datetime | None:
+def optional_instant(value: datetime | None, path: str = "at") -> datetime | None:
     """`instant`, or `None` where it is not known."""
-    return None if value is None else instant(value)
+    return None if value is None else instant(value, path)
+
+
+def _in_utc(value: datetime, path: str) -> datetime:
+    if not isinstance(value, datetime) or value.utcoffset() is None:
+        raise InvalidInput.of(path, "must be a datetime with a time zone")
+    try:
+        value = value.astimezone(UTC)
+    except OverflowError:
+        raise InvalidInput.of(path, OUT_OF_RANGE) from None
+    if type(value) is datetime:
+        return value
+    # A subclass (pandas.Timestamp...) may know finer units than those that are kept.
+    return datetime.combine(value.date(), value.time(), tzinfo=UTC)
 
 
 def to_millis(at: datetime) -> int:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
-
 import attrs
 
 from crmcore.domain.contact_points import Channel
@@ -11,12 +9,12 @@ from crmcore.domain.errors import InvalidInput
 from crmcore.domain.facts import Fact
 from crmcore.domain.fields import PERSONAL
 from crmcore.domain.ids import OrderId
-from crmcore.domain.text import optional_text
+from crmcore.domain.text import Words, optional_text
 
 __all__ = ["Direction", "Interaction"]
 
 
-class Direction(StrEnum):
+class Direction(Words):
     """Who began: the customer (`inbound`) or the organisation (`outbound`)."""
 
     INBOUND = "inbound"

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
-from enum import Enum, StrEnum
+from enum import Enum
 from typing import Any
 from uuid import UUID
 
 import attrs
 
 from crmcore.domain.fields import fields_of
+from crmcore.domain.text import Words
 
 __all__ = ["Entry", "Operation"]
 
 
-class Operation(StrEnum):
+class Operation(Words):
     """What was done."""
 
     ADDED = "added"

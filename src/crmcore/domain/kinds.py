@@ -24,7 +24,7 @@ from crmcore.domain.score import Score
 __all__ = ["AGGREGATES", "FACTS", "PURCHASES", "AggregateKind", "FactKind", "Key"]
 
 A = TypeVar("A", Customer, Product)
-F = TypeVar("F", bound=Fact)
+F_co = TypeVar("F_co", bound=Fact, covariant=True)
 
 
 @attrs.frozen
@@ -50,12 +50,13 @@ class AggregateKind(Generic[A]):
 
 
 @attrs.frozen(slots=False)
-class FactKind(Generic[F]):
+class FactKind(Generic[F_co]):
     """What happened: appended once. `of_order` facts belong to an order that is stored already;
-    `revises` ones change what that order counts for, so profiles are folded anew after them."""
+    `revises` ones change what that order counts for, so profiles are folded anew after them.
+    """
 
     name: str
-    cls: type[F]
+    cls: type[F_co]
     of_order: bool = False
     revises: bool = False
     version: int = 1

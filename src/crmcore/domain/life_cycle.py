@@ -16,18 +16,17 @@ run backwards in time. The default follows acquire, grow, retain, lapse, win bac
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from enum import StrEnum
 
 import attrs
 
 from crmcore.domain.errors import InvalidInput, MoveRefused
 from crmcore.domain.predicates import Predicate, field
-from crmcore.domain.text import symbol
+from crmcore.domain.text import Words, symbol
 
 __all__ = ["DEFAULT_LIFE_CYCLE", "LifeCycle", "Move", "Stage", "Standing"]
 
 
-class Standing(StrEnum):
+class Standing(Words):
     """What somebody in a stage is to the organisation: how an agent greets them."""
 
     PROSPECT = "prospect"
@@ -66,7 +65,9 @@ class Move:
 
     def due(self, *, at: datetime) -> Predicate:
         """Who is due for this move at the instant `at`, as a predicate over the profile."""
-        due = (field("stage") == self.before) & (field(self.dated) <= at - (self.idle or timedelta()))
+        due = (field("stage") == self.before) & (
+            field(self.dated) <= at - (self.idle or timedelta())
+        )
         return due if self.when is None else due & self.when
 
 

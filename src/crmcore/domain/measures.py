@@ -10,20 +10,18 @@ arrival does not matter; it brings a second field, `<name>_at`, saying since whe
 
 from __future__ import annotations
 
-from enum import StrEnum
-
 import attrs
 
 from crmcore.domain.errors import InvalidInput, UnknownField
 from crmcore.domain.fields import Field, FieldType
 from crmcore.domain.kinds import MEASURABLE
 from crmcore.domain.predicates import Predicate, checked, field
-from crmcore.domain.text import symbol
+from crmcore.domain.text import Words, symbol
 
 __all__ = ["BUILT_IN_MEASURES", "Fold", "Measure"]
 
 
-class Fold(StrEnum):
+class Fold(Words):
     """How many facts become one value."""
 
     COUNT = "count"

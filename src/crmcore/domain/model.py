@@ -126,4 +126,3 @@ class Model:
             Key(i.scope, i.value, exclusive=self.identifier_type(i.type).exclusive)
             for i in aggregate.keys
         )
-

@@ -4,20 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
-from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
-from typing import Protocol
+from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
+from typing import Protocol, final
 
 import attrs
 
 from crmcore.domain.currencies import minor_digits
-from crmcore.domain.errors import Fault, InvalidInput, MissingRate, MixedCurrencies
+from crmcore.domain.errors import InvalidInput, MissingRate, MixedCurrencies
 
-__all__ = ["DatedRates", "Money", "Rates"]
+__all__ = ["EXACT", "DatedRates", "Money", "Rates"]
 
 LIMIT = 2**53
 """Amounts stay below this many minor units, which every store and data frame keeps exactly."""
 
+DIGITS = 30
+WIDEST = 10**DIGITS
+"""No number is read that has more digits before the point: it is refused at once."""
 
+TEXT = 100
+"""No longer text is read as a number."""
+
+EXACT = Context(prec=100, rounding=ROUND_HALF_EVEN, Emin=-9999, Emax=9999, traps=[InvalidOperation])
+"""Decimal arithmetic with room for every digit, whatever context the caller's thread has."""
+
+
+@final
 @attrs.frozen(init=False, order=False)
 class Money:
     """An amount of one currency, exact to its minor unit.
@@ -39,7 +50,7 @@ class Money:
     currency: str
 
     def __init__(self, amount: str | int | Decimal, currency: str) -> None:
-        self.__attrs_init__(_minor(amount, minor_digits(currency)), currency)  # type: ignore[attr-defined]
+        self.__attrs_init__(_minor(amount, minor_digits(currency)), currency)
 
     @classmethod
     def of_minor(cls, minor: int, currency: str) -> Money:
@@ -50,34 +61,34 @@ class Money:
         if not -LIMIT < minor < LIMIT:
             raise InvalidInput.of("amount", "is beyond 2**53 minor units")
         money = cls.__new__(cls)
-        money.__attrs_init__(minor, currency)  # type: ignore[attr-defined]
+        money.__attrs_init__(minor, currency)
         return money
 
     @classmethod
     def rounded(cls, amount: Decimal, currency: str) -> Money:
         """`amount` rounded half to even to the currency's minor unit."""
         digits = minor_digits(currency)
-        return cls(amount.quantize(Decimal(1).scaleb(-digits), ROUND_HALF_EVEN), currency)
+        if not amount.is_finite() or amount.adjusted() > DIGITS:
+            raise InvalidInput.of("amount", "is beyond 2**53 minor units")
+        return cls.of_minor(int(EXACT.to_integral_value(EXACT.scaleb(amount, digits))), currency)
 
     @property
     def amount(self) -> Decimal:
         """The amount in major units, with all the digits of the currency."""
-        return Decimal(self.minor).scaleb(-minor_digits(self.currency))
+        return EXACT.scaleb(Decimal(self.minor), -minor_digits(self.currency))
 
     def allocate(self, weights: Sequence[int | Decimal]) -> tuple[Money, ...]:
         """Shares in proportion to `weights` that add up to this amount, to the minor unit.
 
         What rounding leaves over goes to the largest remainders, the first of equals first.
         """
-        parts = [Decimal(weight) for weight in weights]
-        whole = sum(parts, Decimal())
-        if not parts or whole <= 0 or min(parts) < 0:
-            raise InvalidInput.of("weights", "must be at least one, none negative, not all zero")
-        sign = -1 if self.minor < 0 else 1
-        ratios = [_ratio(part) for part in parts]
-        scale = max(denominator for _, denominator in ratios)
+        ratios = [_ratio(weight, f"weights[{index}]") for index, weight in enumerate(weights)]
+        scale = max((denominator for _, denominator in ratios), default=1)
         units = [numerator * (scale // denominator) for numerator, denominator in ratios]
         total = sum(units)
+        if total == 0:
+            raise InvalidInput.of("weights", "must be at least one, not all zero")
+        sign = -1 if self.minor < 0 else 1
         shares = [abs(self.minor) * unit // total for unit in units]
         remainders = [abs(self.minor) * unit % total for unit in units]
         spare = abs(self.minor) - sum(shares)
@@ -112,6 +123,8 @@ class Money:
         return self.minor >= self._same(other)
 
     def _same(self, other: Money) -> int:
+        if not isinstance(other, Money):
+            raise TypeError(f"Money does not go with {type(other).__name__}")
         if other.currency != self.currency:
             raise MixedCurrencies.between(self.currency, other.currency)
         return other.minor
@@ -150,27 +163,45 @@ def convert(money: Money, *, into: str, on: Callable[[], date], rates: Rates) ->
     rate = rates.rate(money.currency, into, day)
     if rate is None:
         raise MissingRate.between(money.currency, into, on=day)
-    return Money.rounded(money.amount * rate, into)
+    if not isinstance(rate, Decimal) or not rate.is_finite() or rate <= 0:
+        raise InvalidInput.of("rate", "must be a Decimal above zero")
+    return Money.rounded(EXACT.multiply(money.amount, rate), into)
 
 
 def _minor(amount: object, digits: int) -> int:
-    if isinstance(amount, float | bool) or not isinstance(amount, str | int | Decimal):
-        raise InvalidInput((Fault("amount", "pass text, an integer or a Decimal, not a float"),))
-    try:
-        value = Decimal(amount)
-    except (InvalidOperation, ValueError):
-        raise InvalidInput((Fault("amount", "is not a number"),)) from None
-    if not value.is_finite():
-        raise InvalidInput((Fault("amount", "is not a number"),))
-    minor = LIMIT if value.adjusted() > 20 else int(value.scaleb(digits))
+    value = number(amount, "amount")
+    if value and value.adjusted() > DIGITS:
+        raise InvalidInput.of("amount", "is beyond 2**53 minor units")
+    minor = int(EXACT.scaleb(value, digits)) if value else 0
+    if EXACT.scaleb(Decimal(minor), -digits) != value:
+        raise InvalidInput.of("amount", f"has more than {digits} decimal places")
     if not -LIMIT < minor < LIMIT:
-        raise InvalidInput((Fault("amount", "is beyond 2**53 minor units"),))
-    if Decimal(minor).scaleb(-digits) != value:
-        raise InvalidInput((Fault("amount", f"has more than {digits} decimal places"),))
+        raise InvalidInput.of("amount", "is beyond 2**53 minor units")
     return minor
 
 
-def _ratio(part: Decimal) -> tuple[int, int]:
-    exponent = part.as_tuple().exponent
-    places = max(0, -exponent) if isinstance(exponent, int) else 0
-    return int(part.scaleb(places)), 10**places
+def number(value: object, path: str) -> Decimal:
+    """The finite decimal that text, an integer or a `Decimal` stands for; a float is refused."""
+    if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
+        raise InvalidInput.of(path, "pass text, an integer or a Decimal, not a float")
+    if isinstance(value, str) and (len(value) > TEXT or not value.isascii() or "_" in value):
+        raise InvalidInput.of(path, "is not a number")
+    if isinstance(value, int) and not -WIDEST < value < WIDEST:
+        raise InvalidInput.of(path, f"has more than {DIGITS} digits")
+    try:
+        found = Decimal(value)
+    except (InvalidOperation, ValueError):
+        raise InvalidInput.of(path, "is not a number") from None
+    if not found.is_finite():
+        raise InvalidInput.of(path, "is not a number")
+    return found
+
+
+def _ratio(weight: object, path: str) -> tuple[int, int]:
+    """A weight as a fraction whose denominator is a power of ten."""
+    part = number(weight, path)
+    places = max(0, -int(part.as_tuple().exponent))
+    if part < 0 or part.adjusted() > DIGITS or places > DIGITS:
+        reason = f"must not be negative, nor have more than {DIGITS} digits either side of the point"
+        raise InvalidInput.of(path, reason)
+    return int(EXACT.scaleb(part, places)), 10**places

@@ -14,14 +14,10 @@ from crmcore.domain.contact_points import Channel
 from crmcore.domain.errors import InvalidInput
 from crmcore.domain.facts import Fact
 from crmcore.domain.ids import CustomerId
-from crmcore.domain.money import Money
+from crmcore.domain.money import EXACT, Money, number
 from crmcore.domain.text import optional_text, text
 
 __all__ = ["Order", "OrderLine"]
-
-
-def _decimal(value: Decimal | int | str) -> Decimal:
-    return value if isinstance(value, Decimal) else Decimal(value)
 
 
 @attrs.frozen
@@ -57,8 +53,9 @@ class OrderLine:
         category: str | None = None,
     ) -> Self:
         """The line whose amount is quantity times unit price, rounded half to even."""
-        count, price = _decimal(quantity), _decimal(unit_price)
-        amount = Money.rounded(count * price, currency)
+        count = six_places(number(quantity, "quantity"), "quantity")
+        price = six_places(number(unit_price, "unit_price"), "unit_price")
+        amount = Money.rounded(EXACT.multiply(count, price), currency)
         return cls(product, quantity=count, unit_price=price, amount=amount, category=category)
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from enum import StrEnum
 
 import attrs
 
@@ -17,7 +16,7 @@ from crmcore.domain.facts import Fact
 from crmcore.domain.ids import CustomerId, OrderId
 from crmcore.domain.money import Money
 from crmcore.domain.order import Order
-from crmcore.domain.text import optional_text
+from crmcore.domain.text import Words, optional_text
 
 __all__ = [
     "Cancellation", "Fulfilment", "OrderHistory", "OrderStatus", "Payment", "Purchase", "Return",
@@ -85,7 +84,7 @@ class Return(Fact):
         return self.amount
 
 
-class OrderStatus(StrEnum):
+class OrderStatus(Words):
     """Where an order stands."""
 
     PLACED = "placed"

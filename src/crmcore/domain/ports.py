@@ -62,14 +62,16 @@ class Transaction(Protocol):
 
     def insert(self, kind: AggregateKind[A], added: Sequence[tuple[A, Collection[Key]]]) -> None:
         """Store new aggregates under their keys, as they are. An id stored already is
-        `AlreadyExists`; an exclusive key of another aggregate is `IdentifierTaken`."""
+        `AlreadyExists`; an exclusive key of another aggregate is `IdentifierTaken`.
+        """
         ...
 
     def fetch(
         self, kind: AggregateKind[A], ids: Collection[UUID], *, lock: bool = False
     ) -> dict[UUID, A]:
         """The aggregates with these ids, without those that are not stored; `lock` holds them
-        against other writers until the end."""
+        against other writers until the end.
+        """
         ...
 
     def replace(self, kind: AggregateKind[A], saved: Sequence[tuple[A, Collection[Key]]]) -> None:
@@ -92,7 +94,8 @@ class Transaction(Protocol):
 
     def append(self, kind: FactKind[F], facts: Sequence[F], recording: Recording) -> bool:
         """Append all of `facts`, whose ids and keys differ. If any id or key is stored already,
-        append none and answer false."""
+        append none and answer false.
+        """
         ...
 
     def recorded(self, kind: FactKind[F], facts: Sequence[F], source: str | None) -> dict[int, F]:

@@ -12,8 +12,8 @@ import attrs
 
 from crmcore.domain.customer import Customer
 from crmcore.domain.errors import AmbiguousIdentifier, InvalidInput, NotFound, Refused, Stale
-from crmcore.domain.ids import CustomerId, ProductId
 from crmcore.domain.identifiers import Identifier
+from crmcore.domain.ids import CustomerId, ProductId
 from crmcore.domain.journal import Entry, Operation, changes_between
 from crmcore.domain.kinds import CUSTOMERS, FACTS, PRODUCTS, AggregateKind
 from crmcore.domain.ports import Transaction
@@ -148,7 +148,8 @@ class Customers(Aggregates[Customer]):
         self, type: str, value: str, *, source: str | None = None
     ) -> Customer | None:
         """The customer known by this identifier, or `None`; shared by several:
-        `AmbiguousIdentifier`. The value is normalised first."""
+        `AmbiguousIdentifier`. The value is normalised first.
+        """
         identifier = Identifier(type, value, source=source)
         self._unit.model.identifier_type(type)
         ids = self._ids(identifier)

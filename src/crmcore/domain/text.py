@@ -4,16 +4,30 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any
+from enum import StrEnum
+from typing import Any, NoReturn
 
 import attrs
 
 from crmcore.domain.errors import InvalidInput
 
-__all__ = ["NAME", "checked_text", "optional_text", "symbol", "text"]
+__all__ = ["NAME", "Words", "checked_text", "optional_text", "symbol", "text"]
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 """What a declared name looks like: `snake_case`, at most 40 characters, so it can be a column."""
+
+CAPITALISED = re.compile(r"[A-Z][a-z]+")
+
+
+class Words(StrEnum):
+    """Words to choose from; any other is `InvalidInput`, which lists them and not the other."""
+
+    @classmethod
+    def _missing_(cls, value: object) -> NoReturn:
+        # The last word of the class's name is what the fields of it are called: `kind`, `channel`.
+        path = CAPITALISED.findall(cls.__name__)[-1].lower()
+        raise InvalidInput.of(path, f"is none of {', '.join(cls)}") from None
+
 
 Check = Callable[[Any, "attrs.Attribute[Any]", Any], None]
 

@@ -4,7 +4,7 @@ from crmcore.services.advancing import Advanced, advance
 from crmcore.services.importing import ImportReport, Reject
 from crmcore.services.importing_customers import CustomerColumns, import_customers
 from crmcore.services.importing_purchases import PurchaseColumns, import_purchases
-from crmcore.services.scoring import Scoring, score
+from crmcore.services.scoring import Scoring, holdout, score
 
 __all__ = [
     "Advanced",
@@ -14,6 +14,7 @@ __all__ = [
     "Reject",
     "Scoring",
     "advance",
+    "holdout",
     "import_customers",
     "import_purchases",
     "score",

@@ -12,8 +12,8 @@ from crmcore.adapters.memory.tables import Overlay
 from crmcore.adapters.profile_codec import ProfileCodec, measure_columns
 from crmcore.adapters.wire import column_of, wire_predicate, wired
 from crmcore.domain.customer import Customer
-from crmcore.domain.facts import Fact
 from crmcore.domain.fact_repositories import histories
+from crmcore.domain.facts import Fact
 from crmcore.domain.folding import Deltas, fold, merged
 from crmcore.domain.ids import CustomerId
 from crmcore.domain.instants import EARLIEST
@@ -153,7 +153,9 @@ class MemoryProfiles:
         holds = matcher(wire_predicate(where, self._model.profile_fields))
         look_up = {name: self._looked_up(name) for name in field_names(where)}
         return (
-            (id, row) for id, row in rows if holds(lambda name, row=row: look_up[name](row))  # type: ignore[misc]
+            (id, row)
+            for id, row in rows
+            if holds(lambda name, row=row: look_up[name](row))  # type: ignore[misc]
         )
 
     def _looked_up(self, name: str) -> Callable[[Row], Any]:
@@ -164,4 +166,3 @@ class MemoryProfiles:
 
     def _decoded(self, id: UUID, row: Row) -> Profile:
         return self._codec.decoder(("customer_id", *row))((id.bytes, *row.values()))
-

@@ -65,7 +65,8 @@ class SqlBackend(Backend):
         connection: sa.Connection | None = None,
     ) -> UnitOfWork:
         """As `Backend.unit_of_work`. With `connection` it joins the host's open transaction:
-        it keeps or undoes its own part, and the host commits."""
+        it keeps or undoes its own part, and the host commits.
+        """
         if connection is None:
             return super().unit_of_work(actor=actor, source=source)
         return self._unit(partial(self._join, connection), actor, source)

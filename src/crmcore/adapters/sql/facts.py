@@ -101,14 +101,13 @@ class SqlFacts(SqlRecords):
         table = self.tables.kinds[kind.name]
         mine = sa.and_(table.c.tenant == self.tenant, table.c.id == id.bytes)
         with translated():
-            self.connection.execute(
-                sa.update(table).where(mine).values(removed_at=to_millis(at))
-            )
+            self.connection.execute(sa.update(table).where(mine).values(removed_at=to_millis(at)))
 
 
 def _completion(names: list[str], recording: Recording) -> Any:
     """What sets `recorded_at`, `actor`, a missing `source`, and the base amount of a fact that
-    is in the model's currency already, on an encoded row."""
+    is in the model's currency already, on an encoded row.
+    """
     places = {name: index for index, name in enumerate(names)}
     source, at, actor = places["source"], places["recorded_at"], places["actor"]
     recorded_at = to_millis(recording.at)

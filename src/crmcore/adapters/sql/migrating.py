@@ -51,9 +51,7 @@ def migrate(backend: SqlBackend) -> None:
             _check_currency(backend, connection)
             _add_columns(backend, connection)
             _add_indexes(backend, connection)
-            transaction = SqlTransaction(
-                connection, backend.tables, backend.tenant, backend.model
-            )
+            transaction = SqlTransaction(connection, backend.tables, backend.tenant, backend.model)
             transaction.refold(None)
             _store(backend, connection)
         connection.commit()
@@ -149,7 +147,9 @@ def _family(kind: sa.types.TypeEngine[Any]) -> str:
 def _add_indexes(backend: SqlBackend, connection: sa.Connection) -> None:
     profiles = backend.tables.profiles
     tenant, id = profiles.c.tenant, profiles.c.customer_id
-    wanted = [profiles.c[measure_columns(m)[0].name] for m in backend.model.all_measures if m.indexed]
+    wanted = [
+        profiles.c[measure_columns(m)[0].name] for m in backend.model.all_measures if m.indexed
+    ]
     for column in wanted:
         name = f"ix_{profiles.name}_{column.name}"
         _create(connection, sa.Index(name, tenant, column, id, _table=profiles))

@@ -14,7 +14,16 @@ import sqlalchemy as sa
 
 from crmcore.domain.errors import InvalidInput
 from crmcore.domain.fields import FieldType
-from crmcore.domain.predicates import And, Comparison, Not, OneOf, Or, OtherField, Predicate, Present
+from crmcore.domain.predicates import (
+    And,
+    Comparison,
+    Not,
+    OneOf,
+    Or,
+    OtherField,
+    Predicate,
+    Present,
+)
 
 __all__ = ["attribute", "compiled"]
 

@@ -205,9 +205,7 @@ class SqlRecords:
                     return IdentifierTaken(key.scope, str(id))
         return IdentifierTaken(claims[0][1].scope, str(claims[0][0]))
 
-    def _rekey(
-        self, kind: AggregateKind[A], saved: Sequence[tuple[A, Collection[Key]]]
-    ) -> None:
+    def _rekey(self, kind: AggregateKind[A], saved: Sequence[tuple[A, Collection[Key]]]) -> None:
         """Let go of keys that are no longer named, and claim the new ones."""
         keys = self.tables.keys
         mine = sa.and_(keys.c.tenant == self.tenant, keys.c.kind == kind.name)

@@ -122,9 +122,7 @@ def _keys(prefix: str, metadata: sa.MetaData) -> sa.Table:
     )
 
 
-def _profiles(
-    prefix: str, metadata: sa.MetaData, customers: sa.Table, model: Model
-) -> sa.Table:
+def _profiles(prefix: str, metadata: sa.MetaData, customers: sa.Table, model: Model) -> sa.Table:
     name = prefix + "profiles"
     table = sa.Table(
         name,

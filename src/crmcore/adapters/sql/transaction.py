@@ -25,7 +25,8 @@ A = TypeVar("A", Customer, Product)
 
 class SqlTransaction(SqlProfiles):
     """One transaction. `joined` is the savepoint within a host's transaction, which the host
-    commits; without it the connection is ours and goes back to the pool at the end."""
+    commits; without it the connection is ours and goes back to the pool at the end.
+    """
 
     def __init__(
         self,

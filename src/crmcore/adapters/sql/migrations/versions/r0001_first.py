@@ -220,6 +220,14 @@ def upgrade() -> None:
 def downgrade() -> None:
     prefix: str = context.config.attributes.get("crmcore_prefix", "crm_")
     schema: str | None = context.config.attributes.get("crmcore_schema")
-    facts = "orders payments fulfilments cancellations returns interactions scores".split()
+    facts = [
+        "orders",
+        "payments",
+        "fulfilments",
+        "cancellations",
+        "returns",
+        "interactions",
+        "scores",
+    ]
     for name in ("models", "journal", "profiles", *facts, "keys", "products", "customers"):
         op.drop_table(prefix + name, schema=schema)

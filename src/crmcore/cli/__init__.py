@@ -1,0 +1,9 @@
+"""The command line. Needs the `cli` extra."""
+
+from crmcore.domain.errors import MissingExtra
+
+try:
+    import cyclopts  # noqa: F401  what the commands are made with
+    import rich  # noqa: F401  what they print with
+except ImportError as error:
+    raise MissingExtra("cli") from error

@@ -1,0 +1,128 @@
+"""What must hold for every model that can be fitted, found in `__all__` of the analytics."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import attrs
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import crmcore.analytics
+from crmcore.domain.errors import InvalidInput
+
+PUBLIC = {name: getattr(crmcore.analytics, name) for name in crmcore.analytics.__all__}
+MODELS = [value for value in PUBLIC.values() if hasattr(value, "fit")]
+
+
+def data(n: int, seed: int = 1) -> dict[str, np.ndarray]:
+    """Histories and mean values of n customers, of which a model takes what it asks for."""
+    draw = np.random.default_rng(seed)
+    age = draw.integers(100, 300, n) / 7
+    process = crmcore.analytics.BetaGeoNBDProcess(r=0.6, alpha=4, a=0.8, b=2.5)
+    seen = process.simulate(n_customers=n, T=age, seed=seed)
+    x = seen.frequency
+    value = np.where(x > 0, draw.gamma(5.0 * np.maximum(x, 1)) / draw.gamma(4.0, 0.3, n), 0.0)
+    value = value / np.maximum(x, 1)
+    return {"frequency": x, "recency": seen.recency, "T": age, "monetary_value": value}
+
+
+def asked(model: Any, columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    wanted = inspect.signature(model.fit).parameters
+    return {name: column for name, column in columns.items() if name in wanted}
+
+
+def close(one: Any, other: Any, *, rel: float = 1e-6) -> bool:
+    return one.params == pytest.approx(other.params, rel=rel) and bool(
+        one.log_likelihood == pytest.approx(other.log_likelihood, rel=1e-10)
+    )
+
+
+def test_there_are_models() -> None:
+    assert {model.__name__ for model in MODELS} >= {"BetaGeoNBD", "GammaGamma"}
+
+
+@pytest.mark.parametrize("value", PUBLIC.values(), ids=PUBLIC)
+def test_every_public_name_is_explained(value: Any) -> None:
+    assert value.__doc__
+    assert len(value.__doc__) > 40
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_specification_and_fit_are_frozen(model: Any) -> None:
+    fitted = model().fit(**asked(model, data(200)))
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        model().steps = 3
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        fitted.estimate = None
+    with pytest.raises(ValueError, match="read-only"):
+        fitted.covariance[0, 0] = 1
+    fitted.params["r"] = 0
+    assert fitted == model().fit(**asked(model, data(200)))
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_order_of_customers_does_not_matter(model: Any) -> None:
+    columns = asked(model, data(500))
+    order = np.random.default_rng(3).permutation(500)
+    shuffled = {name: column[order] for name, column in columns.items()}
+    assert close(model().fit(**shuffled), model().fit(**columns), rel=1e-9)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_weight_is_a_repetition(model: Any) -> None:
+    columns = asked(model, data(800))
+    times = np.random.default_rng(4).integers(0, 4, 800)
+    repeated = {name: np.repeat(column, times) for name, column in columns.items()}
+    weighted, plain = model().fit(**columns, weights=times), model().fit(**repeated)
+    assert close(weighted, plain)
+    assert weighted.n_customers == plain.n_customers
+    assert weighted.covariance == pytest.approx(plain.covariance, rel=1e-5)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_standard_errors_shrink_with_the_root_of_the_weights(model: Any) -> None:
+    columns = asked(model, data(1200))
+    one, four = (model().fit(**columns, weights=np.full(1200, w)) for w in (1.0, 4.0))
+    halved = {name: error / 2 for name, error in one.standard_errors.items()}
+    assert four.standard_errors == pytest.approx(halved, rel=1e-5)
+    assert (one.covariance == one.covariance.T).all()
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("n", [0, 1, 2])
+def test_almost_nobody_is_no_error(model: Any, n: int) -> None:
+    fitted = model().fit(**asked(model, data(n)))
+    assert fitted.status in ("not_identified", "boundary", "flat", "interior")
+    assert fitted.estimate.reason
+    assert set(fitted.standard_errors) == set(fitted.params)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_huge_counts_are_fitted(model: Any) -> None:
+    columns = data(300)
+    columns["frequency"] = columns["frequency"] * 1000
+    fitted = model().fit(**asked(model, columns))
+    assert np.isfinite(fitted.log_likelihood)
+    assert np.isfinite(list(fitted.params.values())).all()
+
+
+@pytest.mark.parametrize("model", MODELS)
+@given(column=st.integers(0, 3), bad=st.sampled_from([np.nan, np.inf, -1.0]))
+def test_a_bad_value_is_refused_at_its_place(model: Any, column: int, bad: float) -> None:
+    columns = {name: values.astype(float) for name, values in asked(model, data(20)).items()}
+    name = list(columns)[column % len(columns)]
+    columns[name][7] = bad
+    with pytest.raises(InvalidInput) as caught:
+        model().fit(**columns)
+    assert caught.value.faults[0].path == f"{name}[7]"
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("weights", [[1.0], np.full(20, -1.0), np.full(20, np.nan), "heavy"])
+def test_bad_weights_are_refused(model: Any, weights: Any) -> None:
+    with pytest.raises(InvalidInput, match="weights"):
+        model().fit(**asked(model, data(20)), weights=weights)
