@@ -54,7 +54,7 @@ class Backend(ABC):
     `clock` tells when things are recorded; `rates` turns amounts into the model's currency.
     """
 
-    tenant: str = attrs.field(default="main", validator=lambda _, __, value: tenant_name(value))  # type: ignore[misc]
+    tenant: str = attrs.field(default="main", validator=lambda _, __, value: tenant_name(value))
     model: Model = attrs.field(factory=Model, repr=False)
     clock: Callable[[], datetime] = attrs.field(default=system_clock, repr=False)
     rates: Rates = attrs.field(factory=DatedRates, repr=False)
@@ -63,6 +63,11 @@ class Backend(ABC):
     def definition(self) -> str:
         """The model as canonical JSON: equal text, equal model."""
         return json.dumps(converter().unstructure(self.model, Model), sort_keys=True)
+
+    def check_follows(self, stored: str | None) -> None:
+        """Refuse this model where it cannot follow the one the store was kept under."""
+        if stored is not None:
+            self.model.check_follows(converter().structure(json.loads(stored), Model))
 
     @abstractmethod
     def migrate(self) -> None:
@@ -120,7 +125,8 @@ class Backend(ABC):
                 with self.unit_of_work(actor=actor, source=source) as unit:
                     return use_case(unit, *arguments)
             except Busy:
-                time.sleep(random.uniform(0, min(LONGEST_PAUSE, FIRST_PAUSE * 4**attempt)))
+                longest = min(LONGEST_PAUSE, FIRST_PAUSE * 4**attempt)
+                time.sleep(random.uniform(0, longest))  # noqa: S311  not a secret
         with self.unit_of_work(actor=actor, source=source) as unit:
             return use_case(unit, *arguments)
 

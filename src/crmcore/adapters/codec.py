@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import Enum
 from functools import lru_cache
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar, cast
 from uuid import UUID
 
 import attrs
@@ -43,9 +43,14 @@ class Codec(Generic[T]):
     decode: Callable[[Any], T]
 
 
-@lru_cache(maxsize=256)
 def codec_of(cls: type[T]) -> Codec[T]:
     """The codec of a stored class."""
+    made: Codec[T] = _made(cast(Any, cls))
+    return made
+
+
+@lru_cache(maxsize=256)
+def _made(cls: Any) -> Codec[Any]:
     fields = fields_of(cls)
     columns = tuple(column for field in fields for column in _columns(field))
     return Codec(columns, _encoder(fields), _decoder(cls, fields))

@@ -17,7 +17,7 @@ from uuid import UUID
 
 from cattrs import Converter
 
-from crmcore.domain.attributes import AttributeValue, Scalar
+from crmcore.domain.attributes import AttributeValue
 from crmcore.domain.fields import SCALARS, FieldType
 from crmcore.domain.money import Money
 from crmcore.domain.predicates import (
@@ -71,7 +71,7 @@ def _plain_money(money: Money) -> dict[str, Any]:
     return {"minor": money.minor, "currency": money.currency}
 
 
-def tagged(value: Scalar | UUID) -> list[Any]:
+def tagged(value: Any) -> list[Any]:
     """A scalar as `[type, plain value]`."""
     return [SCALARS[type(value)].value, converter().unstructure(value)]
 

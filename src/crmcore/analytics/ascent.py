@@ -14,7 +14,7 @@ from typing import Protocol
 import attrs
 import numpy as np
 
-from crmcore.analytics.checks import BoolArray, FloatArray
+from crmcore.analytics.checks import FloatArray
 
 __all__ = ["Likelihood", "Slope", "Summit", "climb", "climb_from"]
 
@@ -72,13 +72,12 @@ def climb(likelihood: Likelihood, start: FloatArray, *, steps: int = 200) -> Sum
     here = likelihood.slope(point)
     radius, idle = 2.0, 0
     for taken in range(steps):
-        step = _step(here, (point <= low) & (here.gradient < 0), (point >= high), radius)
-        step = np.clip(point + step, low, high) - point
+        step = _step(here, (point - low, high - point), radius)
         noise = 1e-12 + 1e-15 * abs(here.value)
         promised = float((here.gradient * step).sum())
         if promised < noise or idle == 3:
             return Summit(point, here, taken, True)
-        there = likelihood.slope(point + step)
+        there = likelihood.slope(np.clip(point + step, low, high))
         gained = there.value - here.value
         if not gained > -100 * noise:  # also when it is not a number
             radius = float(np.abs(step).max()) / 4
@@ -89,20 +88,33 @@ def climb(likelihood: Likelihood, start: FloatArray, *, steps: int = 200) -> Sum
         if gained > 0.75 * expected:
             radius = min(4.0, 2 * radius)
         idle = idle + 1 if gained < noise else 0
-        point, here = point + step, there
+        point, here = np.clip(point + step, low, high), there
     return Summit(point, here, steps, False)
 
 
-def _step(here: Slope, at_low: BoolArray, at_high: BoolArray, radius: float) -> FloatArray:
-    """Newton's step among the parameters that no bound holds, no longer than `radius`."""
-    free = ~(at_low | (at_high & (here.gradient > 0)))
-    step = np.zeros(len(free))
-    if free.any():
+def _step(here: Slope, room: tuple[FloatArray, FloatArray], radius: float) -> FloatArray:
+    """Newton's step no longer than `radius`, within the room below and above each parameter.
+
+    A parameter at its bound that would leave is held there and the others climb on. A step
+    that would cross a bound is shortened as a whole, so that it still points uphill.
+    """
+    below, above = room
+    free = ~(((below <= 0) & (here.gradient < 0)) | ((above <= 0) & (here.gradient > 0)))
+    while True:
+        step = np.zeros(len(free))
+        if not free.any():
+            return step
         curvature, axes = np.linalg.eigh(-here.hessian[np.ix_(free, free)])
         size = np.maximum(np.abs(curvature), 1e-15 * np.abs(curvature).max() + 1e-300)
-        along = np.clip((axes.T @ here.gradient[free]) / size, -radius, radius)
-        step[free] = axes @ along
-    return step
+        step[free] = axes @ np.clip((axes.T @ here.gradient[free]) / size, -radius, radius)
+        leaves = ((below <= 0) & (step < 0)) | ((above <= 0) & (step > 0))
+        if not leaves.any():
+            break
+        free &= ~leaves
+    space = np.where(step > 0, above, below)
+    moving = step != 0
+    share = (space[moving] / np.abs(step[moving])).min(initial=1.0)
+    return np.asarray(step * share)
 
 
 def climb_from(likelihood: Likelihood, starts: Iterable[FloatArray], *, steps: int) -> Summit:

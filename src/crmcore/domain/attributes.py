@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from datetime import date, datetime
 from decimal import Decimal
+from typing import Any
 
 import attrs
 
@@ -26,6 +27,11 @@ SIX_PLACES = Decimal("0.000001")
 LARGEST = Decimal(LIMIT) / 10**6
 
 
+def _scalar(_: Any, attribute: attrs.Attribute[Any], value: FieldType) -> None:
+    if value in (FieldType.NESTED, FieldType.ID):
+        raise InvalidInput.of(attribute.name, "is none of the eight scalar types")
+
+
 @attrs.frozen
 class AttributeType:
     """An attribute the model declares: `AttributeType("favourite_seat", "text")`.
@@ -38,7 +44,7 @@ class AttributeType:
     name: str = attrs.field(validator=symbol)
     type: FieldType = attrs.field(
         converter=FieldType,
-        validator=attrs.validators.not_(attrs.validators.in_((FieldType.NESTED, FieldType.ID))),
+        validator=_scalar,
     )
     personal: bool = attrs.field(default=False, kw_only=True)
     indexed: bool = attrs.field(default=False, kw_only=True)
@@ -71,7 +77,7 @@ def storable(value: Scalar) -> Scalar:
     if kind is FieldType.TEXT:
         return checked_text(value, "value", 10_000)
     if isinstance(value, datetime):
-        return instant(value)
+        return instant(value, "value")
     if isinstance(value, float) and not math.isfinite(value):
         raise InvalidInput.of("value", "must be a finite number")
     if isinstance(value, int) and not -LIMIT < value < LIMIT:

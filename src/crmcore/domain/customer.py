@@ -14,10 +14,10 @@ import attrs
 
 from crmcore.domain.attributes import AttributeValue, Scalar
 from crmcore.domain.contact_points import Channel, ContactKind, ContactPoint
-from crmcore.domain.errors import InvalidInput, Refused
+from crmcore.domain.errors import Fault, InvalidInput, Refused
 from crmcore.domain.fields import PERSONAL, UNSTORED
 from crmcore.domain.identifiers import Identifier
-from crmcore.domain.ids import CustomerId, new_id
+from crmcore.domain.ids import CustomerId, an_id, new_id
 from crmcore.domain.instants import instant, zone_named
 from crmcore.domain.life_cycle import DEFAULT_LIFE_CYCLE, LifeCycle, Standing
 from crmcore.domain.relations import Relationship, Role
@@ -38,8 +38,34 @@ def _zone(_: Any, __: attrs.Attribute[Any], value: str | None) -> None:
         zone_named(value)
 
 
+def _stage_since(value: datetime) -> datetime:
+    return instant(value, "stage_since")
+
+
+def _channels(values: Iterable[Channel | str]) -> tuple[Channel, ...]:
+    return tuple(map(Channel, values))
+
+
 def _stage(customer: Customer) -> str:
     return customer.life_cycle.first
+
+
+def _points(emails: Iterable[str], phones: Iterable[str]) -> tuple[ContactPoint, ...]:
+    """The contact points of a new customer; every bad address is told with its place."""
+    faults: list[Fault] = []
+    points: dict[ContactPoint, None] = {}
+    for path, kind, values in (
+        ("emails", ContactKind.EMAIL, emails),
+        ("phones", ContactKind.PHONE, phones),
+    ):
+        for index, value in enumerate(values):
+            try:
+                points[ContactPoint(kind, value)] = None
+            except InvalidInput as error:
+                faults += error.under(f"{path}[{index}]").faults
+    if faults:
+        raise InvalidInput(tuple(faults))
+    return tuple(points)
 
 
 @attrs.frozen(kw_only=True)
@@ -61,23 +87,44 @@ class Customer:
     )
     stage: str = attrs.field(default=attrs.Factory(_stage, takes_self=True), validator=symbol)
     stage_since: datetime = attrs.field(
-        default=attrs.Factory(lambda self: self.at, takes_self=True), converter=instant
+        default=attrs.Factory(lambda self: self.at, takes_self=True), converter=_stage_since
     )
     language: str | None = attrs.field(default=None, validator=optional_text(35))
     zone: str | None = attrs.field(default=None, validator=_zone)
     region: str | None = attrs.field(default=None, validator=optional_text(80))
-    channels: tuple[Channel, ...] = attrs.field(default=())
-    identifiers: tuple[Identifier, ...] = attrs.field(default=(), metadata=PERSONAL, repr=False)
-    contact_points: tuple[ContactPoint, ...] = attrs.field(
-        default=(), metadata=PERSONAL, repr=False
+    channels: tuple[Channel, ...] = attrs.field(default=(), converter=_channels)
+    identifiers: tuple[Identifier, ...] = attrs.field(
+        default=(), converter=tuple[Identifier, ...], metadata=PERSONAL, repr=False
     )
-    roles: tuple[Role, ...] = attrs.field(default=())
-    relationships: tuple[Relationship, ...] = attrs.field(default=())
-    attributes: tuple[AttributeValue, ...] = attrs.field(default=(), metadata=PERSONAL, repr=False)
+    contact_points: tuple[ContactPoint, ...] = attrs.field(
+        default=(), converter=tuple[ContactPoint, ...], metadata=PERSONAL, repr=False
+    )
+    roles: tuple[Role, ...] = attrs.field(default=(), converter=tuple[Role, ...])
+    relationships: tuple[Relationship, ...] = attrs.field(
+        default=(), converter=tuple[Relationship, ...]
+    )
+    attributes: tuple[AttributeValue, ...] = attrs.field(
+        default=(), converter=tuple[AttributeValue, ...], metadata=PERSONAL, repr=False
+    )
     id: CustomerId = attrs.field(
-        default=attrs.Factory(lambda self: CustomerId(new_id(self.at)), takes_self=True)
+        default=attrs.Factory(lambda self: CustomerId(new_id(self.at)), takes_self=True),
+        validator=an_id,
     )
     version: int = attrs.field(default=0)
+
+    def __attrs_post_init__(self) -> None:
+        faults = []
+        for index, known in enumerate(self.attributes):
+            if known.name in (other.name for other in self.attributes[:index]):
+                faults.append(Fault(f"attributes[{index}]", "is given twice"))
+        for index, role in enumerate(self.roles):
+            if any(role.overlaps(other) for other in self.roles[:index]):
+                faults.append(Fault(f"roles[{index}]", "overlaps another of that name"))
+        for index, tie in enumerate(self.relationships):
+            if tie.other_id == self.id:
+                faults.append(Fault(f"relationships[{index}]", "is to oneself"))
+        if faults:
+            raise InvalidInput(tuple(faults))
 
     @classmethod
     def person(
@@ -94,9 +141,10 @@ class Customer:
         life_cycle: LifeCycle = DEFAULT_LIFE_CYCLE,
     ) -> Self:
         """A person first known at `at`; a bad address is `InvalidInput` with its place."""
-        return cls._met(
-            CustomerKind.PERSON, name, at, emails, phones, identifiers, language, zone, region,
-            life_cycle,
+        return cls(
+            kind=CustomerKind.PERSON, name=name, at=at, contact_points=_points(emails, phones),
+            identifiers=identifiers, language=language, zone=zone, region=region,
+            life_cycle=life_cycle,
         )  # fmt: skip
 
     @classmethod
@@ -114,42 +162,10 @@ class Customer:
         life_cycle: LifeCycle = DEFAULT_LIFE_CYCLE,
     ) -> Self:
         """A company, branch or household first known at `at`."""
-        return cls._met(
-            CustomerKind.ORGANISATION, name, at, emails, phones, identifiers, language, zone,
-            region, life_cycle,
-        )  # fmt: skip
-
-    @classmethod
-    def _met(
-        cls,
-        kind: CustomerKind,
-        name: str | None,
-        at: datetime,
-        emails: Iterable[str],
-        phones: Iterable[str],
-        identifiers: Iterable[Identifier],
-        language: str | None,
-        zone: str | None,
-        region: str | None,
-        life_cycle: LifeCycle,
-    ) -> Self:
-        faults = []
-        points: list[ContactPoint] = []
-        for field, contact, values in (
-            ("emails", ContactKind.EMAIL, emails),
-            ("phones", ContactKind.PHONE, phones),
-        ):
-            for index, value in enumerate(values):
-                try:
-                    points.append(ContactPoint(contact, value))
-                except InvalidInput as error:
-                    faults += error.under(f"{field}[{index}]").faults
-        if faults:
-            raise InvalidInput(tuple(faults))
         return cls(
-            kind=kind, name=name, at=at, contact_points=tuple(dict.fromkeys(points)),
-            identifiers=tuple(identifiers), language=language, zone=zone, region=region,
-            life_cycle=life_cycle,
+            kind=CustomerKind.ORGANISATION, name=name, at=at,
+            contact_points=_points(emails, phones), identifiers=identifiers, language=language,
+            zone=zone, region=region, life_cycle=life_cycle,
         )  # fmt: skip
 
     @property
@@ -189,7 +205,7 @@ class Customer:
             language=language or self.language,
             zone=zone or self.zone,
             region=region or self.region,
-            channels=self.channels if channels is None else tuple(map(Channel, channels)),
+            channels=self.channels if channels is None else _channels(channels),
         )
 
     def identified_by(self, identifier: Identifier) -> Self:
@@ -214,9 +230,8 @@ class Customer:
 
     def taking_role(self, role: Role) -> Self:
         """With one more role; a second of one name must not overlap the first in time."""
-        for held in self.roles:
-            if held.name == role.name and (held.until is None or role.since < held.until):
-                raise Refused("roles.no_overlap", f"already {role.name} then", str(self.id))
+        if any(role.overlaps(held) for held in self.roles):
+            raise Refused("roles.no_overlap", f"already {role.name} then", str(self.id))
         return attrs.evolve(self, roles=(*self.roles, role))
 
     def leaving_role(self, name: str, *, at: datetime) -> Self:

@@ -100,19 +100,24 @@ class Facts(Generic[F]):
     def _prepared(self, transaction: Transaction, facts: list[F]) -> list[F]:
         """The facts with what the store adds to them; refuse what contradicts earlier facts."""
         unit, base = self._unit, self._unit.model.currency
-        prepared = []
+        prepared: list[F] = []
         for fact in facts:
             money = fact.money
             if money is not None and money.currency != base:
                 amount = unit.in_base(money, fact.at)
-                fact = attrs.evolve(cast(Any, fact), base_amount=amount)
-            elif money is not None and cast(Any, fact).base_amount not in (None, money):
+                prepared.append(attrs.evolve(cast(Any, fact), base_amount=amount))
+                continue
+            if money is not None and cast(Any, fact).base_amount not in (None, money):
                 raise InvalidInput.of("base_amount", "is set by the store, from the dated rate")
             prepared.append(fact)
         return prepared
 
     def _append(self, facts: list[F]) -> int:
         unit, kind = self._unit, self._kind
+        for index, fact in enumerate(facts):
+            if fact.source_key is not None and (fact.source or unit.source) is None:
+                reason = "needs a source: the fact's own, or unit_of_work(source=...)"
+                raise InvalidInput.of(f"[{index}].source_key", reason)
         facts = self._distinct(facts)
         customers = sorted({fact.customer_id for fact in facts})
         transaction = unit.writes
@@ -218,7 +223,7 @@ class OrderFacts(Facts[F]):
                 raise InvalidInput.of("customer_id", "is not the customer of the order")
             if isinstance(fact, Cancellation):
                 history.check_cancellation()
-                cancelled = (*history.cancellations, fact)
+                cancelled: tuple[Cancellation, ...] = (*history.cancellations, fact)
                 found[order_id] = attrs.evolve(history, cancellations=cancelled)
                 prepared.append(fact)
             elif isinstance(fact, Return):

@@ -11,7 +11,7 @@ from datetime import datetime
 
 import attrs
 
-from crmcore.domain.ids import CustomerId, FactId, new_id
+from crmcore.domain.ids import CustomerId, FactId, an_id, new_id
 from crmcore.domain.instants import instant, optional_instant
 from crmcore.domain.money import Money
 from crmcore.domain.text import optional_text
@@ -20,6 +20,10 @@ __all__ = ["Fact"]
 
 BOOKKEEPING = frozenset({"id", "source", "source_key", "recorded_at", "actor", "base_amount"})
 """Fields that are not content: two facts of one key are the same if all others are equal."""
+
+
+def _recorded_at(value: datetime | None) -> datetime | None:
+    return optional_instant(value, "recorded_at")
 
 
 def _id(fact: Fact) -> FactId:
@@ -34,12 +38,12 @@ class Fact:
     where none is given.
     """
 
-    customer_id: CustomerId
+    customer_id: CustomerId = attrs.field(validator=an_id)
     at: datetime = attrs.field(converter=instant)
     source: str | None = attrs.field(default=None, validator=optional_text(80))
     source_key: str | None = attrs.field(default=None, validator=optional_text(200))
-    id: FactId = attrs.field(default=attrs.Factory(_id, takes_self=True))
-    recorded_at: datetime | None = attrs.field(default=None, eq=False, converter=optional_instant)
+    id: FactId = attrs.field(default=attrs.Factory(_id, takes_self=True), validator=an_id)
+    recorded_at: datetime | None = attrs.field(default=None, eq=False, converter=_recorded_at)
     actor: str | None = attrs.field(default=None, eq=False, validator=optional_text(200))
 
     @property

@@ -26,7 +26,7 @@ from crmcore.domain.predicates import matcher
 __all__ = ["Deltas", "fold", "merged", "raw"]
 
 Deltas = Mapping[CustomerId, Mapping[str, Any]]
-"""By customer, by measure, what a batch of facts adds. A measure nothing was added to is left out."""
+"""By customer, by measure, what a batch of facts adds; without measures that nothing adds to."""
 
 
 def raw(value: Any) -> Any:

@@ -20,6 +20,7 @@ __all__ = ["IDENTIFIER_TYPES", "Identifier", "IdentifierType", "normalised"]
 
 E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 PUNCTUATION = re.compile(r"[\s().\-/]")
+LONGEST = 254
 EMAIL = re.compile(r"[^@\s]+@[^@\s]+")
 
 
@@ -42,21 +43,22 @@ IDENTIFIER_TYPES = (
 
 def normalised(type: str, value: str) -> str:
     """`value` in the one form in which identifiers of this type are stored and compared."""
-    value = unicodedata.normalize("NFC", checked_text(value, "value", 254)).strip()
+    value = unicodedata.normalize("NFC", checked_text(value, "value", LONGEST)).strip()
     if type == "email":
-        value = unicodedata.normalize("NFC", value.casefold())
-        if not EMAIL.fullmatch(value) or len(value) > 254:
-            raise InvalidInput.of("value", "is no e-mail address")
+        value = unicodedata.normalize("NFD", value).casefold()
     elif type == "phone":
         value = PUNCTUATION.sub("", value)
         value = "+" + value[2:] if value.startswith("00") else value
         if not E164.fullmatch(value):
             raise InvalidInput.of("value", "is no phone number in international form (+34...)")
     elif type == "card":
-        value = PUNCTUATION.sub("", value).upper()
+        value = unicodedata.normalize("NFD", PUNCTUATION.sub("", value)).upper()
+    value = unicodedata.normalize("NFC", value)
+    if type == "email" and not EMAIL.fullmatch(value):
+        raise InvalidInput.of("value", "is no e-mail address")
     if not value:
         raise InvalidInput.of("value", "is empty")
-    return value
+    return checked_text(value, "value", LONGEST)
 
 
 @attrs.frozen

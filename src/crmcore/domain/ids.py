@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from datetime import datetime
 from os import urandom
-from typing import NewType
+from typing import Any, NewType
 from uuid import UUID
 
+import attrs
+
+from crmcore.domain.errors import InvalidInput
 from crmcore.domain.instants import to_millis
 
-__all__ = ["CustomerId", "FactId", "OrderId", "ProductId", "new_id"]
+__all__ = ["CustomerId", "FactId", "OrderId", "ProductId", "an_id", "new_id", "optional_id"]
 
 CustomerId = NewType("CustomerId", UUID)
 ProductId = NewType("ProductId", UUID)
@@ -29,3 +32,15 @@ def new_id(at: datetime) -> UUID:
     high = (millis << 16) | 0x7000 | (tail >> 68)
     low = 0x8000000000000000 | (tail & 0x3FFFFFFFFFFFFFFF)
     return UUID(int=(high << 64) | low)
+
+
+def an_id(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+    """An attrs validator: an id, not the text of one."""
+    if not isinstance(value, UUID):
+        raise InvalidInput.of(attribute.name, "must be an id (a UUID)")
+
+
+def optional_id(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+    """An attrs validator: `None` or an id."""
+    if value is not None:
+        an_id(instance, attribute, value)

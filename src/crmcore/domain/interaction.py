@@ -8,7 +8,7 @@ from crmcore.domain.contact_points import Channel
 from crmcore.domain.errors import InvalidInput
 from crmcore.domain.facts import Fact
 from crmcore.domain.fields import PERSONAL
-from crmcore.domain.ids import OrderId
+from crmcore.domain.ids import OrderId, optional_id
 from crmcore.domain.text import Words, optional_text
 
 __all__ = ["Direction", "Interaction"]
@@ -22,8 +22,8 @@ class Direction(Words):
 
 
 def _seconds(_: object, attribute: attrs.Attribute[int | None], value: int | None) -> None:
-    if value is not None and not 0 <= value < 2**31:
-        raise InvalidInput.of(attribute.name, "must be a number of seconds, not negative")
+    if value is not None and not (isinstance(value, int) and 0 <= value < 2**31):
+        raise InvalidInput.of(attribute.name, "must be a whole number of seconds, not negative")
 
 
 @attrs.frozen(kw_only=True)
@@ -39,4 +39,4 @@ class Interaction(Fact):
     )
     waited_seconds: int | None = attrs.field(default=None, validator=_seconds)
     lasted_seconds: int | None = attrs.field(default=None, validator=_seconds)
-    order_id: OrderId | None = None
+    order_id: OrderId | None = attrs.field(default=None, validator=optional_id)

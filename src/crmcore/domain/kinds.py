@@ -104,9 +104,10 @@ PURCHASES = DerivedKind("purchases", Purchase)
 AGGREGATES: tuple[AggregateKind[Customer] | AggregateKind[Product], ...] = (CUSTOMERS, PRODUCTS)
 FACTS: tuple[FactKind[Fact], ...] = (
     ORDERS, PAYMENTS, FULFILMENTS, CANCELLATIONS, RETURNS, INTERACTIONS, SCORES,
-)  # type: ignore[assignment]  # fmt: skip
+)  # fmt: skip
 
 MEASURABLE: Mapping[str, FactKind[Fact] | DerivedKind] = {
-    kind.name: kind for kind in (*FACTS, PURCHASES)
+    **{kind.name: kind for kind in FACTS},
+    PURCHASES.name: PURCHASES,
 }
 """What a measure may be `of`, by name."""

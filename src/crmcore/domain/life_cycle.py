@@ -26,6 +26,9 @@ from crmcore.domain.text import Words, symbol
 __all__ = ["DEFAULT_LIFE_CYCLE", "LifeCycle", "Move", "Stage", "Standing"]
 
 
+LONGEST_IDLE = timedelta(days=36_525)
+
+
 class Standing(Words):
     """What somebody in a stage is to the organisation: how an agent greets them."""
 
@@ -58,6 +61,12 @@ class Move:
     idle: timedelta | None = attrs.field(default=None, kw_only=True)
     dated: str = attrs.field(default="last_purchase_at", kw_only=True, validator=symbol)
 
+    def __attrs_post_init__(self) -> None:
+        if self.before == self.after:
+            raise InvalidInput.of("after", "must be another stage than before")
+        if self.idle is not None and not timedelta() < self.idle <= LONGEST_IDLE:
+            raise InvalidInput.of("idle", "must be above zero and at most a hundred years")
+
     @property
     def falls_due(self) -> bool:
         """Is it made by `advance`, without anybody's decision?"""
@@ -75,8 +84,8 @@ class Move:
 class LifeCycle:
     """Stages and moves; valid when every move joins two known stages, once."""
 
-    stages: tuple[Stage, ...] = attrs.field(converter=tuple)
-    moves: tuple[Move, ...] = attrs.field(converter=tuple)
+    stages: tuple[Stage, ...] = attrs.field(converter=tuple[Stage, ...])
+    moves: tuple[Move, ...] = attrs.field(converter=tuple[Move, ...])
 
     def __attrs_post_init__(self) -> None:
         names = [stage.name for stage in self.stages]

@@ -10,11 +10,13 @@ arrival does not matter; it brings a second field, `<name>_at`, saying since whe
 
 from __future__ import annotations
 
+from typing import Any
+
 import attrs
 
 from crmcore.domain.errors import InvalidInput, UnknownField
 from crmcore.domain.fields import Field, FieldType
-from crmcore.domain.kinds import MEASURABLE
+from crmcore.domain.kinds import FACTS, MEASURABLE
 from crmcore.domain.predicates import Predicate, checked, field
 from crmcore.domain.text import Words, symbol
 
@@ -34,6 +36,12 @@ class Fold(Words):
 SUMMABLE = (FieldType.INTEGER, FieldType.MONEY)
 ORDERED = (*SUMMABLE, FieldType.INSTANT, FieldType.FLOAT)
 LATEST = (*ORDERED, FieldType.TEXT, FieldType.BOOLEAN)
+_RECORDED = {kind.name for kind in FACTS}
+
+
+def _kind(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+    if value not in MEASURABLE:
+        raise InvalidInput.of(attribute.name, f"is none of {', '.join(MEASURABLE)}")
 
 
 @attrs.frozen
@@ -44,11 +52,12 @@ class Measure:
     orders net of cancellations and returns. `value` names a field of it; a count needs none.
     Only integers and money in the model's currency (`base_amount`; `amount` of purchases) are
     summed, so that a rebuild gives the same number to the last digit. Facts whose value is
-    absent do not take part. An impossible combination is `InvalidInput`.
+    absent do not take part. A measure over a personal field is personal itself. An impossible
+    combination is `InvalidInput`.
     """
 
     name: str = attrs.field(validator=symbol)
-    of: str = attrs.field(validator=attrs.validators.in_(MEASURABLE))
+    of: str = attrs.field(validator=_kind)
     fold: Fold = attrs.field(converter=Fold)
     value: str | None = attrs.field(default=None)
     where: Predicate | None = attrs.field(default=None, kw_only=True)
@@ -66,6 +75,8 @@ class Measure:
         allowed = {Fold.SUM: SUMMABLE, Fold.LATEST: LATEST}.get(self.fold, ORDERED)
         if known[self.value].type not in allowed:
             raise InvalidInput.of("value", f"{self.fold} does not take {known[self.value].type}")
+        if self.fold is Fold.LATEST and self.of not in _RECORDED:
+            raise InvalidInput.of("fold", f"{self.of} are derived, so none was recorded last")
 
     @property
     def type(self) -> FieldType:
@@ -75,6 +86,12 @@ class Measure:
         return MEASURABLE[self.of].comparable[self.value].type
 
     @property
+    def is_personal(self) -> bool:
+        """Is it marked so, or folded from a personal field?"""
+        known = MEASURABLE[self.of].comparable
+        return self.personal or (self.value is not None and known[self.value].personal)
+
+    @property
     def starts_at_zero(self) -> bool:
         """Is the field zero, rather than absent, without facts?"""
         return self.fold in (Fold.COUNT, Fold.SUM)
@@ -82,11 +99,11 @@ class Measure:
     @property
     def fields(self) -> tuple[Field, ...]:
         """The profile fields this measure brings."""
-        marks = (self.personal, None, self.indexed)
+        marks = (self.is_personal, None, self.indexed)
         own = Field(self.name, self.type, not self.starts_at_zero, *marks)
         if self.fold is not Fold.LATEST:
             return (own,)
-        return (own, Field(f"{self.name}_at", FieldType.INSTANT, True, self.personal))
+        return (own, Field(f"{self.name}_at", FieldType.INSTANT, True, self.is_personal))
 
     def checked(self, currency: str) -> Measure:
         """This measure with its predicate checked against the kind's fields."""

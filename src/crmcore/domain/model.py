@@ -1,7 +1,8 @@
-"""The model: a host's configuration of crmcore. Frozen, given to `connect`, stored with the data."""
+"""The model: a host's configuration of crmcore, frozen, given to `connect`, and versioned."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import Any, TypeVar
@@ -11,7 +12,7 @@ import attrs
 from crmcore.domain.attributes import AttributeType, scalar_type
 from crmcore.domain.currencies import minor_digits
 from crmcore.domain.customer import Customer
-from crmcore.domain.errors import Fault, InvalidInput
+from crmcore.domain.errors import Fault, InvalidInput, Refused
 from crmcore.domain.fields import Field
 from crmcore.domain.folding import FoldPlan
 from crmcore.domain.identifiers import IDENTIFIER_TYPES, IdentifierType
@@ -27,6 +28,12 @@ from crmcore.domain.text import optional_text
 __all__ = ["Model"]
 
 T = TypeVar("T")
+
+RESERVED = frozenset({"id", "tenant", "customer_id", "attributes"})
+
+
+def _twice(names: Iterable[str]) -> list[str]:
+    return sorted(name for name, count in Counter(names).items() if count > 1)
 
 
 def _tuple(values: Iterable[T]) -> tuple[T, ...]:
@@ -61,9 +68,16 @@ class Model:
     def __attrs_post_init__(self) -> None:
         names = [f.name for f in COPIED_FIELDS] + [a.name for a in self.attributes]
         names += [f.name for m in self.all_measures for f in m.fields]
-        twice = sorted({name for name in names if names.count(name) > 1} | ({"id"} & set(names)))
-        if twice:
-            raise InvalidInput(tuple(Fault(name, "is declared twice") for name in twice))
+        faults = [Fault(name, "is declared twice") for name in _twice(names)]
+        faults += [
+            Fault(name, "is a name that the store needs")
+            for name in sorted(set(names))
+            if name in RESERVED or name.endswith("_minor") or "__" in name
+        ]
+        types = [known.name for known in (*IDENTIFIER_TYPES, *self.identifier_types)]
+        faults += [Fault(f"identifier_types.{n}", "is declared twice") for n in _twice(types)]
+        if faults:
+            raise InvalidInput(tuple(faults))
         for move in self.life_cycle.moves:
             if move.falls_due:
                 self.checked(move.due(at=LATEST))
@@ -88,7 +102,7 @@ class Model:
         return FoldPlan.of(self.all_measures)
 
     def checked(self, predicate: Predicate) -> Predicate:
-        """`predicate` over profile fields, its values in the fields' own form, or `InvalidInput`."""
+        """`predicate` over profile fields, values in the fields' own form, or `InvalidInput`."""
         return checked(predicate, self.profile_fields, self.currency)
 
     def identifier_type(self, name: str) -> IdentifierType:
@@ -126,3 +140,17 @@ class Model:
             Key(i.scope, i.value, exclusive=self.identifier_type(i.type).exclusive)
             for i in aggregate.keys
         )
+
+    def check_follows(self, before: Model) -> None:
+        """Refuse to take over a store that was kept under `before`, where that cannot be right.
+
+        Recorded amounts stay in their currency, and known attributes keep their type.
+        """
+        if before.currency != self.currency:
+            reason = f"amounts are recorded in {before.currency}, not in {self.currency}"
+            raise Refused("model.one_currency", reason)
+        held = {known.name: known.type for known in before.attributes}
+        for known in self.attributes:
+            if held.get(known.name, known.type) is not known.type:
+                reason = f"{known.name} is recorded as {held[known.name]}, not as {known.type}"
+                raise Refused("model.attributes_keep_type", reason)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from decimal import ROUND_HALF_EVEN, Context, Decimal, InvalidOperation
-from typing import Protocol, final
+from typing import Any, Protocol, final
 
 import attrs
 
@@ -50,7 +50,8 @@ class Money:
     currency: str
 
     def __init__(self, amount: str | int | Decimal, currency: str) -> None:
-        self.__attrs_init__(_minor(amount, minor_digits(currency)), currency)
+        object.__setattr__(self, "minor", _minor(amount, minor_digits(currency)))
+        object.__setattr__(self, "currency", currency)
 
     @classmethod
     def of_minor(cls, minor: int, currency: str) -> Money:
@@ -61,7 +62,8 @@ class Money:
         if not -LIMIT < minor < LIMIT:
             raise InvalidInput.of("amount", "is beyond 2**53 minor units")
         money = cls.__new__(cls)
-        money.__attrs_init__(minor, currency)
+        object.__setattr__(money, "minor", minor)
+        object.__setattr__(money, "currency", currency)
         return money
 
     @classmethod
@@ -155,6 +157,18 @@ class DatedRates:
         return self.table.get((currency, into, on))
 
 
+def an_amount(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+    """An attrs validator: `Money`."""
+    if not isinstance(value, Money):
+        raise InvalidInput.of(attribute.name, "must be Money")
+
+
+def optional_amount(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+    """An attrs validator: `None` or `Money`."""
+    if value is not None:
+        an_amount(instance, attribute, value)
+
+
 def convert(money: Money, *, into: str, on: Callable[[], date], rates: Rates) -> Money:
     """`money` in the currency `into`, rounded half to even; no rate is `MissingRate`."""
     if money.currency == into:
@@ -202,6 +216,6 @@ def _ratio(weight: object, path: str) -> tuple[int, int]:
     part = number(weight, path)
     places = max(0, -int(part.as_tuple().exponent))
     if part < 0 or part.adjusted() > DIGITS or places > DIGITS:
-        reason = f"must not be negative, nor have more than {DIGITS} digits either side of the point"
+        reason = f"must not be negative, nor reach {DIGITS} digits on either side of the point"
         raise InvalidInput.of(path, reason)
     return int(EXACT.scaleb(part, places)), 10**places

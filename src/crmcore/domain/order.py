@@ -14,7 +14,7 @@ from crmcore.domain.contact_points import Channel
 from crmcore.domain.errors import InvalidInput
 from crmcore.domain.facts import Fact
 from crmcore.domain.ids import CustomerId
-from crmcore.domain.money import EXACT, Money, number
+from crmcore.domain.money import EXACT, Money, an_amount, number, optional_amount
 from crmcore.domain.text import optional_text, text
 
 __all__ = ["Order", "OrderLine"]
@@ -31,7 +31,7 @@ class OrderLine:
     product: str = attrs.field(validator=text(100))
     quantity: Decimal = attrs.field(kw_only=True)
     unit_price: Decimal = attrs.field(kw_only=True)
-    amount: Money = attrs.field(kw_only=True)
+    amount: Money = attrs.field(kw_only=True, validator=an_amount)
     category: str | None = attrs.field(default=None, kw_only=True, validator=optional_text(100))
 
     def __attrs_post_init__(self) -> None:
@@ -67,17 +67,19 @@ class Order(Fact):
     `base_amount` is the total in the model's currency at its dated rate, set when recorded.
     """
 
-    total: Money
+    total: Money = attrs.field(validator=an_amount)
     lines: tuple[OrderLine, ...] = attrs.field(default=(), converter=tuple[OrderLine, ...])
     channel: Channel | None = attrs.field(
         default=None, converter=attrs.converters.optional(Channel)
     )
-    base_amount: Money | None = attrs.field(default=None, eq=False)
+    base_amount: Money | None = attrs.field(default=None, eq=False, validator=optional_amount)
 
     def __attrs_post_init__(self) -> None:
         if self.total.minor < 0:
             raise InvalidInput.of("total", "must not be negative; what comes back is a Return")
         for index, line in enumerate(self.lines):
+            if not isinstance(line, OrderLine):
+                raise InvalidInput.of(f"lines[{index}]", "must be an OrderLine")
             if line.amount.currency != self.total.currency:
                 raise InvalidInput.of(f"lines[{index}]", "is in another currency than the total")
 

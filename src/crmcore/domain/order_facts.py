@@ -13,8 +13,8 @@ import attrs
 from crmcore.domain.contact_points import Channel
 from crmcore.domain.errors import InvalidInput, Refused
 from crmcore.domain.facts import Fact
-from crmcore.domain.ids import CustomerId, OrderId
-from crmcore.domain.money import Money
+from crmcore.domain.ids import CustomerId, OrderId, an_id
+from crmcore.domain.money import Money, an_amount, optional_amount
 from crmcore.domain.order import Order
 from crmcore.domain.text import Words, optional_text
 
@@ -32,10 +32,10 @@ def _positive(fact: Payment | Return) -> None:
 class Payment(Fact):
     """Money received for an order."""
 
-    order_id: OrderId
-    amount: Money
+    order_id: OrderId = attrs.field(validator=an_id)
+    amount: Money = attrs.field(validator=an_amount)
     method: str | None = attrs.field(default=None, validator=optional_text(80))
-    base_amount: Money | None = attrs.field(default=None, eq=False)
+    base_amount: Money | None = attrs.field(default=None, eq=False, validator=optional_amount)
 
     def __attrs_post_init__(self) -> None:
         _positive(self)
@@ -50,8 +50,8 @@ class Payment(Fact):
 class Fulfilment(Fact):
     """The order, or a part of it, was delivered or provided."""
 
-    order_id: OrderId
-    complete: bool = True
+    order_id: OrderId = attrs.field(validator=an_id)
+    complete: bool = attrs.field(default=True, converter=bool)
     reference: str | None = attrs.field(default=None, validator=optional_text(200))
 
 
@@ -59,7 +59,7 @@ class Fulfilment(Fact):
 class Cancellation(Fact):
     """The order was called off as a whole; it is no purchase any more."""
 
-    order_id: OrderId
+    order_id: OrderId = attrs.field(validator=an_id)
     reason: str | None = attrs.field(default=None, validator=optional_text(500))
 
 
@@ -70,10 +70,10 @@ class Return(Fact):
     `base_amount` follows the order's own rate, so that returning everything leaves exactly zero.
     """
 
-    order_id: OrderId
-    amount: Money
+    order_id: OrderId = attrs.field(validator=an_id)
+    amount: Money = attrs.field(validator=an_amount)
     reason: str | None = attrs.field(default=None, validator=optional_text(500))
-    base_amount: Money | None = attrs.field(default=None, eq=False)
+    base_amount: Money | None = attrs.field(default=None, eq=False, validator=optional_amount)
 
     def __attrs_post_init__(self) -> None:
         _positive(self)
@@ -167,12 +167,15 @@ class OrderHistory:
             raise Refused("orders.no_return_after_cancellation", "is cancelled already", who)
         if fact.amount.currency != order.total.currency:
             raise Refused("orders.return_in_order_currency", "is in another currency", who)
-        before, after = self.returned, self.returned + fact.amount
+        after = self.returned + fact.amount
         if after > order.total:
             raise Refused("orders.return_within_order", "more comes back than was bought", who)
         base = order.base_amount or order.total
-        share = _share(base, after, order.total) - _share(base, before, order.total)
-        return attrs.evolve(fact, base_amount=share)
+        shares = (known.base_amount or known.amount for known in self.returns)
+        credited = _sum(shares, base.currency)
+        # What is due by now less what was credited: exact at the end, also after a removal.
+        due = _share(base, after, order.total) - credited
+        return attrs.evolve(fact, base_amount=max(due, Money.of_minor(0, base.currency)))
 
 
 def purchase_of(order: Order, amount: Money) -> Purchase:

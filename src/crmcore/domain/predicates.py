@@ -11,6 +11,7 @@ no truth value of its own, so `if p:` and `p and q` raise `TypeError`.
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date, datetime
@@ -21,6 +22,7 @@ from uuid import UUID
 
 import attrs
 
+from crmcore.domain.attributes import LIMIT, six_places
 from crmcore.domain.errors import InvalidInput, MixedCurrencies, UnknownField
 from crmcore.domain.fields import SCALARS, Field, FieldType
 from crmcore.domain.instants import instant
@@ -260,15 +262,19 @@ def _fitting(value: Any, known: Field, currency: str) -> Value:
     if isinstance(value, Enum):
         value = value.value
     given = SCALARS.get(type(value))
+    if given is FieldType.INTEGER and not -LIMIT < value < LIMIT:
+        raise InvalidInput.of(known.name, "cannot be compared with numbers beyond 2**53")
     if given is FieldType.INTEGER and known.type in (FieldType.FLOAT, FieldType.DECIMAL):
         return float(value) if known.type is FieldType.FLOAT else Decimal(value)
     if given is not known.type:
         what = f"is {known.type.value}, and cannot be compared with {type(value).__name__}"
         raise InvalidInput.of(known.name, what)
-    if isinstance(value, float) and value != value:
-        raise InvalidInput.of(known.name, "cannot be compared with NaN")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise InvalidInput.of(known.name, "is compared with finite numbers only")
+    if isinstance(value, Decimal):
+        return six_places(value, known.name)
     if isinstance(value, datetime):
-        return instant(value)
+        return instant(value, known.name)
     if isinstance(value, str):
         return checked_text(value, known.name, 10_000)
     if isinstance(value, Money) and value.currency != currency:

@@ -6,9 +6,9 @@ from datetime import datetime
 
 import attrs
 
-from crmcore.domain.ids import ProductId, new_id
+from crmcore.domain.ids import ProductId, an_id, new_id
 from crmcore.domain.instants import instant
-from crmcore.domain.money import Money
+from crmcore.domain.money import Money, optional_amount
 from crmcore.domain.text import optional_text, text
 
 __all__ = ["Product"]
@@ -22,9 +22,10 @@ class Product:
     at: datetime = attrs.field(converter=instant)
     name: str | None = attrs.field(default=None, validator=optional_text(500))
     category: str | None = attrs.field(default=None, validator=optional_text(100))
-    price: Money | None = attrs.field(default=None)
+    price: Money | None = attrs.field(default=None, validator=optional_amount)
     id: ProductId = attrs.field(
-        default=attrs.Factory(lambda self: ProductId(new_id(self.at)), takes_self=True)
+        default=attrs.Factory(lambda self: ProductId(new_id(self.at)), takes_self=True),
+        validator=an_id,
     )
     version: int = attrs.field(default=0)
 

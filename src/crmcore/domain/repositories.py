@@ -33,7 +33,7 @@ class Aggregates(Generic[A]):
 
     def __init__(self, unit: UnitOfWork, kind: AggregateKind[A]) -> None:
         self._unit = unit
-        self._kind = kind
+        self._kind: AggregateKind[A] = kind
 
     def add(self, aggregate: A) -> A:
         """Store a new one and return it at version 1. `AlreadyExists`, `IdentifierTaken`."""
@@ -201,17 +201,17 @@ class Customers(Aggregates[Customer]):
             transaction.delete(CUSTOMERS, customer)
             unit.record(self._entry(Operation.REMOVED, [customer], [unit.recorded_at]))
 
-    def _loaded(self, customer: Customer) -> Customer:
+    def _loaded(self, aggregate: Customer) -> Customer:
         life_cycle = self._unit.model.life_cycle
-        if customer.life_cycle is life_cycle:
-            return customer
-        return attrs.evolve(customer, life_cycle=life_cycle)
+        if aggregate.life_cycle is life_cycle:
+            return aggregate
+        return attrs.evolve(aggregate, life_cycle=life_cycle)
 
-    def _check(self, customer: Customer) -> None:
-        self._unit.model.check(customer)
+    def _check(self, aggregate: Customer) -> None:
+        self._unit.model.check(aggregate)
 
-    def _profiled(self, transaction: Transaction, customers: list[Customer]) -> None:
-        transaction.copy_to_profiles(customers)
+    def _profiled(self, transaction: Transaction, aggregates: list[Customer]) -> None:
+        transaction.copy_to_profiles(aggregates)
 
 
 class Products(Aggregates[Product]):

@@ -13,9 +13,14 @@ from crmcore.domain.text import optional_text, symbol, text
 __all__ = ["Score"]
 
 
-def _finite(_: object, attribute: attrs.Attribute[float], value: float) -> None:
-    if not math.isfinite(value):
-        raise InvalidInput.of(attribute.name, "must be a finite number")
+def _finite(value: float) -> float:
+    try:
+        found = float(value)
+    except (TypeError, ValueError, OverflowError):
+        found = math.nan
+    if not math.isfinite(found):
+        raise InvalidInput.of("value", "must be a finite number")
+    return found
 
 
 @attrs.frozen(kw_only=True)
@@ -26,7 +31,7 @@ class Score(Fact):
     """
 
     scorer: str = attrs.field(validator=symbol)
-    value: float = attrs.field(converter=float, validator=_finite)
+    value: float = attrs.field(converter=_finite)
     unit: str = attrs.field(validator=text(40))
     model: str | None = attrs.field(default=None, validator=optional_text(200))
     why: str | None = attrs.field(default=None, validator=optional_text(500))

@@ -23,7 +23,7 @@ class Words(StrEnum):
     """Words to choose from; any other is `InvalidInput`, which lists them and not the other."""
 
     @classmethod
-    def _missing_(cls, value: object) -> NoReturn:
+    def _missing_(cls, value: object) -> NoReturn:  # noqa: ARG003  the value stays untold
         # The last word of the class's name is what the fields of it are called: `kind`, `channel`.
         path = CAPITALISED.findall(cls.__name__)[-1].lower()
         raise InvalidInput.of(path, f"is none of {', '.join(cls)}") from None

@@ -35,6 +35,7 @@ from crmcore.domain.ports import Recording, Transaction
 from crmcore.domain.profiles import Profiles
 from crmcore.domain.repositories import Customers, Products
 from crmcore.domain.score import Score
+from crmcore.domain.text import optional_text
 
 __all__ = ["UnitOfWork"]
 
@@ -47,15 +48,15 @@ class UnitOfWork:
     model: Model = attrs.field(repr=False)
     rates: Rates = attrs.field(repr=False)
     clock: Callable[[], datetime] = attrs.field(repr=False)
-    actor: str | None = None
-    source: str | None = None
+    actor: str | None = attrs.field(default=None, validator=optional_text(200))
+    source: str | None = attrs.field(default=None, validator=optional_text(80))
     read_only: bool = False
     state: str = attrs.field(default="new", init=False)
 
     def __enter__(self) -> Self:
         if self.state != "new":
             raise Refused("unit_of_work.once", "a unit of work is entered once")
-        self.recorded_at: datetime = instant(self.clock())
+        self.recorded_at: datetime = instant(self.clock(), "clock")
         self.transaction: Transaction = self.begin()
         self.state = "open"
         self.customers: Customers = Customers(self)

@@ -11,8 +11,8 @@ from crmcore.domain.ports import Batch
 
 try:
     import pyarrow as pa
-except ImportError as error:
-    raise MissingExtra("frames") from error
+except ImportError as _error:
+    raise MissingExtra("frames") from _error
 
 __all__ = ["arrow_stream"]
 

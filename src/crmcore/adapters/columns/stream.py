@@ -12,7 +12,7 @@ from crmcore.adapters.codec import Column, codec_of
 from crmcore.adapters.profile_codec import FIXED_COLUMNS, measure_columns
 from crmcore.domain.errors import InvalidInput
 from crmcore.domain.fields import FieldType
-from crmcore.domain.kinds import FACTS, PURCHASES
+from crmcore.domain.kinds import MEASURABLE
 from crmcore.domain.model import Model
 from crmcore.domain.ports import Batch
 
@@ -26,11 +26,9 @@ def layout(kind: str, model: Model) -> tuple[Column, ...]:
     if kind == "profiles":
         measures = (c for m in model.all_measures for c in measure_columns(m))
         return (Column("customer_id", FieldType.ID, optional=False), *FIXED_COLUMNS, *measures)
-    for known in (*FACTS, PURCHASES):
-        if known.name == kind:
-            return codec_of(known.cls).columns
-    names = ", ".join(k.name for k in (*FACTS, PURCHASES))
-    raise InvalidInput.of("kind", f"is none of {names}, profiles")
+    if kind not in MEASURABLE:
+        raise InvalidInput.of("kind", f"is none of {', '.join(MEASURABLE)}, profiles")
+    return codec_of(MEASURABLE[kind].cls).columns
 
 
 @attrs.frozen

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
 import attrs
 
@@ -29,6 +31,7 @@ class MemoryBackend(Backend):
         """Remember the model; if it changed, fold every profile anew."""
         if self.store.models.get(self.tenant) == self.definition:
             return
+        self.check_follows(self.store.models.get(self.tenant))
         transaction = self._open(write=True)
         try:
             transaction.refold(None)
@@ -52,7 +55,7 @@ class MemoryBackend(Backend):
         """See `Backend.columns`."""
         transaction = self._begin(write=False)
 
-        def rows() -> object:
+        def rows() -> Iterable[tuple[Any, ...]]:
             return extract(transaction, kind, since, until)
 
         return BatchStream.of(kind, self.model, personal, rows)

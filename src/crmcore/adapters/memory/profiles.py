@@ -123,12 +123,10 @@ class MemoryProfiles:
             known.sort(key=lambda pair: value(pair[1]), reverse=query.descending)
             found = [*known, *(pair for pair in found if value(pair[1]) is None)]
         if query.after is not None:
-            found = [pair for pair in found if self._is_behind(pair, query)]
+            found = [pair for pair in found if self._is_behind(pair, query, *query.after)]
         return [self._decoded(id, row) for id, row in found[: query.limit]]
 
-    def _is_behind(self, pair: tuple[UUID, Row], query: Query) -> bool:
-        last, last_id = query.after or (None, None)
-        assert last_id is not None
+    def _is_behind(self, pair: tuple[UUID, Row], query: Query, last: Any, last_id: UUID) -> bool:
         id, row = pair
         if query.order_by is None:
             return id > last_id

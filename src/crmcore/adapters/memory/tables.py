@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from threading import Lock, RLock, get_ident
 from typing import Any
 
@@ -17,7 +18,7 @@ ABSENT: Any = object()
 class Overlay:
     """One table as a transaction sees it: what is committed, and its own changes above."""
 
-    def __init__(self, base: dict[Any, Any], lock: RLock) -> None:
+    def __init__(self, base: dict[Any, Any], lock: AbstractContextManager[bool]) -> None:
         self._base = base
         self._lock = lock
         self._changed: dict[Any, Any] = {}
@@ -60,7 +61,7 @@ class MemoryStore:
         self.tables: dict[tuple[str, str], dict[Any, Any]] = defaultdict(dict)
         self.journals: dict[str, list[Any]] = defaultdict(list)
         self.models: dict[str, str] = {}
-        self.reading = RLock()
+        self.reading: AbstractContextManager[bool] = RLock()
         self._writing = Lock()
         self._writer: int | None = None
 

@@ -19,8 +19,8 @@ from crmcore.domain.money import Rates
 try:
     import alembic  # noqa: F401  migrate() needs it; say so at once
     import sqlalchemy  # noqa: F401
-except ImportError as error:
-    raise MissingExtra("sql") from error
+except ImportError as _error:
+    raise MissingExtra("sql") from _error
 
 from crmcore.adapters.sql.backend import SqlBackend
 from crmcore.adapters.sql.engine import sqlite_engine

@@ -15,7 +15,7 @@ from crmcore.adapters.columns import BatchStream
 from crmcore.adapters.sql.engine import translated
 from crmcore.adapters.sql.extracts import extract
 from crmcore.adapters.sql.journal import read_journal
-from crmcore.adapters.sql.migrating import migrate, stored_definition
+from crmcore.adapters.sql.migrating import migrate, stored_definition, stored_version
 from crmcore.adapters.sql.tables import Tables
 from crmcore.adapters.sql.transaction import SqlTransaction
 from crmcore.domain.errors import NotMigrated
@@ -37,7 +37,7 @@ class SqlBackend(Backend):
     engine: sa.Engine = attrs.field(kw_only=False, repr=False)
     schema: str | None = attrs.field(default=None, kw_only=True)
     prefix: str = attrs.field(default="crm_", kw_only=True)
-    ready: bool = attrs.field(default=False, init=False, repr=False)
+    known_version: int | None = attrs.field(default=None, init=False, repr=False)
 
     @cached_property
     def tables(self) -> Tables:
@@ -51,7 +51,7 @@ class SqlBackend(Backend):
         are `NotMigrated`.
         """
         migrate(self)
-        self.ready = True
+        self.known_version = None
 
     def close(self) -> None:
         """Close the pooled connections."""
@@ -80,7 +80,7 @@ class SqlBackend(Backend):
         personal: bool = False,
     ) -> Columns:
         """See `Backend.columns`."""
-        self._check_migrated()
+        self._begin(write=False).rollback()
 
         def rows() -> Iterator[tuple[Any, ...]]:
             return extract(self.engine, self.tables, self.tenant, kind, window(since, until))
@@ -89,36 +89,58 @@ class SqlBackend(Backend):
 
     def journal(self, *, after: int = 0, limit: int = 1000) -> list[Entry]:
         """See `Backend.journal`."""
-        self._check_migrated()
+        self._begin(write=False).rollback()
         return read_journal(self, after, limit)
 
     def begin(self, *, write: bool) -> sa.Connection:
         """A connection in a transaction; for writing, the write lock is taken at once."""
-        connection = self.engine.connect()
+        with translated():
+            connection = self.engine.connect()
         try:
             with translated():
                 connection.begin()
-                if self.engine.dialect.name == "sqlite":
-                    driver: Any = connection.connection.driver_connection
-                    if not driver.in_transaction:
-                        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+                _begin_now(connection, "BEGIN IMMEDIATE" if write else "BEGIN")
         except BaseException:
             connection.close()
             raise
         return connection
 
     def _begin(self, *, write: bool) -> SqlTransaction:
-        self._check_migrated()
-        return SqlTransaction(self.begin(write=write), self.tables, self.tenant, self.model)
+        connection = self.begin(write=write)
+        try:
+            self._check_model(connection, write=write)
+        except BaseException:
+            connection.close()
+            raise
+        return SqlTransaction(connection, self.tables, self.tenant, self.model)
 
     def _join(self, connection: sa.Connection) -> SqlTransaction:
-        self._check_migrated()
         with translated():
+            _begin_now(connection, "BEGIN IMMEDIATE")
+            self._check_model(connection, write=True)
             savepoint = connection.begin_nested()
         return SqlTransaction(connection, self.tables, self.tenant, self.model, savepoint)
 
-    def _check_migrated(self) -> None:
-        if not self.ready:
-            if stored_definition(self) != self.definition:
-                raise NotMigrated("this store has no data of this tenant and model: call migrate()")
-            self.ready = True
+    def _check_model(self, connection: sa.Connection, *, write: bool) -> None:
+        """Is the stored model ours? Writers ask each time: under a model that another process
+        has changed since, they would leave its new measures behind.
+        """
+        if self.known_version is not None and not write:
+            return
+        with translated():
+            version = stored_version(self, connection, checked=self.known_version is not None)
+            if version is None or version != self.known_version:
+                if version is None or stored_definition(self, connection) != self.definition:
+                    reason = "this store has no data of this tenant and model: call migrate()"
+                    raise NotMigrated(reason)
+                self.known_version = version
+
+
+def _begin_now(connection: sa.Connection, statement: str) -> None:
+    """Begin in the database what SQLAlchemy calls begun: SQLite's driver would wait for the first
+    write, and release a savepoint before it as if it were the whole transaction.
+    """
+    if connection.dialect.name == "sqlite":
+        driver: Any = connection.connection.driver_connection
+        if not driver.in_transaction:
+            connection.exec_driver_sql(statement)

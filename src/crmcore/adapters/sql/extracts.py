@@ -32,7 +32,7 @@ def extract(
         streamed = connection.execution_options(stream_results=True, max_row_buffer=FETCH)
         found = streamed.execute(statement)
         while rows := found.fetchmany(FETCH):
-            yield from rows  # type: ignore[misc]
+            yield from rows
 
 
 def _statement(

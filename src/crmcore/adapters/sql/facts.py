@@ -47,7 +47,7 @@ class SqlFacts(SqlRecords):
     def recorded(self, kind: FactKind[F], facts: Sequence[F], source: str | None) -> dict[int, F]:
         table = self.tables.kinds[kind.name]
         by_id = {fact.id: index for index, fact in enumerate(facts)}
-        by_key = {
+        by_key: dict[tuple[str | None, str | None], int] = {
             (fact.source or source, fact.source_key): index
             for index, fact in enumerate(facts)
             if fact.source_key is not None
@@ -55,11 +55,11 @@ class SqlFacts(SqlRecords):
         found: dict[int, F] = {}
         for fact in self._read(kind, table.c.id, [id.bytes for id in by_id], removed=True):
             found[by_id[fact.id]] = fact
-        keys = sorted({key for _, key in by_key if key is not None})
-        for fact in self._read(kind, table.c.source_key, keys, removed=True):
-            index = by_key.get((fact.source, fact.source_key))
-            if index is not None:
-                found[index] = fact
+        for each in {source for source, _ in by_key}:
+            keys = sorted(key for source, key in by_key if source == each and key is not None)
+            among = table.c.source == each
+            for fact in self._read(kind, table.c.source_key, keys, among, removed=True):
+                found[by_key[fact.source, fact.source_key]] = fact
         return found
 
     def facts(
@@ -84,13 +84,13 @@ class SqlFacts(SqlRecords):
         kind: FactKind[F],
         column: sa.ColumnElement[Any],
         values: Collection[Any],
-        *,
+        *among: sa.ColumnElement[bool],
         removed: bool = False,
     ) -> Iterable[F]:
         table, codec = self.tables.kinds[kind.name], codec_of(kind.cls)
         own = [table.c[c.name] for c in codec.columns]
         chosen = column.in_(sa.bindparam("values", expanding=True))
-        statement = sa.select(*own).where(table.c.tenant == self.tenant, chosen)
+        statement = sa.select(*own).where(table.c.tenant == self.tenant, *among, chosen)
         if not removed:
             statement = statement.where(table.c.removed_at.is_(None))
         with translated():

@@ -24,7 +24,7 @@ FUNCTIONS: dict[Fold, Callable[[Any], sa.ColumnElement[Any]]] = {
 }
 
 
-def purchases(tables: Tables, tenant: str) -> sa.Select[Any]:
+def purchases(tables: Tables, tenant: str) -> sa.Select[*tuple[Any, ...]]:
     """Orders net of cancellations and returns, as rows: see `crmcore.domain.order_facts`."""
     orders, returns = tables.kinds["orders"], tables.kinds["returns"]
     cancellations = tables.kinds["cancellations"]

@@ -11,19 +11,17 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy.schema import CreateColumn
 
-from crmcore.adapters.nested import converter
 from crmcore.adapters.profile_codec import measure_columns
 from crmcore.adapters.sql.engine import translated
 from crmcore.adapters.sql.predicates import attribute
 from crmcore.adapters.sql.transaction import SqlTransaction
-from crmcore.domain.errors import InvalidInput, NotMigrated, Refused
+from crmcore.domain.errors import InvalidInput, NotMigrated
 from crmcore.domain.instants import instant, to_millis
-from crmcore.domain.model import Model
 
 if TYPE_CHECKING:
     from crmcore.adapters.sql.backend import SqlBackend
 
-__all__ = ["config", "migrate", "stored_definition"]
+__all__ = ["config", "migrate", "stored_definition", "stored_version"]
 
 BRANCH = "crmcore"
 SCRIPTS = "crmcore.adapters.sql:migrations"
@@ -47,8 +45,8 @@ def migrate(backend: SqlBackend) -> None:
         connection.commit()
     connection = backend.begin(write=True)
     with translated(), connection:
-        if _stored(backend, connection) != backend.definition:
-            _check_currency(backend, connection)
+        if stored_definition(backend, connection) != backend.definition:
+            backend.check_follows(stored_definition(backend, connection))
             _add_columns(backend, connection)
             _add_indexes(backend, connection)
             transaction = SqlTransaction(connection, backend.tables, backend.tenant, backend.model)
@@ -57,13 +55,29 @@ def migrate(backend: SqlBackend) -> None:
         connection.commit()
 
 
-def stored_definition(backend: SqlBackend) -> str | None:
-    """The stored model of this tenant; `None` where there are no tables or no model."""
-    with translated(), backend.engine.connect() as connection:
-        models = backend.tables.models
-        if not sa.inspect(connection).has_table(models.name, schema=backend.schema):
-            return None
-        return _stored(backend, connection)
+def stored_version(backend: SqlBackend, connection: sa.Connection, *, checked: bool) -> int | None:
+    """The version of this tenant's stored model; `None` where there are no tables or no model.
+    `checked` says that the tables are known to be there.
+    """
+    models = backend.tables.models
+    if not checked and not sa.inspect(connection).has_table(models.name, schema=backend.schema):
+        return None
+    newest = sa.select(sa.func.max(models.c.version)).where(models.c.tenant == backend.tenant)
+    found: int | None = connection.execute(newest).scalar()
+    return found
+
+
+def stored_definition(backend: SqlBackend, connection: sa.Connection) -> str | None:
+    """The stored model of this tenant, as `Backend.definition` wrote it."""
+    models = backend.tables.models
+    newest = (
+        sa.select(models.c.definition)
+        .where(models.c.tenant == backend.tenant)
+        .order_by(models.c.version.desc())
+        .limit(1)
+    )
+    found: str | None = connection.execute(newest).scalar()
+    return found
 
 
 def _upgrade(backend: SqlBackend, connection: sa.Connection) -> None:
@@ -79,46 +93,16 @@ def _upgrade(backend: SqlBackend, connection: sa.Connection) -> None:
     command.upgrade(settings, f"{BRANCH}@head")
 
 
-def _stored(backend: SqlBackend, connection: sa.Connection) -> str | None:
-    models = backend.tables.models
-    newest = (
-        sa.select(models.c.definition)
-        .where(models.c.tenant == backend.tenant)
-        .order_by(models.c.version.desc())
-        .limit(1)
-    )
-    found: str | None = connection.execute(newest).scalar()
-    return found
-
-
 def _store(backend: SqlBackend, connection: sa.Connection) -> None:
-    models = backend.tables.models
-    versions = sa.select(sa.func.max(models.c.version)).where(models.c.tenant == backend.tenant)
     connection.execute(
-        sa.insert(models),
+        sa.insert(backend.tables.models),
         {
             "tenant": backend.tenant,
-            "version": (connection.execute(versions).scalar() or 0) + 1,
+            "version": (stored_version(backend, connection, checked=True) or 0) + 1,
             "definition": backend.definition,
             "recorded_at": to_millis(instant(backend.clock())),
         },
     )
-
-
-def _check_currency(backend: SqlBackend, connection: sa.Connection) -> None:
-    import json
-
-    stored = _stored(backend, connection)
-    if stored is not None:
-        before = converter().structure(json.loads(stored), Model).currency
-        check_currency(before, backend.model.currency)
-
-
-def check_currency(before: str, after: str) -> None:
-    """Recorded amounts are in the first model's currency; another one is refused."""
-    if before != after:
-        reason = f"amounts are recorded in {before}, so the model cannot turn to {after}"
-        raise Refused("model.one_currency", reason)
 
 
 def _add_columns(backend: SqlBackend, connection: sa.Connection) -> None:

@@ -85,14 +85,11 @@ class SqlProfiles(SqlFacts):
         with translated():
             self.connection.execute(reset)
             for kind, measures in self.model.plan.by_kind.items():
-                for statement, customer in fold_statements(
-                    self.tables, self.tenant, kind, measures
-                ):
-                    if ids is not None:
-                        statement = statement.where(customer.in_(ids))
+                for whole, customer in fold_statements(self.tables, self.tenant, kind, measures):
+                    statement = whole if ids is None else whole.where(customer.in_(ids))
                     found = self.connection.execute(statement)
-                    names = [name for name in found.keys() if name != "customer_id"]
-                    changes = {name: sa.bindparam(f"new_{name}") for name in names}
+                    names = list(found.keys())[1:]
+                    changes: dict[str, Any] = {n: sa.bindparam(f"new_{n}") for n in names}
                     while rows := found.fetchmany(10_000):
                         data = [
                             {"who": row[0]}
@@ -126,14 +123,12 @@ class SqlProfiles(SqlFacts):
             direction = column.desc() if query.descending else column.asc()
             statement = statement.order_by(column.is_(None), direction)
         if query.after is not None:
-            statement = statement.where(self._behind(query))
+            statement = statement.where(self._behind(query, *query.after))
         if query.limit is not None:
             statement = statement.limit(query.limit)
         return self._decoded(statement.order_by(id))
 
-    def _behind(self, query: Query) -> sa.ColumnElement[bool]:
-        value, last = query.after or (None, None)
-        assert last is not None
+    def _behind(self, query: Query, value: Any, last: UUID) -> sa.ColumnElement[bool]:
         next_id = self.tables.profiles.c.customer_id > last.bytes
         if query.order_by is None:
             return next_id

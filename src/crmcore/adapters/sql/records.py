@@ -10,7 +10,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from crmcore.adapters.codec import codec_of
+from crmcore.adapters.codec import Codec, codec_of
 from crmcore.adapters.profile_codec import ProfileCodec
 from crmcore.adapters.sql.engine import translated
 from crmcore.adapters.sql.tables import Tables
@@ -44,7 +44,7 @@ class SqlRecords:
         self.tables = tables
         self.tenant = tenant
         self.model = model
-        self.profile_codec = ProfileCodec(model)
+        self.profile_codec: ProfileCodec = ProfileCodec(model)
 
     def insert_rows(self, table: sa.Table, names: Sequence[str], rows: list[Any]) -> None:
         """Bulk insert tuples in the order of `names`: straight to the driver where it can."""
@@ -62,9 +62,19 @@ class SqlRecords:
             self.connection.execute(statement, data)
 
     def insert(self, kind: AggregateKind[A], added: Sequence[tuple[A, Collection[Key]]]) -> None:
-        table, codec = self.tables.kinds[kind.name], codec_of(kind.cls)
+        table = self.tables.kinds[kind.name]
+        codec: Codec[A] = codec_of(kind.cls)
         names = ["tenant", *(column.name for column in codec.columns)]
-        rows = [(self.tenant, *codec.encode(aggregate)) for aggregate, _ in added]
+        rows: list[tuple[Any, ...]] = []
+        claims: list[tuple[UUID, Key]] = []
+        customers: list[Customer] = []
+        for pair in added:
+            aggregate: A = pair[0]
+            keys = pair[1]
+            rows.append((self.tenant, *codec.encode(aggregate)))
+            claims += [(aggregate.id, key) for key in keys]
+            if isinstance(aggregate, Customer):
+                customers.append(aggregate)
         with translated():
             try:
                 with self.connection.begin_nested():
@@ -73,8 +83,8 @@ class SqlRecords:
                 held = self.fetch(kind, [aggregate.id for aggregate, _ in added])
                 known = next(iter(held), added[0][0].id)
                 raise AlreadyExists(kind.name, str(known)) from None
-            self._claim(kind, [(a.id, key) for a, keys in added for key in keys])
-            self._new_profiles([a for a, _ in added if isinstance(a, Customer)])
+            self._claim(kind, claims)
+            self._new_profiles(customers)
 
     def fetch(
         self, kind: AggregateKind[A], ids: Collection[UUID], *, lock: bool = False
@@ -98,7 +108,7 @@ class SqlRecords:
     def replace(self, kind: AggregateKind[A], saved: Sequence[tuple[A, Collection[Key]]]) -> None:
         table, codec = self.tables.kinds[kind.name], codec_of(kind.cls)
         names = [column.name for column in codec.columns]
-        changes = {n: sa.bindparam(f"new_{n}") for n in names if n != "id"}
+        changes: dict[str, Any] = {n: sa.bindparam(f"new_{n}") for n in names if n != "id"}
         statement = (
             sa.update(table)
             .where(
@@ -166,12 +176,12 @@ class SqlRecords:
             )
             .order_by(keys.c.id)
         )
-        found: dict[str, tuple[UUID, ...]] = {}
+        holders: dict[str, list[UUID]] = {}
         with translated():
             for chunk in chunks(values):
-                for value, id in self.connection.execute(statement, {"values": chunk}):
-                    found[value] = (*found.get(value, ()), UUID(bytes=id))
-        return found
+                for row in self.connection.execute(statement, {"values": chunk}):
+                    holders.setdefault(row[0], []).append(UUID(bytes=row[1]))
+        return {value: tuple(ids) for value, ids in holders.items()}
 
     def after(self, kind: AggregateKind[A], id: UUID | None, limit: int) -> list[A]:
         table, codec = self.tables.kinds[kind.name], codec_of(kind.cls)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import attrs
 import sqlalchemy as sa
@@ -21,7 +22,7 @@ HEADER = ("tenant", "resolved_customer_id", "schema_version")
 SHORT = {"sku": 100, "source": 80, "source_key": 200, "stage": 40, "scorer": 40}
 """Text that is part of a key or an index has a length; all other text has none."""
 
-TYPES: dict[FieldType, sa.types.TypeEngine[object]] = {
+TYPES: dict[FieldType, sa.types.TypeEngine[Any]] = {
     FieldType.TEXT: sa.Text(),
     FieldType.INTEGER: sa.BigInteger(),
     FieldType.FLOAT: sa.Double(),
@@ -34,7 +35,7 @@ TYPES: dict[FieldType, sa.types.TypeEngine[object]] = {
 }
 
 
-def sql_column(column: Column) -> sa.Column[object]:
+def sql_column(column: Column) -> sa.Column[Any]:
     """The SQL column of a wire column."""
     length = SHORT.get(column.name)
     kind = sa.String(length) if length else TYPES[column.type]
@@ -140,7 +141,7 @@ def _profiles(prefix: str, metadata: sa.MetaData, customers: sa.Table, model: Mo
         for column in measure_columns(measure):
             made = sql_column(column)
             if measure.starts_at_zero:
-                made.server_default = sa.DefaultClause("0")  # type: ignore[assignment]
+                made.server_default = sa.DefaultClause("0")
             table.append_column(made)
     return table
 

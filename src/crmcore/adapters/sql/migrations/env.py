@@ -2,12 +2,12 @@
 
 from alembic import context
 
-settings = context.config
-prefix = settings.attributes.get("crmcore_prefix", "crm_")
-schema = settings.attributes.get("crmcore_schema")
+_settings = context.config
+prefix: str = _settings.attributes.get("crmcore_prefix", "crm_")
+schema: str | None = _settings.attributes.get("crmcore_schema")
 
 context.configure(
-    connection=settings.attributes["connection"],
+    connection=_settings.attributes["connection"],
     version_table=f"{prefix}version",
     version_table_schema=schema,
     transactional_ddl=False,

@@ -4,38 +4,44 @@ A revision is history: it says its columns itself and never looks at today's dec
 """
 
 from collections.abc import Iterable
+from typing import Any
 
 import sqlalchemy as sa
 from alembic import context, op
+from sqlalchemy.schema import SchemaItem
 
 revision = "crmcore_0001"
 down_revision = None
-branch_labels = ("crmcore",)
+branch_labels: tuple[str, ...] = ("crmcore",)
 depends_on = None
 
 C = sa.Column
 ID, INSTANT, INTEGER, TEXT = sa.LargeBinary(16), sa.BigInteger(), sa.BigInteger(), sa.Text()
 
 
-def required(name: str, kind: sa.types.TypeEngine[object]) -> sa.Column[object]:
+def required(name: str, kind: sa.types.TypeEngine[Any]) -> sa.Column[Any]:
+    """A column that is never null."""
     return C(name, kind, nullable=False)
 
 
-def money(name: str, *, optional: bool = False) -> Iterable[sa.Column[object]]:
+def money(name: str, *, optional: bool = False) -> Iterable[sa.Column[Any]]:
+    """Minor units beside their currency."""
     yield C(f"{name}_minor", INTEGER, nullable=optional)
     yield C(f"{name}_currency", TEXT, nullable=optional)
 
 
-def tenant() -> sa.Column[object]:
+def tenant() -> sa.Column[Any]:
+    """The column that leads every key."""
     return required("tenant", sa.String(63))
 
 
 def upgrade() -> None:
+    """Create the tables."""
     prefix: str = context.config.attributes.get("crmcore_prefix", "crm_")
     schema: str | None = context.config.attributes.get("crmcore_schema")
     customers = f"{schema}.{prefix}customers" if schema else f"{prefix}customers"
 
-    def table(name: str, *parts: object) -> None:
+    def table(name: str, *parts: SchemaItem) -> None:
         op.create_table(prefix + name, *parts, schema=schema)
 
     def index(table: str, name: str, *columns: str, unique: bool = False) -> None:
@@ -46,7 +52,7 @@ def upgrade() -> None:
         remote = [f"{customers}.tenant", f"{customers}.id"]
         return sa.ForeignKeyConstraint(["tenant", column], remote, ondelete=ondelete)
 
-    def fact(name: str, *own: object, of_order: bool = False) -> None:
+    def fact(name: str, *own: SchemaItem, of_order: bool = False) -> None:
         table(
             name,
             tenant(),
@@ -116,7 +122,7 @@ def upgrade() -> None:
     index("keys", "claim", "tenant", "kind", "scope", "claim", unique=True)
     index("keys", "id", "tenant", "kind", "id")
 
-    def order() -> sa.Column[object]:
+    def order() -> sa.Column[Any]:
         return required("order_id", ID)
 
     base = tuple(money("base_amount", optional=True))
@@ -218,6 +224,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    """Drop them."""
     prefix: str = context.config.attributes.get("crmcore_prefix", "crm_")
     schema: str | None = context.config.attributes.get("crmcore_schema")
     facts = [

@@ -1,0 +1,193 @@
+"""What every class of the contract shares: its fixtures, its capability flags, and its rules.
+
+The one fixture that a user gives is `backends`: it answers a function that opens backends on one
+empty store, by tenant, model, clock and rates. Every test runs on tenant `a`, while tenant `b`
+holds other data under the same ids, identifiers and source keys; after the test that data must be
+as it was.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from datetime import datetime
+from typing import Any, ClassVar, Protocol, TypeVar
+
+import pytest
+
+from crmcore.adapters.backend import Backend, system_clock
+from crmcore.domain.attributes import AttributeType
+from crmcore.domain.identifiers import Identifier, IdentifierType
+from crmcore.domain.kinds import FACTS
+from crmcore.domain.measures import Fold, Measure
+from crmcore.domain.model import Model
+from crmcore.domain.money import DatedRates, Rates
+from crmcore.domain.predicates import field
+from crmcore.domain.unit_of_work import UnitOfWork
+from crmcore.testing.builders import (
+    AT,
+    a_customer,
+    a_payment,
+    a_product,
+    a_return,
+    a_score,
+    an_interaction,
+    an_order,
+)
+from crmcore.testing.clock import FrozenClock
+
+__all__ = ["MODEL", "Make", "Subject", "everything_in", "needs", "neighbour_in"]
+
+T = TypeVar("T", bound=Callable[..., object])
+
+MODEL = Model(
+    identifier_types=(IdentifierType("passport"),),
+    attributes=(AttributeType("seat", "text"), AttributeType("visits", "integer")),
+    measures=(
+        Measure("calls", "interactions", Fold.COUNT, where=field("channel") == "phone"),
+        Measure("last_topic", "interactions", Fold.LATEST, "topic"),
+        Measure("largest_purchase", "purchases", Fold.MAX, "amount"),
+    ),
+)
+"""The model of the contract's tests."""
+
+
+class Make(Protocol):
+    """Opens a backend on one store; what it opened before shares that store."""
+
+    def __call__(
+        self,
+        *,
+        tenant: str = "a",
+        model: Model = MODEL,
+        clock: Callable[[], datetime] = system_clock,
+        rates: Rates = DatedRates(),  # noqa: B008  frozen
+    ) -> Backend:
+        """The backend; `migrate()` is not called yet."""
+        ...
+
+
+def needs(flag: str) -> Callable[[T], T]:
+    """Marks a promise that only backends with this capability make."""
+
+    def mark(test: T) -> T:
+        test.needs = flag  # type: ignore[attr-defined]
+        return test
+
+    return mark
+
+
+class Subject:
+    """A part of the contract. Subclass one as `Test…` and give it the fixture `backends`.
+
+    A test is not to be overridden. Where a backend fails one for now, say so with a strict xfail
+    that calls the contract's own:
+
+        @pytest.mark.xfail(strict=True, reason="…")
+        def test_…(self, backend): super().test_…(backend)
+    """
+
+    one_writer: ClassVar[bool] = False
+    """Does a unit of work that writes keep all others of the store waiting, until `Busy`?"""
+
+    keeps_data_after_close: ClassVar[bool] = True
+    """Is what was committed there again after `close()`, for a backend that is opened then?"""
+
+    joins_host_transactions: ClassVar[bool] = False
+    """Can a unit of work join a transaction of the host's? Then give `host_transaction`."""
+
+    examples: ClassVar[int] = 20
+    """How many examples hypothesis tries for each property."""
+
+    steps: ClassVar[int] = 25
+    """How many steps a random history has."""
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        for name, value in list(vars(cls).items()):
+            held = [vars(above)[name] for above in cls.__mro__[1:] if name in vars(above)]
+            if name.startswith("test") and held and not _is_strict_xfail(value):
+                raise TypeError(
+                    f"{cls.__name__}.{name} overrides a test of the contract; only a strict "
+                    "xfail with a reason may"
+                )
+        for name in dir(cls):
+            flag = getattr(getattr(cls, name), "needs", None)
+            if isinstance(flag, str) and not getattr(cls, flag):
+                setattr(cls, name, None)
+
+    def host_transaction(self, backend: Backend) -> AbstractContextManager[dict[str, Any]]:
+        """A transaction of the host's own, which commits on a clean exit; it answers the keywords
+        with which `unit_of_work` joins it.
+        """
+        raise NotImplementedError
+
+    @pytest.fixture
+    def clock(self) -> FrozenClock:
+        """What the backends of a test read the time from."""
+        return FrozenClock()
+
+    @pytest.fixture
+    def backend(self, backends: Make, clock: FrozenClock) -> Backend:
+        """Tenant `a`, empty."""
+        return opened(backends, clock, "a")
+
+    @pytest.fixture(autouse=True)
+    def neighbour(self, backends: Make, clock: FrozenClock) -> Iterator[Backend]:
+        """Tenant `b`, whose data nobody may touch."""
+        other = neighbour_in(backends, clock)
+        before = everything_in(other)
+        yield other
+        assert everything_in(other) == before
+
+
+def _is_strict_xfail(test: object) -> bool:
+    marks = getattr(test, "pytestmark", [])
+    return inspect.isfunction(test) and any(
+        mark.name == "xfail" and mark.kwargs.get("strict") is True and mark.kwargs.get("reason")
+        for mark in marks
+    )
+
+
+def opened(backends: Make, clock: FrozenClock, tenant: str) -> Backend:
+    """A tenant, migrated."""
+    backend = backends(tenant=tenant, model=MODEL, clock=clock)
+    backend.migrate()
+    return backend
+
+
+def neighbour_in(backends: Make, clock: FrozenClock) -> Backend:
+    """Tenant `b` with what the tests of tenant `a` make as well, in another state."""
+    backend = opened(backends, clock, "b")
+    ana = a_customer().renamed("Berta").identified_by(Identifier("card", "4000 0001"))
+    ana = ana.with_attribute("seat", "b", at=AT)
+    twin = a_customer("Twin", emails=["ana@example.com"], phones=["+34600000000"])
+    with backend.unit_of_work(actor="b", source="shop") as uow:
+        uow.customers.add_many([ana, twin])
+        uow.products.add(a_product(name="Red mug"))
+        first = an_order(ana, "999.99", id=an_order(ana).id)
+        keyed = an_order(ana, "777.77", source_key="1001")
+        uow.orders.add_many([first, keyed])
+        uow.returns.add(a_return(first, "0.99"))
+        uow.payments.add(a_payment(keyed))
+        uow.interactions.add(an_interaction(ana, "web", topic="b", source_key="1001"))
+        uow.scores.add(a_score(ana, 0.25))
+        uow.customers.save(uow.customers.get(twin.id).moved_to("active", at=AT))
+    return backend
+
+
+def everything_in(backend: Backend) -> list[object]:
+    """All that a tenant's store answers."""
+    with backend.reading() as uow:
+        return [
+            list(uow.customers.stream()),
+            list(uow.products.stream()),
+            list(uow.profiles.where().page(limit=1000)),
+            *(_facts_in(uow, kind.name) for kind in FACTS),
+            [(entry, entry.position) for entry in backend.journal(limit=1000)],
+        ]
+
+
+def _facts_in(uow: UnitOfWork, kind: str) -> list[object]:
+    return [fact for c in uow.customers.stream() for fact in getattr(uow, kind).of(c.id)]

@@ -1,0 +1,281 @@
+"""What a backend should hold, worked out again in plain dictionaries.
+
+It imports nothing of crmcore, so that it cannot share its mistakes. Customers and facts are plain
+mappings; money is minor units. Every profile is computed from all facts when asked for; nothing
+is kept up to date, so nothing can go stale. Each command answers the name of the error that the
+backend should raise, or `None`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from fractions import Fraction
+from typing import Any
+
+__all__ = ["Oracle"]
+
+Row = dict[str, Any]
+
+KINDS = (
+    "orders", "payments", "fulfilments", "cancellations", "returns", "interactions", "scores",
+)  # fmt: skip
+SCORERS = ("probability_alive", "expected_purchases", "lifetime_value")
+OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
+    "==": lambda a, b: a == b,
+    "<": lambda a, b: a < b,
+    "<=": lambda a, b: a <= b,
+    ">": lambda a, b: a > b,
+    ">=": lambda a, b: a >= b,
+}
+
+
+class Oracle:
+    """One tenant. `rate` is the price of one unit of any other currency in the model's own."""
+
+    def __init__(self, *, currency: str, rate: Fraction) -> None:
+        self.currency = currency
+        self.rate = rate
+        self.customers: dict[Any, Row] = {}
+        self.facts: dict[str, dict[Any, Row]] = {kind: {} for kind in KINDS}
+        self.removed: set[Any] = set()
+        self.journal: list[tuple[Any, ...]] = []
+
+    # customers
+
+    def holders(self, key: tuple[str, str]) -> list[Any]:
+        """The ids of those who have this key."""
+        return sorted(id for id, row in self.customers.items() if key in row["keys"])
+
+    def add(self, row: Row) -> str | None:
+        """A new customer."""
+        if row["id"] in self.customers:
+            return "AlreadyExists"
+        if self._taken(row):
+            return "IdentifierTaken"
+        self.customers[row["id"]] = row | {"version": 1}
+        self.journal.append(("customers", "added", (row["id"],), 1))
+        return None
+
+    def save(self, row: Row) -> str | None:
+        """A customer's next state, at the version that was read."""
+        held = self.customers.get(row["id"])
+        if held is None:
+            return "NotFound"
+        if held["version"] != row["version"]:
+            return "Stale"
+        if self._taken(row):
+            return "IdentifierTaken"
+        self.customers[row["id"]] = row | {"version": row["version"] + 1}
+        self.journal.append(("customers", "saved", (row["id"],), row["version"] + 1))
+        return None
+
+    def remove(self, row: Row) -> str | None:
+        """A customer who goes, at the version that was read."""
+        held = self.customers.get(row["id"])
+        if held is None:
+            return "NotFound"
+        if any(fact["customer_id"] == row["id"] for kind in KINDS for fact in self.of(kind)):
+            return "Refused"
+        if held["version"] != row["version"]:
+            return "Stale"
+        everything = (fact for facts in self.facts.values() for fact in facts.values())
+        if any(fact["customer_id"] == row["id"] for fact in everything):
+            return "Refused"
+        del self.customers[row["id"]]
+        self.journal.append(("customers", "removed", (row["id"],), row["version"]))
+        return None
+
+    def _taken(self, row: Row) -> bool:
+        exclusive = [key for key in row["keys"] if row["keys"][key]]
+        return any(set(self.holders(key)) - {row["id"]} for key in exclusive)
+
+    # facts
+
+    def of(self, kind: str) -> list[Row]:
+        """The facts of a kind that count, by `at` then id."""
+        found = [row for id, row in self.facts[kind].items() if id not in self.removed]
+        return sorted(found, key=lambda row: (row["at"], row["id"]))
+
+    def known(self, kind: str, fact: Row) -> Row | None:
+        """The fact, removed ones too, that has the same source key, or the same id."""
+        for row in self.facts[kind].values():
+            key = (row["source"], row["source_key"])
+            if fact["source_key"] is not None and key == (fact["source"], fact["source_key"]):
+                return row
+        return self.facts[kind].get(fact["id"])
+
+    def append(self, kind: str, facts: list[Row]) -> str | None:
+        """Facts recorded together: all, or none."""
+        new: dict[Any, Row] = {}
+        for fact in facts:
+            if fact["customer_id"] not in self.customers:
+                return "NotFound"
+        for fact in facts:
+            own = [row for row in new.values() if row["id"] == fact["id"] or (
+                fact["source_key"] is not None and row["source_key"] == fact["source_key"]
+                and row["source"] == fact["source"]
+            )]  # fmt: skip
+            known = self.known(kind, fact) or next(iter(own), None)
+            if known is None:
+                new[fact["id"]] = dict(fact)
+            elif _content(known) != _content(fact):
+                return "ConflictingFact"
+        for fact in new.values():
+            if error := self._refused(kind, fact, list(new.values())):
+                return error
+        for fact in new.values():
+            if "amount" in fact:
+                fact["base"] = self._base(kind, fact)
+            self.facts[kind][fact["id"]] = fact
+        if new:
+            self.journal.append((kind, "appended", tuple(new), None))
+        return None
+
+    def strike(self, kind: str, id: Any) -> str | None:
+        """A fact that was recorded by mistake."""
+        if id not in self.facts[kind] or id in self.removed:
+            return "NotFound"
+        self.removed.add(id)
+        self.journal.append((kind, "removed", (id,), None))
+        return None
+
+    def _refused(self, kind: str, fact: Row, together: list[Row]) -> str | None:
+        if "order_id" not in fact or kind == "interactions":
+            return None
+        order = self.facts["orders"].get(fact["order_id"])
+        if order is None or order["id"] in self.removed:
+            return "NotFound"
+        if order["customer_id"] != fact["customer_id"]:
+            return "InvalidInput"
+        before = together[: together.index(fact)]
+        mine = [row for row in before if row["order_id"] == order["id"]]
+        if kind in ("cancellations", "returns"):
+            if self._about("cancellations", order) or (kind == "cancellations" and mine):
+                return "Refused"
+        if kind == "returns":
+            if fact["currency"] != order["currency"]:
+                return "Refused"
+            credited = sum(row["amount"] for row in [*self._about("returns", order), *mine, fact])
+            if credited > order["amount"]:
+                return "Refused"
+        return None
+
+    def _about(self, kind: str, order: Row) -> list[Row]:
+        return [row for row in self.of(kind) if row["order_id"] == order["id"]]
+
+    def _base(self, kind: str, fact: Row) -> int:
+        if kind == "returns":
+            order = self.facts["orders"][fact["order_id"]]
+            before = sum(row["amount"] for row in self._about("returns", order))
+            share = Fraction(order["base"], order["amount"])
+            return _half_up(share * (before + fact["amount"])) - _half_up(share * before)
+        if fact["currency"] == self.currency:
+            return int(fact["amount"])
+        return round(fact["amount"] * self.rate)
+
+    # what follows from them
+
+    def purchases(self, id: Any) -> list[Row]:
+        """What a customer bought and kept: orders without those cancelled or wholly returned."""
+        found = []
+        for order in self._by("orders", id):
+            back = self._about("returns", order)
+            whole = bool(back) and sum(row["amount"] for row in back) >= order["amount"]
+            if not whole and not self._about("cancellations", order):
+                net = order["base"] - sum(row["base"] for row in back)
+                found.append(order | {"net": net})
+        return found
+
+    def profile(self, id: Any) -> Row:
+        """The single view of one customer."""
+        customer = self.customers[id]
+        bought, calls = self.purchases(id), self._by("interactions", id)
+        paid, delivered = self._by("payments", id), self._by("fulfilments", id)
+        row = {name: customer[name] for name in COPIED} | customer["attributes"]
+        row |= {
+            "order_count": len(self._by("orders", id)),
+            "purchase_count": len(bought),
+            "revenue": sum(order["net"] for order in bought),
+            "first_purchase_at": min((order["at"] for order in bought), default=None),
+            "last_purchase_at": max((order["at"] for order in bought), default=None),
+            "returned": sum(fact["base"] for fact in self._by("returns", id)),
+            "paid": sum(fact["base"] for fact in paid),
+            "interaction_count": len(calls),
+            "last_interaction_at": max((fact["at"] for fact in calls), default=None),
+            "phone_calls": sum(1 for fact in calls if fact["channel"] == "phone"),
+            "web_revenue": sum(o["net"] for o in bought if o["channel"] == "web"),
+            "largest_purchase": max((order["net"] for order in bought), default=None),
+            "smallest_payment": min((fact["base"] for fact in paid), default=None),
+            "shortest_wait": min(_values(calls, "waited_seconds"), default=None),
+            "waited": sum(_values(calls, "waited_seconds")),
+            "cancellations": len(self._by("cancellations", id)),
+        }
+        row |= _latest("last_channel", calls, "channel") | _latest("last_topic", calls, "topic")
+        row |= _latest("delivered_whole", delivered, "complete")
+        for scorer in SCORERS:
+            own = [fact for fact in self._by("scores", id) if fact["scorer"] == scorer]
+            row |= _latest(scorer, own, "value")
+        return row
+
+    def _by(self, kind: str, id: Any) -> list[Row]:
+        return [row for row in self.of(kind) if row["customer_id"] == id]
+
+    def ids(self, question: Any) -> list[Any]:
+        """The ids of those for whom a predicate holds, in order."""
+        return sorted(id for id in self.customers if holds(question, self.profile(id)))
+
+
+COPIED = (
+    "kind", "name", "stage", "stage_since", "known_since", "language", "zone", "region", "email",
+    "phone",
+)  # fmt: skip
+
+
+def holds(question: Any, row: Mapping[str, Any]) -> bool:
+    """Does a predicate hold for this row? It is read by its shape; none of its code runs."""
+    match type(question).__name__:
+        case "And":
+            return all(holds(part, row) for part in question.parts)
+        case "Or":
+            return any(holds(part, row) for part in question.parts)
+        case "Not":
+            return not holds(question.part, row)
+        case "Present":
+            return row[question.name] is not None
+        case "OneOf":
+            value = row[question.name]
+            return value is not None and any(value == _plain(one) for one in question.values)
+    left, right = row[question.name], question.value
+    right = row[right.name] if type(right).__name__ == "OtherField" else _plain(right)
+    if left is None or right is None:
+        return False
+    return OPERATORS[question.op](left, right)
+
+
+def _plain(value: Any) -> Any:
+    return getattr(value, "minor", value)
+
+
+def _content(fact: Row) -> Row:
+    return {name: value for name, value in fact.items() if name not in BOOKKEEPING}
+
+
+BOOKKEEPING = ("id", "source", "source_key", "recorded_at", "base")
+
+
+def _values(facts: Iterable[Row], name: str) -> list[Any]:
+    return [fact[name] for fact in facts if fact[name] is not None]
+
+
+def _latest(name: str, facts: Iterable[Row], value: str) -> Row:
+    known = [fact for fact in facts if fact[value] is not None]
+    last = max(known, key=lambda f: (f["at"], f["recorded_at"], f[value]), default=None)
+    return {
+        name: None if last is None else last[value],
+        f"{name}_at": None if last is None else last["at"],
+    }
+
+
+def _half_up(value: Fraction) -> int:
+    return math.floor(value + Fraction(1, 2))

@@ -1,0 +1,70 @@
+"""Hypothesis strategies: valid objects of every kind, each part replaceable by a keyword.
+
+    @given(orders(customer_ids=st.just(ana.id), totals=moneys(currencies=st.just("EUR"))))
+    def test_...
+
+They build only valid objects and shrink to short ones. `st.from_type(Customer)` finds them. Facts
+of an order take the order: `returns(order)` is never of more than it.
+"""
+
+from crmcore.domain.errors import MissingExtra
+
+try:
+    import hypothesis  # noqa: F401  needed by all of them; say so at once
+except ImportError as error:
+    raise MissingExtra("testing") from error
+
+from crmcore.testing.strategies.aggregates import customers, products, relationships, roles
+from crmcore.testing.strategies.facts import (
+    cancellations,
+    fulfilments,
+    interactions,
+    order_lines,
+    orders,
+    payments,
+    returns,
+    scores,
+)
+from crmcore.testing.strategies.models import models
+from crmcore.testing.strategies.predicates import predicates
+from crmcore.testing.strategies.values import (
+    attribute_values,
+    contact_points,
+    emails,
+    identifiers,
+    ids,
+    instants,
+    moneys,
+    phones,
+    scalars,
+    symbols,
+    texts,
+)
+
+__all__ = [
+    "attribute_values",
+    "cancellations",
+    "contact_points",
+    "customers",
+    "emails",
+    "fulfilments",
+    "identifiers",
+    "ids",
+    "instants",
+    "interactions",
+    "models",
+    "moneys",
+    "order_lines",
+    "orders",
+    "payments",
+    "phones",
+    "predicates",
+    "products",
+    "relationships",
+    "returns",
+    "roles",
+    "scalars",
+    "scores",
+    "symbols",
+    "texts",
+]

@@ -1,0 +1,106 @@
+"""Strategies for what may change: customers with their roles and ties, and products."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+
+from crmcore.domain.contact_points import Channel, ContactPoint
+from crmcore.domain.customer import Customer, CustomerKind
+from crmcore.domain.identifiers import Identifier
+from crmcore.domain.ids import CustomerId, ProductId
+from crmcore.domain.model import Model
+from crmcore.domain.money import Money
+from crmcore.domain.product import Product
+from crmcore.domain.relations import Relationship, Role
+from crmcore.testing.strategies import values
+
+__all__ = ["customers", "products", "relationships", "roles"]
+
+T = TypeVar("T")
+
+
+def roles(*, names: SearchStrategy[str] | None = None) -> SearchStrategy[Role]:
+    """Roles, open or ended."""
+    return _dated(Role, names or values.symbols())
+
+
+def relationships(
+    *, kinds: SearchStrategy[str] | None = None, other_ids: SearchStrategy[CustomerId] | None = None
+) -> SearchStrategy[Relationship]:
+    """Ties to other customers, open or ended."""
+    others = other_ids or values.ids().map(CustomerId)
+    return _dated(Relationship, kinds or values.symbols(), other_id=others)
+
+
+def _dated(
+    cls: Callable[..., T], names: SearchStrategy[str], **more: SearchStrategy[Any]
+) -> SearchStrategy[T]:
+    def between(since: datetime) -> SearchStrategy[T]:
+        until = st.none() | values.instants(min_value=since)
+        return st.builds(cls, names, since=st.just(since), until=until, **more)
+
+    return values.instants(max_value=datetime(9000, 1, 1, tzinfo=UTC)).flatmap(between)
+
+
+@st.composite
+def customers(
+    draw: st.DrawFn,
+    *,
+    model: Model | None = None,
+    ids: SearchStrategy[CustomerId] | None = None,
+    kinds: SearchStrategy[CustomerKind] | None = None,
+    names: SearchStrategy[str | None] | None = None,
+    ats: SearchStrategy[datetime] | None = None,
+    identifiers: SearchStrategy[Identifier] | None = None,
+    contact_points: SearchStrategy[ContactPoint] | None = None,
+) -> Customer:
+    """New customers, with attributes and a stage of the `model`."""
+    model = model or Model()
+    at = draw(ats or values.instants())
+    known = [t for t in model.attributes if draw(st.booleans())]
+    worth = [values.attribute_values(declared=t, currency=model.currency) for t in known]
+    return Customer(
+        kind=draw(kinds or st.sampled_from(CustomerKind)),
+        name=draw(names or (st.none() | values.texts())),
+        at=at,
+        life_cycle=model.life_cycle,
+        stage=draw(st.sampled_from([stage.name for stage in model.life_cycle.stages])),
+        language=draw(st.sampled_from([None, "es", "pt-BR"])),
+        zone=draw(st.sampled_from([None, "Europe/Madrid", "Pacific/Kiritimati"])),
+        region=draw(st.none() | values.texts(max_size=10)),
+        channels=tuple(draw(st.lists(st.sampled_from(Channel), max_size=2, unique=True))),
+        identifiers=_some(draw, identifiers or values.identifiers()),
+        contact_points=_some(draw, contact_points or values.contact_points()),
+        roles=tuple(draw(st.lists(roles(), max_size=2, unique_by=lambda role: role.name))),
+        relationships=_some(draw, relationships()),
+        attributes=tuple(draw(value) for value in worth),
+        id=draw(ids or values.ids(st.just(at)).map(CustomerId)),
+    )
+
+
+def _some(draw: st.DrawFn, parts: SearchStrategy[T]) -> tuple[T, ...]:
+    return tuple(draw(st.lists(parts, max_size=2, unique=True)))
+
+
+@st.composite
+def products(
+    draw: st.DrawFn,
+    *,
+    skus: SearchStrategy[str] | None = None,
+    prices: SearchStrategy[Money | None] | None = None,
+) -> Product:
+    """New products."""
+    at = draw(values.instants())
+    return Product(
+        sku=draw(skus or values.texts(max_size=20)),
+        at=at,
+        name=draw(st.none() | values.texts()),
+        category=draw(st.none() | values.texts()),
+        price=draw(prices or (st.none() | values.moneys(min_minor=0))),
+        id=ProductId(draw(values.ids(st.just(at)))),
+    )

@@ -1,0 +1,189 @@
+"""Strategies for facts: orders and what happens to them, interactions, scores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+
+from crmcore.domain.contact_points import Channel
+from crmcore.domain.ids import CustomerId, FactId
+from crmcore.domain.interaction import Direction, Interaction
+from crmcore.domain.money import Money
+from crmcore.domain.order import Order, OrderLine
+from crmcore.domain.order_facts import Cancellation, Fulfilment, Payment, Return
+from crmcore.domain.score import Score
+from crmcore.testing.strategies.values import MILLION, ids, instants, moneys, texts
+
+__all__ = [
+    "cancellations", "fulfilments", "interactions", "order_lines", "orders", "payments",
+    "returns", "scores",
+]  # fmt: skip
+
+T = TypeVar("T")
+
+
+def order_lines(*, currency: str = "EUR") -> SearchStrategy[OrderLine]:
+    """Lines of any quantity and price whose amount is well below the limit."""
+    quantity = st.integers(1, 1000) | st.integers(1, 10**9).map(lambda n: Decimal(n) / MILLION)
+    price = st.integers(0, 10**9).map(lambda n: Decimal(n) / 100)
+    products = st.sampled_from(["SKU-1", "SKU-2"]) | texts(max_size=20)
+    return st.builds(OrderLine.of, products, quantity, price, st.just(currency))
+
+
+def _facts(cls: Callable[..., T], **own: SearchStrategy[Any]) -> SearchStrategy[T]:
+    """Facts with a drawn id for their `at`."""
+
+    def at(at: datetime) -> SearchStrategy[T]:
+        return st.builds(cls, **(own | {"at": st.just(at), "id": ids(st.just(at)).map(FactId)}))
+
+    return own["at"].flatmap(at)
+
+
+def _told(
+    customer_ids: SearchStrategy[CustomerId] | None,
+    ats: SearchStrategy[datetime] | None,
+    source_keys: SearchStrategy[str | None] | None,
+) -> dict[str, SearchStrategy[Any]]:
+    return {
+        "customer_id": customer_ids or ids().map(CustomerId),
+        "at": ats or instants(),
+        "source": st.sampled_from([None, "shop"]),
+        "source_key": source_keys or (st.none() | texts(max_size=10)),
+    }
+
+
+def orders(
+    *,
+    customer_ids: SearchStrategy[CustomerId] | None = None,
+    ats: SearchStrategy[datetime] | None = None,
+    totals: SearchStrategy[Money] | None = None,
+    source_keys: SearchStrategy[str | None] | None = None,
+) -> SearchStrategy[Order]:
+    """Orders with lines in the currency of the total, or without lines."""
+
+    def of(total: Money) -> SearchStrategy[Order]:
+        return _facts(
+            Order,
+            total=st.just(total),
+            lines=st.lists(order_lines(currency=total.currency), max_size=2).map(tuple),
+            channel=st.none() | st.sampled_from(Channel),
+            **_told(customer_ids, ats, source_keys),
+        )
+
+    return (totals or moneys(min_minor=0)).flatmap(of)
+
+
+def _of_order(
+    order: Order | None,
+    ats: SearchStrategy[datetime] | None,
+    source_keys: SearchStrategy[str | None] | None,
+    make: Callable[[Order, dict[str, SearchStrategy[Any]]], SearchStrategy[T]],
+) -> SearchStrategy[T]:
+    placed = st.just(order) if order else orders(totals=moneys(min_minor=1))
+
+    def of(order: Order) -> SearchStrategy[T]:
+        told = _told(st.just(order.customer_id), ats, source_keys)
+        return make(order, told | {"order_id": st.just(order.id)})
+
+    return placed.flatmap(of)
+
+
+def _up_to(total: Money) -> SearchStrategy[Money]:
+    return st.builds(Money.of_minor, st.integers(1, max(1, total.minor)), st.just(total.currency))
+
+
+def payments(
+    order: Order | None = None,
+    *,
+    ats: SearchStrategy[datetime] | None = None,
+    amounts: SearchStrategy[Money] | None = None,
+    source_keys: SearchStrategy[str | None] | None = None,
+) -> SearchStrategy[Payment]:
+    """Payments of an order, whole or in part."""
+    return _of_order(order, ats, source_keys, lambda placed, told: _facts(
+        Payment, amount=amounts or _up_to(placed.total), method=st.none() | texts(), **told
+    ))  # fmt: skip
+
+
+def returns(
+    order: Order | None = None,
+    *,
+    ats: SearchStrategy[datetime] | None = None,
+    amounts: SearchStrategy[Money] | None = None,
+    source_keys: SearchStrategy[str | None] | None = None,
+) -> SearchStrategy[Return]:
+    """Returns of an order above zero, whole or in part."""
+    return _of_order(order, ats, source_keys, lambda placed, told: _facts(
+        Return, amount=amounts or _up_to(placed.total), reason=st.none() | texts(), **told
+    ))  # fmt: skip
+
+
+def fulfilments(
+    order: Order | None = None,
+    *,
+    ats: SearchStrategy[datetime] | None = None,
+    source_keys: SearchStrategy[str | None] | None = None,
+) -> SearchStrategy[Fulfilment]:
+    """Deliveries of an order."""
+    return _of_order(order, ats, source_keys, lambda _, told: _facts(
+        Fulfilment, complete=st.booleans(), reference=st.none() | texts(), **told
+    ))  # fmt: skip
+
+
+def cancellations(
+    order: Order | None = None,
+    *,
+    ats: SearchStrategy[datetime] | None = None,
+    source_keys: SearchStrategy[str | None] | None = None,
+) -> SearchStrategy[Cancellation]:
+    """Cancellations of an order."""
+    return _of_order(order, ats, source_keys, lambda _, told: _facts(
+        Cancellation, reason=st.none() | texts(), **told
+    ))  # fmt: skip
+
+
+def interactions(
+    *,
+    customer_ids: SearchStrategy[CustomerId] | None = None,
+    ats: SearchStrategy[datetime] | None = None,
+    channels: SearchStrategy[Channel] | None = None,
+    source_keys: SearchStrategy[str | None] | None = None,
+) -> SearchStrategy[Interaction]:
+    """Interactions over any channel."""
+    seconds = st.none() | st.integers(0, 3) | st.integers(0, 2**31 - 1)
+    return _facts(
+        Interaction,
+        channel=channels or st.sampled_from(Channel),
+        direction=st.sampled_from(Direction),
+        topic=st.none() | st.sampled_from(["billing", "delivery"]) | texts(),
+        outcome=st.none() | texts(),
+        subject=st.none() | texts(),
+        waited_seconds=seconds,
+        lasted_seconds=seconds,
+        **_told(customer_ids, ats, source_keys),
+    )
+
+
+def scores(
+    *,
+    customer_ids: SearchStrategy[CustomerId] | None = None,
+    ats: SearchStrategy[datetime] | None = None,
+    scorers: SearchStrategy[str] | None = None,
+    values: SearchStrategy[float] | None = None,
+    source_keys: SearchStrategy[str | None] | None = None,
+) -> SearchStrategy[Score]:
+    """Scores of the built-in scorers."""
+    known = ["probability_alive", "expected_purchases", "lifetime_value"]
+    return _facts(
+        Score,
+        scorer=scorers or st.sampled_from(known),
+        value=values or st.floats(allow_nan=False, allow_infinity=False),
+        unit=st.just("1"),
+        why=st.none() | texts(),
+        **_told(customer_ids, ats, source_keys),
+    )
