@@ -268,3 +268,28 @@ def test_all_faults_come_together() -> None:
 def test_options_are_checked() -> None:
     with pytest.raises(InvalidInput, match="steps"):
         BetaGeoNBD(steps=0)
+
+
+@pytest.mark.parametrize(
+    ("t", "params", "expected"),
+    [
+        (1e6, (0.25, 1e-3, 0.8, 2.5), 334.245546563634),
+        (1e4, (300, 4.5, 0.05, 0.5), 327231.775634348),
+        (390, (50, 4.5, 0.05, 0.05), 1466.27245664083),
+        (39, (5, 4.5, 1e-3, 1000), 43.3322286976263),
+        (39, (2.25, 4.5, 1e-6, 2), 19.4999614929028),
+        (39, (1000.25, 43, 0.8, 1002.5), 689.516051885083),
+        (39, (5, 4.5, 1000, 1000), 2.0005340265855),
+        (39, (2.25, 43, 50, 0.1), 0.767039518522653),
+    ],
+)
+def test_expectation_at_extreme_parameters(
+    t: float, params: tuple[float, ...], expected: float
+) -> None:
+    """Against equation 9 in arithmetic of fifty digits."""
+    process = BetaGeoNBDProcess(**dict(zip(("r", "alpha", "a", "b"), params, strict=True)))
+    assert float(process.expected_purchases_new(t=t)) == pytest.approx(expected, rel=1e-10)
+    barely = process.discounted_purchases(
+        discount_rate=1e-13 / t, horizon=t, frequency=0, recency=0, T=0
+    )
+    assert float(barely) == pytest.approx(expected, rel=1e-7)

@@ -47,3 +47,17 @@ def test_local_day_equals_the_standard_library(zone: str, instants: list[int]) -
     found = local_days(checks, "at", np.array(instants, np.int64), zone)
     checks.close()
     assert found.tolist() == expected
+
+
+def test_a_change_at_midnight_is_found_to_the_second() -> None:
+    """Havana's clocks go from 00:00 to 01:00 on 10 March 2024, at 05:00 UTC."""
+    change = 1_710_046_800_000
+    checks = Checks()
+    found = local_days(
+        checks, "at", np.array([change - 1000, change - 1, change, change + 1]), "America/Havana"
+    )
+    checks.close()
+    assert (
+        found.astype("datetime64[D]").astype(str).tolist()
+        == ["2024-03-09"] * 2 + ["2024-03-10"] * 2
+    )

@@ -1,9 +1,11 @@
 """Services: use cases that add a rule. A use case takes a unit of work, a batch job a backend."""
 
 from crmcore.services.advancing import Advanced, advance
-from crmcore.services.importing import ImportReport, Reject
+from crmcore.services.importing import ImportReport
 from crmcore.services.importing_customers import CustomerColumns, import_customers
-from crmcore.services.importing_purchases import PurchaseColumns, import_purchases
+from crmcore.services.importing_purchases import import_purchases
+from crmcore.services.purchase_rows import PurchaseColumns
+from crmcore.services.rejects import Reject
 from crmcore.services.scoring import Scoring, holdout, score
 
 __all__ = [

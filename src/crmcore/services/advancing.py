@@ -7,9 +7,12 @@ from datetime import datetime, timedelta
 
 import attrs
 
+from crmcore.domain.errors import Refused
 from crmcore.domain.instants import instant
 from crmcore.domain.life_cycle import Move
 from crmcore.domain.ports import Backend
+from crmcore.domain.predicates import field
+from crmcore.domain.unit_of_work import UnitOfWork
 
 __all__ = ["Advanced", "advance"]
 
@@ -32,24 +35,46 @@ def advance(backend: Backend, *, at: datetime, actor: str = "advance") -> Advanc
     """Make every life-cycle move that is due at `at`; again for the same instant, none is left.
 
     The work follows who is due, not how many customers there are: each move is one question to
-    the profiles, answered and saved a page at a time, each page a unit of work. Facts later than
-    `at` are not unknown to it: somebody who bought since is not idle.
+    the profiles, answered and saved a page at a time, each page a unit of work. Of the moves out
+    of one stage the first in the table wins, and a move into a stage asks for those out of it
+    again. No move is dated later than `at`. Facts later than `at` are not unknown to it: somebody
+    who bought since is not idle. Moves that lead round in a circle without end are `Refused`.
     """
     at = instant(at)
+    moves = [move for move in backend.model.life_cycle.moves if move.falls_due]
+    asked = dict.fromkeys(range(len(moves)), 0)
+    waiting = set(asked)
     made: dict[str, int] = {}
-    for move in backend.model.life_cycle.moves:
-        if move.falls_due:
-            while moved := _page(backend, move, at, actor):
-                made[move.rule] = made.get(move.rule, 0) + moved
+    while waiting:
+        place = min(waiting)
+        waiting.remove(place)
+        move = moves[place]
+        asked[place] += 1
+        if asked[place] > len(moves) + 1:
+            raise Refused("life_cycle.no_circle", f"{move.rule} falls due again and again")
+        if moved := _move(backend, move, at, actor):
+            made[move.rule] = made.get(move.rule, 0) + moved
+            waiting |= {other for other, m in enumerate(moves) if m.before == move.after}
     return Advanced(made)
 
 
-def _page(backend: Backend, move: Move, at: datetime, actor: str) -> int:
-    with backend.unit_of_work(actor=actor, source="advance") as unit:
-        due = unit.profiles.where(move.due(at=at)).page(limit=BATCH)
-        since = {p.customer_id: p[move.dated] + (move.idle or timedelta()) for p in due}
-        customers = unit.customers.get_many(since)
-        return unit.customers.save_many(
-            customers[id].moved_to(move.after, at=max(customers[id].stage_since, moved_at))
-            for id, moved_at in since.items()
-        )
+def _move(backend: Backend, move: Move, at: datetime, actor: str) -> int:
+    total, after = 0, None
+    while True:
+        moved, after = backend.run(_page, move, at, after, actor=actor, source="advance")
+        total += moved
+        if after is None:
+            return total
+
+
+def _page(unit: UnitOfWork, move: Move, at: datetime, after: str | None) -> tuple[int, str | None]:
+    """Move the next of those who are due; answer how many, and behind whom to go on."""
+    due = move.due(at=at) & (field("stage_since") <= at)
+    page = unit.profiles.where(due).page(limit=BATCH, after=after)
+    since = {p.customer_id: p[move.dated] + (move.idle or timedelta()) for p in page}
+    customers = unit.customers.get_many(since)
+    moved = unit.customers.save_many(
+        customers[id].moved_to(move.after, at=max(customers[id].stage_since, moved_at))
+        for id, moved_at in since.items()
+    )
+    return moved, page.next

@@ -3,31 +3,30 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 from os import PathLike
+from typing import Any
 
 import attrs
 
 from crmcore.domain.contact_points import ContactKind, ContactPoint
 from crmcore.domain.customer import Customer, CustomerKind
-from crmcore.domain.errors import Conflict, InvalidInput
+from crmcore.domain.errors import InvalidInput
 from crmcore.domain.identifiers import Identifier
+from crmcore.domain.instants import instant, zone_named
 from crmcore.domain.life_cycle import LifeCycle
 from crmcore.domain.ports import Backend
 from crmcore.domain.unit_of_work import UnitOfWork
 from crmcore.services.importing import (
+    Cells,
     ImportReport,
-    Reject,
-    Rejects,
-    Row,
-    Rows,
-    at_column,
-    batches,
-    cell,
+    accepted,
+    checked_source,
     moment,
-    read_rows,
-    rejecting,
-    required,
+    needed,
 )
+from crmcore.services.rejects import Row
+from crmcore.services.rows import Rows, read_rows
 
 __all__ = ["CustomerColumns", "import_customers"]
 
@@ -47,13 +46,6 @@ class CustomerColumns:
     region: str | None = "region"
 
 
-@attrs.define
-class _Tally:
-    added: int = 0
-    updated: int = 0
-    unchanged: int = 0
-
-
 def import_customers(
     backend: Backend,
     rows: Rows,
@@ -67,122 +59,156 @@ def import_customers(
 ) -> ImportReport:
     """Add the customers that `source` did not name yet, update those that changed.
 
-    `rows` is a CSV file with a header line or an iterable of mappings. A customer is who has the
-    external id in the column `customer`; an empty cell leaves what is known. `at` says since
-    when customers without a date are known (the clock's instant by default); days without time
-    are in `zone` (the model's by default). Rejected rows go to the file `rejects`.
+    `rows` is a CSV file (UTF-8, commas, a header line) or an iterable of mappings, and streams
+    through memory in batches of 10,000. A customer is who has the external id in the column
+    `customer`; a later row of theirs is an update. An empty cell leaves what is known, an
+    earlier date than the known one counts. `at` says since when customers without a date are
+    known (the clock's instant by default); days without time are in `zone` (the model's by
+    default). Rows that cannot be read, or that the model refuses, go to the file `rejects`. A
+    file that cannot be opened, or has not the columns, is `InvalidInput`.
     """
     columns = columns or CustomerColumns()
-    since = at or backend.clock()
     zone = zone or backend.model.zone
-    tally, count = _Tally(), 0
-    with rejecting(rejects) as rejected, read_rows(rows) as numbered:
-        for batch in batches(numbered):
-            count += len(batch)
-            parsed: dict[str, tuple[int, Row, Customer]] = {}
-            for index, row in batch:
-                try:
-                    made = _customer(row, columns, source, zone, since, backend.model.life_cycle)
-                except InvalidInput as error:
-                    rejected.add(index, error, row)
-                    continue
-                external = made.identifiers[0].value
-                if external in parsed:
-                    again = Reject(index, columns.customer, "names a customer of an earlier row")
-                    rejected.add(index, again, row)
-                    continue
-                parsed[external] = (index, row, made)
-            _store(backend, list(parsed.values()), source, actor, tally, rejected)
+    zone_named(zone)
+    source = checked_source(source)
+    since = instant(at or backend.clock())
+    read = _Reader(columns, source, zone, since, backend.model.life_cycle)
+    added = updated = unchanged = 0
+    with read_rows(rows, rejects, needed=needed(columns, columns.customer)) as (found, rejected):
+        for batch in accepted(found, read, rejected):
+            done = backend.run(_upsert, batch, source, actor=actor, source=source)
+            for given, error in done.refused:
+                rejected.add(given.index, error.under(columns.customer).faults, given.row)
+            added += done.added
+            updated += done.updated
+            unchanged += len(batch) - done.added - done.updated - len(done.refused)
     return ImportReport(
-        rows=count, added=tally.added, updated=tally.updated, unchanged=tally.unchanged,
-        rejected=rejected.count, customers_added=tally.added, rejects=tuple(rejected.first),
+        rows=added + updated + unchanged + rejected.count, added=added, updated=updated,
+        unchanged=unchanged, rejected=rejected.count, customers_added=added,
+        rejects=tuple(rejected.first),
     )  # fmt: skip
 
 
-def _customer(
-    row: Row,
-    columns: CustomerColumns,
-    source: str,
-    zone: str,
-    since: datetime,
-    life_cycle: LifeCycle,
-) -> Customer:
-    def contact(kind: ContactKind, column: str | None) -> list[ContactPoint]:
-        text = cell(row, column)
-        return [] if text is None else [at_column(column or "", lambda: ContactPoint(kind, text))]
+@attrs.frozen
+class _Given:
+    """What one row says of a customer: as a new one, and to be laid on top of a known one."""
 
-    external = required(row, columns.customer)
-    day = cell(row, columns.at)
-    points = contact(ContactKind.EMAIL, columns.email) + contact(ContactKind.PHONE, columns.phone)
-    kind = cell(row, columns.kind) or CustomerKind.PERSON
-    if kind not in tuple(CustomerKind):
-        raise InvalidInput.of(columns.kind or "", "is neither person nor organisation")
-    identifier = at_column(
-        columns.customer, lambda: Identifier("external", external, source=source)
+    index: int
+    row: Row
+    customer: Customer
+    kind: CustomerKind | None
+    since: datetime | None
+
+    @property
+    def external(self) -> str:
+        return self.customer.identifiers[0].value
+
+    def on_top_of(self, known: Customer) -> Customer:
+        """What is known, with what the row says; contact points are added, never dropped."""
+        given = self.customer
+        reached = {(point.kind, point.value) for point in known.contact_points}
+        more = [p for p in given.contact_points if (p.kind, p.value) not in reached]
+        return attrs.evolve(
+            known,
+            kind=self.kind or known.kind,
+            name=given.name or known.name,
+            at=min(known.at, self.since or known.at),
+            language=given.language or known.language,
+            zone=given.zone or known.zone,
+            region=given.region or known.region,
+            contact_points=(*known.contact_points, *more),
+        )
+
+
+@attrs.frozen
+class _Reader:
+    """Reads rows one after the other."""
+
+    columns: CustomerColumns
+    source: str
+    zone: str
+    since: datetime
+    life_cycle: LifeCycle
+
+    def __call__(self, index: int, row: Row) -> _Given:
+        """What the row says; all its faults together are `InvalidInput`."""
+        columns, cells = self.columns, Cells(row)
+        external = cells.read(columns.customer, self._identifier, required=True)
+        since = cells.read(columns.at, self._moment)
+        kind = cells.read(columns.kind, CustomerKind)
+        points = (
+            cells.read(columns.email, partial(ContactPoint, ContactKind.EMAIL)),
+            cells.read(columns.phone, partial(ContactPoint, ContactKind.PHONE)),
+        )
+        texts = {
+            field.name: cells.read(getattr(columns, field.name), partial(_checked, field))
+            for field in PLAIN
+        }
+        if cells.faults or external is None:
+            raise InvalidInput(tuple(cells.faults))
+        customer = Customer(
+            kind=kind or CustomerKind.PERSON,
+            at=since or self.since,
+            life_cycle=self.life_cycle,
+            identifiers=(external,),
+            contact_points=tuple(point for point in points if point is not None),
+            **texts,
+        )
+        return _Given(index, row, customer, kind, since)
+
+    def _identifier(self, text: str) -> Identifier:
+        return Identifier("external", text, source=self.source)
+
+    def _moment(self, text: str) -> datetime:
+        return moment(text, self.zone)
+
+
+PLAIN: tuple[attrs.Attribute[Any], ...] = tuple(
+    field
+    for field in attrs.fields(Customer)
+    if field.name in ("name", "language", "zone", "region")
+)
+"""Fields of a customer that take the text of a cell as it is, by their own validators."""
+
+
+def _checked(field: attrs.Attribute[Any], text: str) -> str:
+    if field.validator is not None:
+        field.validator(None, field, text)
+    return text
+
+
+@attrs.define
+class _Done:
+    added: int = 0
+    updated: int = 0
+    refused: list[tuple[_Given, InvalidInput]] = attrs.field(
+        factory=list[tuple[_Given, InvalidInput]]
     )
-    return Customer(
-        kind=CustomerKind(kind),
-        name=cell(row, columns.name),
-        at=since if day is None else at_column(columns.at or "", lambda: moment(day, zone)),
-        life_cycle=life_cycle,
-        identifiers=(identifier,),
-        contact_points=tuple(points),
-        language=cell(row, columns.language),
-        zone=cell(row, columns.zone),
-        region=cell(row, columns.region),
-    )
 
 
-def _store(
-    backend: Backend,
-    parsed: list[tuple[int, Row, Customer]],
-    source: str,
-    actor: str,
-    tally: _Tally,
-    rejected: Rejects,
-) -> None:
-    """All in one unit; if that conflicts, halves of it, down to the row that does."""
-
-    def store() -> _Tally:
-        with backend.unit_of_work(actor=actor, source=source) as unit:
-            return _upsert(unit, [customer for _, _, customer in parsed], source)
-
-    if not parsed:
-        return
-    try:
-        found = store()
-    except (Conflict, InvalidInput) as error:
-        if len(parsed) == 1:
-            index, row, _ = parsed[0]
-            reason = str(error) if isinstance(error, InvalidInput) else "is another customer's"
-            rejected.add(index, Reject(index, "identifiers", reason), row)
-            return
-        middle = len(parsed) // 2
-        for half in (parsed[:middle], parsed[middle:]):
-            _store(backend, half, source, actor, tally, rejected)
-        return
-    tally.added += found.added
-    tally.updated += found.updated
-    tally.unchanged += found.unchanged
-
-
-def _upsert(unit: UnitOfWork, customers: list[Customer], source: str) -> _Tally:
-    by_external = {customer.identifiers[0].value: customer for customer in customers}
-    held = unit.customers.ids_by_identifier("external", by_external, source=source)
-    stored = unit.customers.get_many([ids[0] for ids in held.values()])
-    known = {external: stored[ids[0]] for external, ids in held.items()}
-    new = [c for external, c in by_external.items() if external not in known]
-    merged = {external: _merged(by_external[external], now) for external, now in known.items()}
-    changed = [merged[external] for external, now in known.items() if merged[external] != now]
-    added = unit.customers.add_many(new) if new else 0
-    updated = unit.customers.save_many(changed) if changed else 0
-    return _Tally(added, updated, len(known) - updated)
-
-
-def _merged(given: Customer, known: Customer) -> Customer:
-    """What is known, with what the row says on top; contact points are added, never dropped."""
-    result = known if given.name is None else known.renamed(given.name)
-    result = result.preferring(language=given.language, zone=given.zone, region=given.region)
-    for point in given.contact_points:
-        result = result.reachable_at(point)
-    return result
+def _upsert(unit: UnitOfWork, rows: list[_Given], source: str) -> _Done:
+    """Lay each row on top of what is known by then, and store what that changed."""
+    named = {given.external for given in rows}
+    held = unit.customers.ids_by_identifier("external", named, source=source)
+    by_id = unit.customers.get_many([ids[0] for ids in held.values()])
+    stored = {external: by_id[ids[0]] for external, ids in held.items()}
+    latest = dict(stored)
+    done = _Done()
+    for given in rows:
+        known = latest.get(given.external)
+        state = given.customer if known is None else given.on_top_of(known)
+        if state == known:
+            continue
+        try:
+            unit.model.check(state)
+        except InvalidInput as error:
+            done.refused.append((given, error))
+            continue
+        latest[given.external] = state
+        if known is None:
+            done.added += 1
+        else:
+            done.updated += 1
+    unit.customers.add_many(now for external, now in latest.items() if external not in stored)
+    unit.customers.save_many(latest[e] for e, before in stored.items() if latest[e] != before)
+    return done

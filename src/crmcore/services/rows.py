@@ -119,7 +119,9 @@ def _records(file: TextIO) -> Iterator[list[str] | _Unread]:
         except csv.Error as error:
             reason = "its quotation marks do not pair up"
             if "limit" in str(error):
-                reason = f"has a cell beyond {csv.field_size_limit():,} characters, or an open quote"
+                reason = (
+                    f"has a cell beyond {csv.field_size_limit():,} characters, or an open quote"
+                )
             yield _Unread(lines.taken[0].rstrip("\r\n"), reason)
             lines.held.extendleft(reversed(lines.taken[1:]))
             reader = csv.reader(lines, strict=True)

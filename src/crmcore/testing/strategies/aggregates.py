@@ -26,15 +26,15 @@ T = TypeVar("T")
 
 def roles(*, names: SearchStrategy[str] | None = None) -> SearchStrategy[Role]:
     """Roles, open or ended."""
-    return _dated(Role, names or values.symbols())
+    return _dated(Role, values.either(names, values.symbols()))
 
 
 def relationships(
     *, kinds: SearchStrategy[str] | None = None, other_ids: SearchStrategy[CustomerId] | None = None
 ) -> SearchStrategy[Relationship]:
     """Ties to other customers, open or ended."""
-    others = other_ids or values.ids().map(CustomerId)
-    return _dated(Relationship, kinds or values.symbols(), other_id=others)
+    others = values.either(other_ids, values.ids().map(CustomerId))
+    return _dated(Relationship, values.either(kinds, values.symbols()), other_id=others)
 
 
 def _dated(
@@ -61,12 +61,12 @@ def customers(
 ) -> Customer:
     """New customers, with attributes and a stage of the `model`."""
     model = model or Model()
-    at = draw(ats or values.instants())
+    at = draw(values.either(ats, values.instants()))
     known = [t for t in model.attributes if draw(st.booleans())]
     worth = [values.attribute_values(declared=t, currency=model.currency) for t in known]
     return Customer(
-        kind=draw(kinds or st.sampled_from(CustomerKind)),
-        name=draw(names or (st.none() | values.texts())),
+        kind=draw(values.either(kinds, st.sampled_from(CustomerKind))),
+        name=draw(values.either(names, st.none() | values.texts())),
         at=at,
         life_cycle=model.life_cycle,
         stage=draw(st.sampled_from([stage.name for stage in model.life_cycle.stages])),
@@ -74,12 +74,12 @@ def customers(
         zone=draw(st.sampled_from([None, "Europe/Madrid", "Pacific/Kiritimati"])),
         region=draw(st.none() | values.texts(max_size=10)),
         channels=tuple(draw(st.lists(st.sampled_from(Channel), max_size=2, unique=True))),
-        identifiers=_some(draw, identifiers or values.identifiers()),
-        contact_points=_some(draw, contact_points or values.contact_points()),
+        identifiers=_some(draw, values.either(identifiers, values.identifiers())),
+        contact_points=_some(draw, values.either(contact_points, values.contact_points())),
         roles=tuple(draw(st.lists(roles(), max_size=2, unique_by=lambda role: role.name))),
         relationships=_some(draw, relationships()),
         attributes=tuple(draw(value) for value in worth),
-        id=draw(ids or values.ids(st.just(at)).map(CustomerId)),
+        id=draw(values.either(ids, values.ids(st.just(at)).map(CustomerId))),
     )
 
 
@@ -97,10 +97,10 @@ def products(
     """New products."""
     at = draw(values.instants())
     return Product(
-        sku=draw(skus or values.texts(max_size=20)),
+        sku=draw(values.either(skus, values.texts(max_size=20))),
         at=at,
         name=draw(st.none() | values.texts()),
         category=draw(st.none() | values.texts()),
-        price=draw(prices or (st.none() | values.moneys(min_minor=0))),
+        price=draw(values.either(prices, st.none() | values.moneys(min_minor=0))),
         id=ProductId(draw(values.ids(st.just(at)))),
     )

@@ -17,7 +17,7 @@ from crmcore.domain.money import Money
 from crmcore.domain.order import Order, OrderLine
 from crmcore.domain.order_facts import Cancellation, Fulfilment, Payment, Return
 from crmcore.domain.score import Score
-from crmcore.testing.strategies.values import MILLION, ids, instants, moneys, texts
+from crmcore.testing.strategies.values import MILLION, either, ids, instants, moneys, texts
 
 __all__ = [
     "cancellations", "fulfilments", "interactions", "order_lines", "orders", "payments",
@@ -50,10 +50,10 @@ def _told(
     source_keys: SearchStrategy[str | None] | None,
 ) -> dict[str, SearchStrategy[Any]]:
     return {
-        "customer_id": customer_ids or ids().map(CustomerId),
-        "at": ats or instants(),
+        "customer_id": either(customer_ids, ids().map(CustomerId)),
+        "at": either(ats, instants()),
         "source": st.sampled_from([None, "shop"]),
-        "source_key": source_keys or (st.none() | texts(max_size=10)),
+        "source_key": either(source_keys, st.none() | texts(max_size=10)),
     }
 
 
@@ -75,7 +75,7 @@ def orders(
             **_told(customer_ids, ats, source_keys),
         )
 
-    return (totals or moneys(min_minor=0)).flatmap(of)
+    return (either(totals, moneys(min_minor=0))).flatmap(of)
 
 
 def _of_order(
@@ -106,7 +106,7 @@ def payments(
 ) -> SearchStrategy[Payment]:
     """Payments of an order, whole or in part."""
     return _of_order(order, ats, source_keys, lambda placed, told: _facts(
-        Payment, amount=amounts or _up_to(placed.total), method=st.none() | texts(), **told
+        Payment, amount=either(amounts, _up_to(placed.total)), method=st.none() | texts(), **told
     ))  # fmt: skip
 
 
@@ -119,7 +119,7 @@ def returns(
 ) -> SearchStrategy[Return]:
     """Returns of an order above zero, whole or in part."""
     return _of_order(order, ats, source_keys, lambda placed, told: _facts(
-        Return, amount=amounts or _up_to(placed.total), reason=st.none() | texts(), **told
+        Return, amount=either(amounts, _up_to(placed.total)), reason=st.none() | texts(), **told
     ))  # fmt: skip
 
 
@@ -158,7 +158,7 @@ def interactions(
     seconds = st.none() | st.integers(0, 3) | st.integers(0, 2**31 - 1)
     return _facts(
         Interaction,
-        channel=channels or st.sampled_from(Channel),
+        channel=either(channels, st.sampled_from(Channel)),
         direction=st.sampled_from(Direction),
         topic=st.none() | st.sampled_from(["billing", "delivery"]) | texts(),
         outcome=st.none() | texts(),
@@ -181,8 +181,8 @@ def scores(
     known = ["probability_alive", "expected_purchases", "lifetime_value"]
     return _facts(
         Score,
-        scorer=scorers or st.sampled_from(known),
-        value=values or st.floats(allow_nan=False, allow_infinity=False),
+        scorer=either(scorers, st.sampled_from(known)),
+        value=either(values, st.floats(allow_nan=False, allow_infinity=False)),
         unit=st.just("1"),
         why=st.none() | texts(),
         **_told(customer_ids, ats, source_keys),

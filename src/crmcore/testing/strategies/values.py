@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from hypothesis import strategies as st
@@ -19,11 +19,18 @@ from crmcore.domain.instants import to_millis
 from crmcore.domain.money import Money
 
 __all__ = [
-    "ATTRIBUTES", "MILLION", "attribute_values", "contact_points", "emails", "identifiers", "ids",
-    "instants", "moneys", "phones", "scalars", "symbols", "texts",
+    "ATTRIBUTES", "MILLION", "attribute_values", "contact_points", "either", "emails", "identifiers",
+    "ids", "instants", "moneys", "phones", "scalars", "symbols", "texts",
 ]  # fmt: skip
 
 MILLION = 10**6
+
+T = TypeVar("T")
+
+
+def either(given: SearchStrategy[T] | None, usual: SearchStrategy[T]) -> SearchStrategy[T]:
+    """The strategy that a caller gave, else the usual one; a strategy has no truth value."""
+    return usual if given is None else given
 
 
 def instants(
@@ -41,7 +48,7 @@ def instants(
 def ids(draw: st.DrawFn, ats: SearchStrategy[datetime] | None = None) -> UUID:
     """UUIDv7, drawn: the same example has the same ids when it runs again."""
     tail = draw(st.uuids()).int & ((1 << 74) - 1)
-    high = (max(0, to_millis(draw(ats or instants()))) << 16) | 0x7000 | (tail >> 62)
+    high = (max(0, to_millis(draw(either(ats, instants())))) << 16) | 0x7000 | (tail >> 62)
     return UUID(int=(high << 64) | 0x8000000000000000 | (tail & 0x3FFFFFFFFFFFFFFF))
 
 
@@ -63,7 +70,7 @@ def moneys(
     max_minor: int = 2**53 - 1,
 ) -> SearchStrategy[Money]:
     """Amounts, by minor units; euros first."""
-    known = currencies or st.sampled_from(["EUR", *sorted(CURRENCIES.keys() - {"EUR"})])
+    known = either(currencies, st.sampled_from(["EUR", *sorted(CURRENCIES.keys() - {"EUR"})]))
     return st.builds(Money.of_minor, st.integers(min_minor, max_minor), known)
 
 
@@ -89,10 +96,10 @@ def identifiers(
         plain = texts(max_size=20).filter(str.strip)
         card = st.integers(0, 10**16 - 1).map("{:016d}".format)
         values = {"email": emails(), "phone": phones(), "card": card}.get(kind, plain)
-        where = sources or (st.sampled_from(["shop", None]) if kind == "external" else st.none())
+        where = either(sources, st.sampled_from(["shop", None]) if kind == "external" else st.none())
         return st.builds(Identifier, st.just(kind), values, source=where)
 
-    return (types or st.sampled_from(["external", "card", "email", "phone"])).flatmap(of)
+    return (either(types, st.sampled_from(["external", "card", "email", "phone"]))).flatmap(of)
 
 
 def contact_points(
@@ -106,7 +113,7 @@ def contact_points(
         labels = st.sampled_from([None, "home", "invoices"])
         return st.builds(ContactPoint, st.just(kind), values, label=labels)
 
-    return (kinds or st.sampled_from(ContactKind)).flatmap(of)
+    return (either(kinds, st.sampled_from(ContactKind))).flatmap(of)
 
 
 def scalars(type: FieldType, *, currency: str = "EUR") -> SearchStrategy[Any]:
@@ -147,7 +154,7 @@ def attribute_values(
 
     def of(type: AttributeType) -> SearchStrategy[AttributeValue]:
         value: SearchStrategy[Scalar] = scalars(type.type, currency=currency)
-        return st.builds(AttributeValue, st.just(type.name), value, sources, at=ats or instants())
+        return st.builds(AttributeValue, st.just(type.name), value, sources, at=either(ats, instants()))
 
     return st.sampled_from(known).flatmap(of)
 
