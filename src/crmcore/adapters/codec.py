@@ -15,13 +15,16 @@ from uuid import UUID
 import attrs
 
 from crmcore.adapters.nested import json_reader, json_writer
+from crmcore.domain.facts import Fact
 from crmcore.domain.fields import Field, FieldType, fields_of
 from crmcore.domain.instants import from_millis, to_millis
 from crmcore.domain.money import Money
+from crmcore.domain.ports import Recording
 
-__all__ = ["Codec", "Column", "codec_of"]
+__all__ = ["Codec", "Column", "codec_of", "recorded_encoder"]
 
 T = TypeVar("T")
+F = TypeVar("F", bound=Fact)
 
 
 @attrs.frozen
@@ -54,6 +57,29 @@ def _made(cls: Any) -> Codec[Any]:
     fields = fields_of(cls)
     columns = tuple(column for field in fields for column in _columns(field))
     return Codec(columns, _encoder(fields), _decoder(cls, fields))
+
+
+def recorded_encoder(codec: Codec[F], recording: Recording) -> Callable[[F], list[Any]]:
+    """`codec.encode` for facts as they are recorded: with `recorded_at`, `actor`, the source
+    where the fact names none, and the base amount where it is the amount itself.
+    """
+    places = {column.name: index for index, column in enumerate(codec.columns)}
+    source, at, actor = places["source"], places["recorded_at"], places["actor"]
+    base = places.get("base_amount_minor")
+    money = next((places[n] for n in ("total_minor", "amount_minor") if n in places), None)
+    encode, recorded_at = codec.encode, to_millis(recording.at)
+
+    def recorded(fact: F) -> list[Any]:
+        row = list(encode(fact))
+        row[at] = recorded_at
+        row[actor] = recording.actor
+        if row[source] is None:
+            row[source] = recording.source
+        if base is not None and money is not None and row[base] is None:
+            row[base], row[base + 1] = row[money], row[money + 1]
+        return row
+
+    return recorded
 
 
 def _columns(field: Field) -> tuple[Column, ...]:

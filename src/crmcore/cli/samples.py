@@ -43,7 +43,8 @@ def cdnow_sample() -> Sample | None:
     lines = file.read_text(encoding="ascii").splitlines()
     cells = (line.split() for line in lines if line.strip())
     rows = tuple({"customer_id": c[1], "date": c[2], "amount": c[4]} for c in cells)
-    return Sample("CDNOW, 2,357 customers who first bought in the first quarter of 1997", rows, True)
+    name = "CDNOW, 2,357 customers who first bought in the first quarter of 1997"
+    return Sample(name, rows, published=True)
 
 
 def simulated_sample(*, n_customers: int = 2_357, seed: int = 1997) -> Sample:
@@ -69,4 +70,5 @@ def simulated_sample(*, n_customers: int = 2_357, seed: int = 1997) -> Sample:
         }
         for who, day, amount in zip(customer, days, spent, strict=True)
     )
-    return Sample("a simulated sample of the published models' own making", tuple(rows), False)
+    name = "a simulated sample of the published models' own making"
+    return Sample(name, tuple(rows), published=False)

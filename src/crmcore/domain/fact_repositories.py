@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 import attrs
 
 from crmcore.domain.errors import ConflictingFact, InvalidInput, NotFound, StorageError
-from crmcore.domain.facts import Fact, differences
+from crmcore.domain.facts import Fact, as_recorded, differences
 from crmcore.domain.ids import CustomerId, FactId, OrderId
 from crmcore.domain.journal import Entry, Operation
 from crmcore.domain.kinds import (
@@ -46,7 +46,9 @@ class Facts(Generic[F]):
         An unknown customer is `NotFound`; the same source key with other content is
         `ConflictingFact`.
         """
-        self._append([fact])
+        new = self._append([fact])
+        if new:
+            return as_recorded(new[0], self._unit.recording)
         return self._unit.reads.recorded(self._kind, [fact], self._unit.source)[0]
 
     def add_many(self, facts: Iterable[F]) -> int:
@@ -54,7 +56,7 @@ class Facts(Generic[F]):
         remaining = iter(facts)
         count = 0
         while batch := list(islice(remaining, BATCH)):
-            count += self._append(batch)
+            count += len(self._append(batch))
         return count
 
     def get(self, id: FactId) -> F:
@@ -112,7 +114,8 @@ class Facts(Generic[F]):
             prepared.append(fact)
         return prepared
 
-    def _append(self, facts: list[F]) -> int:
+    def _append(self, facts: list[F]) -> list[F]:
+        """Record those that are new, and answer them."""
         unit, kind = self._unit, self._kind
         for index, fact in enumerate(facts):
             if fact.source_key is not None and (fact.source or unit.source) is None:
@@ -134,14 +137,14 @@ class Facts(Generic[F]):
                 if not transaction.append(kind, facts, unit.recording):
                     raise StorageError(f"the store refuses these {kind.name}")
             if not facts:
-                return 0
+                return []
             if kind.revises:
                 transaction.refold({fact.customer_id for fact in facts})
             else:
                 deltas = unit.model.plan.deltas(kind.name, facts, recorded_at=unit.recorded_at)
                 transaction.merge(kind, deltas)
             self._journal(Operation.APPENDED, facts)
-        return len(facts)
+        return facts
 
     def _new(self, transaction: Transaction, facts: list[F]) -> list[F]:
         """Those of `facts` that are not stored yet; the same key with other content conflicts."""

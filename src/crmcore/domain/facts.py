@@ -8,6 +8,7 @@ with other content is `ConflictingFact`. The store adds `recorded_at` and `actor
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any, TypeVar, cast
 
 import attrs
 
@@ -16,7 +17,9 @@ from crmcore.domain.instants import instant, optional_instant
 from crmcore.domain.money import Money
 from crmcore.domain.text import optional_text
 
-__all__ = ["Fact"]
+__all__ = ["Fact", "Recording", "as_recorded", "differences"]
+
+F = TypeVar("F", bound="Fact")
 
 BOOKKEEPING = frozenset({"id", "source", "source_key", "recorded_at", "actor", "base_amount"})
 """Fields that are not content: two facts of one key are the same if all others are equal."""
@@ -24,6 +27,15 @@ BOOKKEEPING = frozenset({"id", "source", "source_key", "recorded_at", "actor", "
 
 def _recorded_at(value: datetime | None) -> datetime | None:
     return optional_instant(value, "recorded_at")
+
+
+@attrs.frozen
+class Recording:
+    """Who records what follows, when, and from which source unless the fact says another."""
+
+    at: datetime
+    actor: str | None = None
+    source: str | None = None
 
 
 def _id(fact: Fact) -> FactId:
@@ -50,6 +62,16 @@ class Fact:
     def money(self) -> Money | None:
         """The amount this fact is about, in its own currency; `None` if it is not about money."""
         return None
+
+
+def as_recorded(fact: F, recording: Recording) -> F:
+    """`fact` as the store keeps it."""
+    more: dict[str, Any] = {"source": fact.source or recording.source}
+    if fact.money is not None and cast(Any, fact).base_amount is None:
+        more["base_amount"] = fact.money
+    return attrs.evolve(
+        cast(Any, fact), recorded_at=recording.at, actor=recording.actor, **more
+    )  # type: ignore[no-any-return]
 
 
 def differences(stored: Fact, given: Fact) -> tuple[str, ...]:

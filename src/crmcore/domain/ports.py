@@ -16,7 +16,7 @@ from uuid import UUID
 import attrs
 
 from crmcore.domain.customer import Customer
-from crmcore.domain.facts import Fact
+from crmcore.domain.facts import Fact, Recording
 from crmcore.domain.folding import Deltas
 from crmcore.domain.ids import CustomerId, FactId, OrderId
 from crmcore.domain.journal import Entry
@@ -35,15 +35,6 @@ A = TypeVar("A", Customer, Product)
 F = TypeVar("F", bound=Fact)
 R = TypeVar("R")
 Ts = TypeVarTuple("Ts")
-
-
-@attrs.frozen
-class Recording:
-    """Who records what follows, when, and from which source unless the fact says another."""
-
-    at: datetime
-    actor: str | None = None
-    source: str | None = None
 
 
 @attrs.frozen

@@ -27,8 +27,10 @@ T = TypeVar("T")
 
 @attrs.frozen(kw_only=True)
 class ImportReport:
-    """What an import did. `rows = added + updated + unchanged + rejected`; `rejects` holds the
-    first hundred reasons."""
+    """What an import did; `rows = added + updated + unchanged + rejected`.
+
+    `rejects` holds the first hundred reasons, without the values that were rejected.
+    """
 
     rows: int = 0
     added: int = 0

@@ -140,7 +140,7 @@ class _Reader:
             cells.read(columns.email, partial(ContactPoint, ContactKind.EMAIL)),
             cells.read(columns.phone, partial(ContactPoint, ContactKind.PHONE)),
         )
-        texts = {
+        texts: dict[str, Any] = {
             field.name: cells.read(getattr(columns, field.name), partial(_checked, field))
             for field in PLAIN
         }

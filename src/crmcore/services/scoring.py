@@ -7,8 +7,9 @@ worth; together the lifetime value. Needs the `analytics` extra.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from hashlib import blake2b
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -21,7 +22,6 @@ from crmcore.domain.instants import start_of
 from crmcore.domain.ports import Backend
 from crmcore.domain.score import Score
 from crmcore.domain.unit_of_work import UnitOfWork
-from crmcore.services.importing import batches
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Scoring", "holdout", "score"]
 
+BATCH = 10_000
 WEEKS_PER_YEAR = 52
 SOURCE = "crmcore.score"
 
@@ -92,9 +93,9 @@ def score(
         as_of=as_of, horizon=horizon, customer_ids=ids, added=0, summary=summary,
         purchases=purchases, spend=spend, value=value, value_reason=reason,
     )  # fmt: skip
-    tag = _fingerprint(run, yearly_discount)
     added = 0
-    for batch in batches(_scores(backend, run, tag)):
+    scores = _scores(backend, run)
+    while batch := list(islice(scores, BATCH)):
         added += backend.run(_record, batch, actor=actor, source=SOURCE)
     return attrs.evolve(run, added=added)
 
@@ -104,8 +105,6 @@ def holdout(backend: Backend, scoring: Scoring, *, until: date) -> npt.NDArray[n
 
     In the order of `scoring.customer_ids`, to be held against the expected purchases.
     """
-    import numpy as np
-
     from crmcore.analytics import summarize
 
     ids, columns = _purchases(backend, until)
@@ -113,10 +112,18 @@ def holdout(backend: Backend, scoring: Scoring, *, until: date) -> npt.NDArray[n
         customer=columns["customer"], at=columns["at"], as_of=scoring.as_of,
         zone=backend.model.zone, holdout_until=until,
     )  # fmt: skip
+    return _counted(ids, summary, scoring.customer_ids)
+
+
+def _counted(
+    ids: tuple[CustomerId, ...], summary: Summary, wanted: tuple[CustomerId, ...]
+) -> npt.NDArray[np.int64]:
+    import numpy as np
+
     counts = summary.holdout_frequency
-    assert counts is not None
-    by_id = {ids[number]: count for number, count in zip(summary.customer, counts, strict=True)}
-    return np.array([by_id.get(id, 0) for id in scoring.customer_ids], np.int64)
+    known = zip(summary.customer, () if counts is None else counts, strict=True)
+    by_id = {ids[number]: count for number, count in known}
+    return np.array([by_id.get(id, 0) for id in wanted], np.int64)
 
 
 def _purchases(backend: Backend, as_of: date) -> tuple[tuple[CustomerId, ...], dict[str, Any]]:
@@ -125,29 +132,37 @@ def _purchases(backend: Backend, as_of: date) -> tuple[tuple[CustomerId, ...], d
 
     numbers: dict[bytes, int] = {}
     parts: dict[str, list[Any]] = {"customer": [], "at": [], "amount": []}
-    until = start_of(as_of + timedelta(days=1), zone=backend.model.zone)
+    until = _end_of(as_of, backend.model.zone)
     for batch in backend.columns("purchases", until=until):
         seen = [numbers.setdefault(id, len(numbers)) for id in batch["customer_id"]]
         parts["customer"].append(np.array(seen, np.int64))
         parts["at"].append(np.array(batch["at"], np.int64))
         parts["amount"].append(np.array(batch["amount_minor"], np.int64))
-    if not numbers:
-        return (), {}
     ordered = sorted(numbers)
     place = np.empty(len(ordered), np.int64)
-    place[[numbers[id] for id in ordered]] = np.arange(len(ordered))
-    columns = {name: np.concatenate(found) for name, found in parts.items()}
+    place[np.array([numbers[id] for id in ordered], np.int64)] = np.arange(len(ordered))
+    nothing = np.empty(0, np.int64)
+    columns = {name: np.concatenate([nothing, *found]) for name, found in parts.items()}
     columns["customer"] = place[columns["customer"]]
     return tuple(CustomerId(UUID(bytes=id)) for id in ordered), columns
 
 
+def _end_of(day: date, zone: str) -> datetime:
+    """The instant at which the local day is over."""
+    try:
+        return start_of(day + timedelta(days=1), zone=zone)
+    except OverflowError:
+        raise InvalidInput.of("as_of", "must lie before the year 9999 ends") from None
+
+
 def _paid(summary: Summary) -> tuple[Any, Any]:
-    """Repeat purchases and their mean value; who only ever got gifts counts as not repeating,
-    because the model of spend knows no gifts."""
+    """Repeat purchases and their mean value.
+
+    Who came again only for gifts counts as not repeating: the model of spend knows no gifts.
+    """
     import numpy as np
 
-    mean = summary.monetary_value
-    assert mean is not None
+    mean: Any = summary.monetary_value
     return np.where(mean > 0, summary.frequency, 0), mean
 
 
@@ -177,21 +192,8 @@ def _value(
     return found, None
 
 
-def _fingerprint(run: Scoring, yearly_discount: float) -> str:
-    """The same for the same histories and options, so that a repeated run adds nothing."""
-    digest = blake2b(digest_size=8)
-    for id in run.customer_ids:
-        digest.update(id.bytes)
-    summary = run.summary
-    for column in (summary.frequency, summary.recency, summary.T, summary.monetary_value):
-        digest.update(b"" if column is None else column.tobytes())
-    digest.update(repr((run.as_of, run.horizon, yearly_discount)).encode())
-    return digest.hexdigest()
-
-
-def _scores(backend: Backend, run: Scoring, tag: str) -> Iterator[Score]:
-    zone = backend.model.zone
-    at = start_of(run.as_of + timedelta(days=1), zone=zone) - timedelta(milliseconds=1)
+def _scores(backend: Backend, run: Scoring) -> Iterator[Score]:
+    at = _end_of(run.as_of, backend.model.zone) - timedelta(milliseconds=1)
     summary = run.summary
     history = {"frequency": summary.frequency, "recency": summary.recency, "T": summary.T}
     alive = run.purchases.probability_alive(**history)
@@ -204,6 +206,7 @@ def _scores(backend: Backend, run: Scoring, tag: str) -> Iterator[Score]:
     if run.value is not None:
         model = _named("Gamma-Gamma", run.spend.params)
         scorers.append(("lifetime_value", backend.model.currency, model, run.value.value))
+    tag = _fingerprint(run, [values for *_, values in scorers])
     for row, customer_id in enumerate(run.customer_ids):
         why = _why(summary, row)
         for scorer, unit, model, values in scorers:
@@ -212,6 +215,24 @@ def _scores(backend: Backend, run: Scoring, tag: str) -> Iterator[Score]:
                 unit=unit, model=model, why=why, source=SOURCE,
                 source_key=f"{scorer}:{tag}:{customer_id.hex}",
             )  # fmt: skip
+
+
+def _fingerprint(run: Scoring, values: list[Any]) -> str:
+    """The same for the same histories, options and results, to the last digit.
+
+    So a repeated run adds nothing, and one with results of its own (other options, a later
+    version of the models) meets no score of the same key with other content.
+    """
+    digest = blake2b(digest_size=8)
+    for id in run.customer_ids:
+        digest.update(id.bytes)
+    summary = run.summary
+    columns = (summary.frequency, summary.recency, summary.T, summary.monetary_value, *values)
+    for column in columns:
+        digest.update(b"" if column is None else column.tobytes())
+    options = (run.as_of, run.horizon, run.purchases.params, run.spend.params)
+    digest.update(repr(options).encode())
+    return digest.hexdigest()
 
 
 def _named(model: str, params: dict[str, float]) -> str:

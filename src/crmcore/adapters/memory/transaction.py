@@ -7,9 +7,7 @@ from datetime import datetime
 from typing import Any, TypeVar, cast
 from uuid import UUID
 
-import attrs
-
-from crmcore.adapters.codec import codec_of
+from crmcore.adapters.codec import codec_of, recorded_encoder
 from crmcore.adapters.memory.profiles import MemoryProfiles
 from crmcore.adapters.memory.tables import MemoryStore, Overlay
 from crmcore.domain.customer import Customer
@@ -115,18 +113,12 @@ class MemoryTransaction(MemoryProfiles):
     def append(self, kind: FactKind[F], facts: Sequence[F], recording: Recording) -> bool:
         if self.recorded(kind, facts, recording.source):
             return False
-        rows, encode = self.table(kind.name), codec_of(kind.cls).encode
+        rows, encode = self.table(kind.name), recorded_encoder(codec_of(kind.cls), recording)
         keys = self.table(f"{kind.name} by source key")
         for fact in facts:
-            source = fact.source or recording.source
-            whole = attrs.evolve(
-                cast(Any, fact), source=source, actor=recording.actor, recorded_at=recording.at
-            )
-            if fact.money is not None and whole.base_amount is None:
-                whole = attrs.evolve(whole, base_amount=fact.money)
-            rows.put(fact.id, encode(whole))
+            rows.put(fact.id, encode(fact))
             if fact.source_key is not None:
-                keys.put((source, fact.source_key), fact.id)
+                keys.put((fact.source or recording.source, fact.source_key), fact.id)
             self._index(kind, "customer", fact.customer_id, fact.id)
             if kind.of_order:
                 self._index(kind, "order", cast(Any, fact).order_id, fact.id)

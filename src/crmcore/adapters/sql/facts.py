@@ -10,7 +10,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from crmcore.adapters.codec import codec_of
+from crmcore.adapters.codec import codec_of, recorded_encoder
 from crmcore.adapters.sql.engine import translated
 from crmcore.adapters.sql.records import SqlRecords, chunks
 from crmcore.domain.facts import Fact
@@ -30,10 +30,9 @@ class SqlFacts(SqlRecords):
     def append(self, kind: FactKind[F], facts: Sequence[F], recording: Recording) -> bool:
         table, codec = self.tables.kinds[kind.name], codec_of(kind.cls)
         names = [column.name for column in codec.columns]
-        complete = _completion(names, recording)
+        encode = recorded_encoder(codec, recording)
         rows = [
-            (self.tenant, fact.customer_id.bytes, kind.version, *complete(codec.encode(fact)))
-            for fact in facts
+            (self.tenant, fact.customer_id.bytes, kind.version, *encode(fact)) for fact in facts
         ]
         header = ("tenant", "resolved_customer_id", "schema_version")
         with translated():
@@ -102,26 +101,3 @@ class SqlFacts(SqlRecords):
         mine = sa.and_(table.c.tenant == self.tenant, table.c.id == id.bytes)
         with translated():
             self.connection.execute(sa.update(table).where(mine).values(removed_at=to_millis(at)))
-
-
-def _completion(names: list[str], recording: Recording) -> Any:
-    """What sets `recorded_at`, `actor`, a missing `source`, and the base amount of a fact that
-    is in the model's currency already, on an encoded row.
-    """
-    places = {name: index for index, name in enumerate(names)}
-    source, at, actor = places["source"], places["recorded_at"], places["actor"]
-    recorded_at = to_millis(recording.at)
-    base = places.get("base_amount_minor")
-    money = next((places[n] for n in ("total_minor", "amount_minor") if n in places), None)
-
-    def complete(encoded: tuple[Any, ...]) -> list[Any]:
-        row = list(encoded)
-        row[at] = recorded_at
-        row[actor] = recording.actor
-        if row[source] is None:
-            row[source] = recording.source
-        if base is not None and money is not None and row[base] is None:
-            row[base], row[base + 1] = row[money], row[money + 1]
-        return row
-
-    return complete

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -139,7 +140,8 @@ def _aggregate(
     return sa.func.coalesce(found, 0) if measure.starts_at_zero else found
 
 
-def merge_statement(tables: Tables, tenant: str, measures: Sequence[Measure]) -> sa.Update:
+@lru_cache(maxsize=256)
+def merge_statement(tables: Tables, tenant: str, measures: tuple[Measure, ...]) -> sa.Update:
     """The update that merges one customer's deltas, given as `ProfileCodec.delta` makes them."""
     profiles = tables.profiles
     changes: dict[str, Any] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from functools import lru_cache
 from itertools import islice
 from typing import Any, TypeVar
 from uuid import UUID
@@ -34,6 +35,17 @@ def chunks(values: Collection[T]) -> Iterator[list[T]]:
         yield found
 
 
+@lru_cache(maxsize=256)
+def _insert_text(table: sa.Table, names: tuple[str, ...], dialect: sa.Dialect) -> str:
+    """The driver's text of an insert whose parameters are in the order of `names`."""
+    ordered = [sa.column(name, table.c[name].type) for name in names]
+    values = {column.name: sa.bindparam(column.name, type_=column.type) for column in ordered}
+    lean = sa.table(table.name, *ordered, schema=table.schema)
+    compiled = sa.insert(lean).values(values).compile(dialect=dialect)
+    assert list(getattr(compiled, "positiontup", None) or []) == list(names)
+    return str(compiled)
+
+
 class SqlRecords:
     """The aggregate half of a SQL transaction, and what all halves share."""
 
@@ -50,16 +62,12 @@ class SqlRecords:
         """Bulk insert tuples in the order of `names`: straight to the driver where it can."""
         if not rows:
             return
-        statement = sa.insert(table).values({name: sa.bindparam(name) for name in names})
         if self.connection.dialect.positional:
-            compiled = statement.compile(dialect=self.connection.dialect, column_keys=list(names))
-            order = [names.index(name) for name in compiled.positiontup or names]
-            if order != list(range(len(names))):
-                rows = [tuple(row[index] for index in order) for row in rows]
-            self.connection.exec_driver_sql(str(compiled), rows)
+            text = _insert_text(table, tuple(names), self.connection.dialect)
+            self.connection.exec_driver_sql(text, rows)
         else:
             data = [dict(zip(names, row, strict=True)) for row in rows]
-            self.connection.execute(statement, data)
+            self.connection.execute(sa.insert(table), data)
 
     def insert(self, kind: AggregateKind[A], added: Sequence[tuple[A, Collection[Key]]]) -> None:
         table = self.tables.kinds[kind.name]

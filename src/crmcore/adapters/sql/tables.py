@@ -46,7 +46,7 @@ def _tenant() -> sa.Column[str]:
     return sa.Column("tenant", sa.String(63), nullable=False)
 
 
-@attrs.frozen(slots=False)
+@attrs.frozen(slots=False, eq=False)
 class Tables:
     """All tables of one schema and prefix, with the profile columns of one model."""
 
