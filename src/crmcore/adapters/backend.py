@@ -16,7 +16,7 @@ import attrs
 
 from crmcore.adapters.nested import converter
 from crmcore.domain.errors import Busy, InvalidInput
-from crmcore.domain.instants import to_millis
+from crmcore.domain.instants import optional_instant, to_millis
 from crmcore.domain.journal import Entry
 from crmcore.domain.kinds import FACTS, PURCHASES
 from crmcore.domain.model import Model
@@ -171,5 +171,6 @@ def streamed_kinds() -> tuple[str, ...]:
 
 def window(since: datetime | None, until: datetime | None) -> tuple[int | None, int | None]:
     """The bounds in UTC milliseconds."""
-    bounds: list[Any] = [None if at is None else to_millis(at) for at in (since, until)]
+    given = map(optional_instant, (since, until))
+    bounds: list[Any] = [None if at is None else to_millis(at) for at in given]
     return bounds[0], bounds[1]

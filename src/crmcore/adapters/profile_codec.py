@@ -57,6 +57,7 @@ class ProfileCodec:
         row = {f.name: wired(f.type, found[f.name]) for f in COPIED_FIELDS}
         types = {a.name: a.type for a in self.model.attributes}
         known = {a.name: wired(types[a.name], a.value) for a in customer.attributes}
+        known = {n: int(v) if isinstance(v, bool) else v for n, v in known.items()}
         row["attributes"] = json.dumps(known, ensure_ascii=False) if known else "{}"
         return row
 

@@ -158,12 +158,13 @@ class Facts(Generic[F]):
         seen: dict[object, F] = {}
         kept = []
         for fact in facts:
-            known = seen.setdefault(fact.id, fact)
+            keys: list[object] = [fact.id]
             if fact.source_key is not None:
-                key = (fact.source or self._unit.source, fact.source_key)
-                known = seen.setdefault(key, known)
-            if known is fact:
+                keys.append((fact.source or self._unit.source, fact.source_key))
+            known = next((seen[key] for key in keys if key in seen), None)
+            if known is None:
                 kept.append(fact)
+                seen |= dict.fromkeys(keys, fact)
             else:
                 self._same(known, fact)
         return kept

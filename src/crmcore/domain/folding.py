@@ -76,6 +76,9 @@ def _getter(measure: Measure) -> Callable[[Any], Any]:
     name = measure.value
     if name is None:
         return lambda fact: 1
+    if name == "base_amount":
+        # A fact in the model's own currency gets its base amount only when it is stored.
+        return lambda fact: (fact.base_amount or fact.money).minor
     if measure.type is FieldType.MONEY:
         return lambda fact: None if (money := getattr(fact, name)) is None else money.minor
     if measure.type is FieldType.INSTANT:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any
 
 import attrs
 
@@ -27,17 +27,11 @@ from crmcore.domain.text import optional_text
 
 __all__ = ["Model"]
 
-T = TypeVar("T")
-
 RESERVED = frozenset({"id", "tenant", "customer_id", "attributes"})
 
 
 def _twice(names: Iterable[str]) -> list[str]:
     return sorted(name for name, count in Counter(names).items() if count > 1)
-
-
-def _tuple(values: Iterable[T]) -> tuple[T, ...]:
-    return tuple(values)
 
 
 def _currency(_: Any, __: attrs.Attribute[Any], value: str) -> None:
@@ -58,9 +52,13 @@ class Model:
     """
 
     life_cycle: LifeCycle = DEFAULT_LIFE_CYCLE
-    attributes: tuple[AttributeType, ...] = attrs.field(default=(), converter=_tuple)
-    identifier_types: tuple[IdentifierType, ...] = attrs.field(default=(), converter=_tuple)
-    measures: tuple[Measure, ...] = attrs.field(default=(), converter=_tuple)
+    attributes: tuple[AttributeType, ...] = attrs.field(
+        default=(), converter=tuple[AttributeType, ...]
+    )
+    identifier_types: tuple[IdentifierType, ...] = attrs.field(
+        default=(), converter=tuple[IdentifierType, ...]
+    )
+    measures: tuple[Measure, ...] = attrs.field(default=(), converter=tuple[Measure, ...])
     currency: str = attrs.field(default="EUR", validator=_currency)
     zone: str = attrs.field(default="UTC", validator=_zone)
     region: str | None = attrs.field(default=None, validator=optional_text(80))

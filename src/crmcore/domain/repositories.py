@@ -162,6 +162,7 @@ class Customers(Aggregates[Customer]):
     ) -> list[Customer]:
         """Everybody who shares this identifier, in the order of ids."""
         identifier = Identifier(type, value, source=source)
+        self._unit.model.identifier_type(type)
         found = self._ids(identifier)
         stored = self.get_many(found)
         return [stored[id] for id in found]

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from os import PathLike
-from uuid import UUID
 
 import attrs
 
 from crmcore.domain.currencies import minor_digits
 from crmcore.domain.customer import Customer
 from crmcore.domain.errors import ConflictingFact, Fault, InvalidInput
+from crmcore.domain.facts import differences
 from crmcore.domain.identifiers import Identifier
-from crmcore.domain.ids import CustomerId
+from crmcore.domain.ids import CustomerId, new_id
 from crmcore.domain.instants import zone_named
+from crmcore.domain.kinds import ORDERS
+from crmcore.domain.order import Order
 from crmcore.domain.ports import Backend
 from crmcore.domain.unit_of_work import UnitOfWork
 from crmcore.services.importing import ImportReport, accepted, checked_source, needed
@@ -22,8 +23,6 @@ from crmcore.services.rejects import Rejects
 from crmcore.services.rows import Rows, read_rows
 
 __all__ = ["import_purchases"]
-
-NOBODY = CustomerId(UUID(int=0))
 
 
 def import_purchases(
@@ -58,15 +57,14 @@ def import_purchases(
     with read_rows(rows, rejects, needed=header) as (numbered, rejected):
         for batch in accepted(numbered, read, rejected):
             sifting = _Sifting(backend, columns, source, rejected)
-            sifted = sifting.without_repetitions(batch)
-            sifted = sifting.with_rates(sifted)
+            kept = sifting.with_rates(batch)
             try:
-                new, met = backend.run(_store, sifted, source, actor=actor, source=source)
+                new, met = backend.run(_store, kept, source, actor=actor, source=source)
             except ConflictingFact:
-                sifted = sifting.without_conflicts(sifted)
-                new, met = backend.run(_store, sifted, source, actor=actor, source=source)
+                kept = sifting.without_conflicts(kept)
+                new, met = backend.run(_store, kept, source, actor=actor, source=source)
             added += new
-            unchanged += len(batch) - sifting.refused - new
+            unchanged += len(kept) - new
             customers_added += met
     return ImportReport(
         rows=added + unchanged + rejected.count, added=added, unchanged=unchanged,
@@ -98,24 +96,14 @@ def _known(unit: UnitOfWork, found: list[PurchaseRow], source: str) -> dict[str,
     return {external: ids[0] for external, ids in held.items()}
 
 
-@attrs.define
+@attrs.frozen
 class _Sifting:
-    """Takes out of one batch the rows that can be read but not recorded, and counts them."""
+    """Takes out of one batch the rows that can be read but not recorded."""
 
     backend: Backend
     columns: PurchaseColumns
     source: str
     rejected: Rejects
-    refused: int = 0
-
-    def without_repetitions(self, rows: list[PurchaseRow]) -> list[PurchaseRow]:
-        """The first row of each key; later ones repeat it or contradict it."""
-        first: dict[str, PurchaseRow] = {}
-        for row in rows:
-            known = first.setdefault(row.key, row)
-            if known is not row:
-                self._refuse_conflict(row, row.differences(known))
-        return list(first.values())
 
     def with_rates(self, rows: list[PurchaseRow]) -> list[PurchaseRow]:
         """The rows whose amount is known in the model's currency."""
@@ -135,24 +123,34 @@ class _Sifting:
         return kept
 
     def without_conflicts(self, rows: list[PurchaseRow]) -> list[PurchaseRow]:
-        """The rows that do not contradict what is recorded under their keys."""
+        """The rows that say of their key what is recorded, or else what its first row says."""
+        kept = []
         with self.backend.reading() as unit:
-            ids = _known(unit, rows, self.source)
-            orders = [
-                attrs.evolve(row.order(ids.get(row.customer, NOBODY)), source=self.source)
-                for row in rows
-            ]
-            conflicts: Mapping[int, tuple[str, ...]] = unit.orders.conflicts(orders)
-        for index, fields in conflicts.items():
-            self._refuse_conflict(rows[index], fields)
-        return [row for index, row in enumerate(rows) if index not in conflicts]
+            standing = self._standing(unit, rows)
+        for row, known, order in standing:
+            if fields := differences(known, order):
+                where = self.columns.key or self.columns.amount
+                reason = f"the same key is recorded with another {', '.join(fields)}"
+                self._refuse(row, where, reason)
+            else:
+                kept.append(row)
+        return kept
 
-    def _refuse_conflict(self, row: PurchaseRow, fields: tuple[str, ...]) -> None:
-        if fields:
-            where = self.columns.key or self.columns.amount
-            names = ", ".join(fields)
-            self._refuse(row, where, f"the same key is recorded with another {names}")
+    def _standing(
+        self, unit: UnitOfWork, rows: list[PurchaseRow]
+    ) -> list[tuple[PurchaseRow, Order, Order]]:
+        """Each row, the order that stands under its key, and the one that it tells of itself."""
+        ids = _known(unit, rows, self.source)
+        orders = [
+            row.order(ids.setdefault(row.customer, CustomerId(new_id(row.at)))) for row in rows
+        ]
+        by_key: dict[str, Order] = {}
+        for row, order in zip(rows, orders, strict=True):
+            by_key.setdefault(row.key, order)
+        stored = unit.reads.recorded(ORDERS, list(by_key.values()), self.source)
+        for index, key in enumerate(by_key):
+            by_key[key] = stored.get(index, by_key[key])
+        return [(row, by_key[row.key], order) for row, order in zip(rows, orders, strict=True)]
 
     def _refuse(self, row: PurchaseRow, column: str, reason: str) -> None:
-        self.refused += 1
         self.rejected.add(row.index, [Fault(column, reason)], row.row)

@@ -58,13 +58,6 @@ class PurchaseRow:
             channel=self.channel,
         )  # fmt: skip
 
-    def differences(self, other: PurchaseRow) -> tuple[str, ...]:
-        """Names of the order's fields in which two rows of one key differ."""
-        fields = {"customer_id": "customer", "at": "at", "total": "total", "channel": "channel"}
-        return tuple(
-            name for name, own in fields.items() if getattr(self, own) != getattr(other, own)
-        )
-
 
 @attrs.frozen
 class PurchaseReader:
@@ -114,7 +107,7 @@ def _currency(text: str) -> str:
 
 def _price(text: str, currency: str) -> Money:
     if "," in text:
-        raise InvalidInput.of("", "has a comma: write a point, and no marks between thousands")
+        raise InvalidInput.of("", "is no number (a point before the decimals, no grouping)")
     price = Money(text, currency)
     if price.minor < 0:
         raise InvalidInput.of("", "is negative: goods that come back are returns")

@@ -5,7 +5,6 @@ Rejected values are written nowhere but to the rejects file that the caller name
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Mapping
 from typing import Any, Protocol, cast
 
@@ -13,7 +12,7 @@ import attrs
 
 from crmcore.domain.errors import Fault
 
-__all__ = ["Reject", "Rejects", "Row"]
+__all__ = ["Reject", "Rejects", "Row", "Writer", "beyond_header"]
 
 SHOWN = 100
 
@@ -77,8 +76,3 @@ def beyond_header(row: Row) -> Iterable[str]:
     """The cells of a row that no column name stands over."""
     found: Iterable[str] | None = cast("Mapping[Any, Any]", row).get(None)
     return found or ()
-
-
-def rejects_in(file: Any) -> Rejects:
-    """A collector that writes to an open text file."""
-    return Rejects(csv.writer(file))

@@ -18,7 +18,7 @@ from typing import Any, TextIO, cast
 import attrs
 
 from crmcore.domain.errors import Fault, InvalidInput
-from crmcore.services.rejects import Rejects, Row, rejects_in
+from crmcore.services.rejects import Rejects, Row
 
 __all__ = ["Rows", "read_rows"]
 
@@ -46,7 +46,7 @@ def read_rows(
             if file is not None and path.exists() and path.samefile(file.name):
                 raise InvalidInput.of("rejects", "is the file that is read")
             output = _opened("rejects", path, "w", encoding="utf-8", errors="backslashreplace")
-            rejected = rejects_in(stack.enter_context(output))
+            rejected.writer = csv.writer(stack.enter_context(output))
         if file is None:
             yield enumerate(cast("Iterable[Row]", rows), start=1), rejected
         else:

@@ -14,6 +14,7 @@ from crmcore.adapters.memory.extracts import extract
 from crmcore.adapters.memory.tables import MemoryStore
 from crmcore.adapters.memory.transaction import MemoryTransaction
 from crmcore.domain.errors import NotMigrated
+from crmcore.domain.instants import optional_instant
 from crmcore.domain.journal import Entry
 from crmcore.domain.ports import Columns
 
@@ -53,6 +54,7 @@ class MemoryBackend(Backend):
         personal: bool = False,
     ) -> Columns:
         """See `Backend.columns`."""
+        since, until = optional_instant(since), optional_instant(until)
         transaction = self._begin(write=False)
 
         def rows() -> Iterable[tuple[Any, ...]]:

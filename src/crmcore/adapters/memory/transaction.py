@@ -68,6 +68,7 @@ class MemoryTransaction(MemoryProfiles):
             self._check_version(kind, aggregate.id, aggregate.version - 1)
             rows.put(aggregate.id, codec.encode(aggregate))
             self._release(kind, aggregate.id)
+        for aggregate, keys in saved:
             self._claim(kind, aggregate.id, keys)
 
     def delete(self, kind: AggregateKind[A], aggregate: A) -> None:

@@ -23,7 +23,7 @@ except ImportError as _error:
     raise MissingExtra("sql") from _error
 
 from crmcore.adapters.sql.backend import SqlBackend
-from crmcore.adapters.sql.engine import sqlite_engine
+from crmcore.adapters.sql.engine import engine_for
 
 if TYPE_CHECKING:
     from crmcore.adapters.backend import Backend
@@ -34,6 +34,5 @@ __all__ = ["SqlBackend", "connect"]
 def connect(
     url: str, *, tenant: str, model: Model, clock: Callable[[], datetime], rates: Rates
 ) -> Backend:
-    """A backend on an engine of its own for a `sqlite:///file` URL."""
-    engine = sqlite_engine(url)
-    return SqlBackend(engine, tenant=tenant, model=model, clock=clock, rates=rates)
+    """A backend on an engine of its own for a SQLite, PostgreSQL or MariaDB URL."""
+    return SqlBackend(engine_for(url), tenant=tenant, model=model, clock=clock, rates=rates)

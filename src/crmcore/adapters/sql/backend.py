@@ -80,10 +80,11 @@ class SqlBackend(Backend):
         personal: bool = False,
     ) -> Columns:
         """See `Backend.columns`."""
+        bounds = window(since, until)
         self._begin(write=False).rollback()
 
         def rows() -> Iterator[tuple[Any, ...]]:
-            return extract(self.engine, self.tables, self.tenant, kind, window(since, until))
+            return extract(self.engine, self.tables, self.tenant, kind, bounds)
 
         return BatchStream.of(kind, self.model, personal, rows)
 

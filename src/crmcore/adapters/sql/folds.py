@@ -32,8 +32,8 @@ def purchases(tables: Tables, tenant: str) -> sa.Select[*tuple[Any, ...]]:
     credited = (
         sa.select(
             returns.c.order_id,
-            sa.func.sum(returns.c.amount_minor).label("amount"),
-            sa.func.sum(returns.c.base_amount_minor).label("base"),
+            whole(sa.func.sum(returns.c.amount_minor)).label("amount"),
+            whole(sa.func.sum(returns.c.base_amount_minor)).label("base"),
         )
         .where(returns.c.tenant == tenant, returns.c.removed_at.is_(None))
         .group_by(returns.c.order_id)
@@ -137,28 +137,36 @@ def _aggregate(
     if conditions:
         value = sa.case((conditions[0], value))
     found = FUNCTIONS[measure.fold](value)
-    return sa.func.coalesce(found, 0) if measure.starts_at_zero else found
+    return whole(sa.func.coalesce(found, 0)) if measure.starts_at_zero else found
+
+
+def whole(value: sa.ColumnElement[Any]) -> sa.ColumnElement[int]:
+    """An integer sum as an integer; PostgreSQL and MariaDB make decimals of it."""
+    return sa.cast(value, sa.BigInteger)
 
 
 @lru_cache(maxsize=256)
 def merge_statement(tables: Tables, tenant: str, measures: tuple[Measure, ...]) -> sa.Update:
     """The update that merges one customer's deltas, given as `ProfileCodec.delta` makes them."""
     profiles = tables.profiles
-    changes: dict[str, Any] = {}
+    changes: list[tuple[sa.ColumnElement[Any], Any]] = []
     for measure in measures:
         names = [column.name for column in measure_columns(measure)]
         columns = [profiles.c[name] for name in names]
         new = [sa.bindparam(f"new_{name}", type_=profiles.c[name].type) for name in names]
         if measure.starts_at_zero:
-            changes[names[0]] = columns[0] + new[0]
+            changes.append((columns[0], columns[0] + new[0]))
             continue
         better = _better(measure, columns, new)
-        for name, column, value in zip(names, columns, new, strict=True):
-            changes[name] = sa.case((better, value), else_=column)
+        # MariaDB assigns one after the other and reads what it has assigned: the value first,
+        # the instant that decides over it last.
+        pairs = list(zip(columns, new, strict=True))
+        for column, value in (pairs[0], *reversed(pairs[1:])):
+            changes.append((column, sa.case((better, value), else_=column)))
     return (
         sa.update(profiles)
         .where(profiles.c.tenant == tenant, profiles.c.customer_id == sa.bindparam("who"))
-        .values(changes)
+        .ordered_values(*changes)
     )
 
 

@@ -44,7 +44,10 @@ def _sequence(backend: SqlBackend) -> None:
     journal = backend.tables.journal
     mine = journal.c.tenant == backend.tenant
     connection = backend.begin(write=True)
+    models = backend.tables.models
+    one_at_a_time = sa.select(models.c.version).where(models.c.tenant == backend.tenant)
     with translated(), connection:
+        connection.execute(one_at_a_time.with_for_update())
         last = connection.execute(sa.select(sa.func.max(journal.c.position)).where(mine)).scalar()
         waiting = sa.select(journal.c.seq).where(mine, journal.c.position.is_(None))
         rows = connection.execute(waiting.order_by(journal.c.seq)).scalars().all()

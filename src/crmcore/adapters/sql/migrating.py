@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy.schema import CreateColumn
 
 from crmcore.adapters.profile_codec import measure_columns
@@ -81,14 +79,17 @@ def stored_definition(backend: SqlBackend, connection: sa.Connection) -> str | N
 
 
 def _upgrade(backend: SqlBackend, connection: sa.Connection) -> None:
-    settings = config(prefix=backend.prefix, schema=backend.schema)
-    newest = set(ScriptDirectory.from_config(settings).get_heads())
-    known = {script.revision for script in ScriptDirectory.from_config(settings).walk_revisions()}
-    hosts = set(MigrationContext.configure(connection).get_current_heads()) & known
-    if hosts:
-        if not hosts & newest:
-            raise NotMigrated("the host's alembic keeps these tables: upgrade crmcore@head")
+    inspector = sa.inspect(connection)
+    held = set(inspector.get_table_names(schema=backend.schema))
+    tables = backend.tables
+    if f"{backend.prefix}version" not in held and tables.models.name in held:
+        # Tables without our version table are a host's, whose own alembic knows their revision.
+        for table in (*tables.kinds.values(), tables.keys, tables.journal, tables.models):
+            columns = inspector.get_columns(table.name, backend.schema) if table.name in held else ()
+            if set(table.c.keys()) - {column["name"] for column in columns}:
+                raise NotMigrated("the host's alembic keeps these tables: upgrade crmcore@head")
         return
+    settings = config(prefix=backend.prefix, schema=backend.schema)
     settings.attributes["connection"] = connection
     command.upgrade(settings, f"{BRANCH}@head")
 
@@ -138,8 +139,9 @@ def _add_indexes(backend: SqlBackend, connection: sa.Connection) -> None:
         name = f"ix_{profiles.name}_{column.name}"
         _create(connection, sa.Index(name, tenant, column, id, _table=profiles))
     for known in backend.model.attributes:
-        if known.indexed:
-            value = attribute(profiles.c.attributes, known.name, known.type)
+        if known.indexed and connection.dialect.name in ("sqlite", "postgresql"):
+            dialect = connection.dialect.name
+            value = attribute(sa.column("attributes"), known.name, known.type, dialect)
             text = str(
                 value.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True})
             )

@@ -11,7 +11,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
 
+from crmcore.adapters.sql.types import BY_CODE_POINT
 from crmcore.domain.errors import InvalidInput
 from crmcore.domain.fields import FieldType
 from crmcore.domain.predicates import (
@@ -41,7 +43,9 @@ OPERATORS: Mapping[str, Callable[[Any, Any], Any]] = {
 
 def attribute(column: Expression, name: str, type: FieldType) -> Expression:
     """The wire value of a host attribute within the JSON column."""
-    found = sa.func.json_extract(column, f'$."{name}"')
+    # The path stands in the statement itself, not as a parameter, or no index would serve it;
+    # a declared name has no character that could end it.
+    found = sa.func.json_extract(column, sa.literal_column(f"'$.\"{name}\"'"))
     return sa.type_coerce(found, sa.Text() if type is FieldType.TEXT else sa.Numeric())
 
 

@@ -171,5 +171,6 @@ class SqlProfiles(SqlFacts):
     def _column(self, name: str) -> sa.ColumnElement[Any]:
         for known in self.model.attributes:
             if known.name == name:
-                return attribute(self.tables.profiles.c.attributes, name, known.type)
+                dialect = self.connection.dialect.name
+                return attribute(self.tables.profiles.c.attributes, name, known.type, dialect)
         return self.tables.profiles.c[column_of(self.model.profile_fields[name])]

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from crmcore.adapters.codec import Column, codec_of
 from crmcore.adapters.profile_codec import FIXED_COLUMNS, measure_columns
-from crmcore.domain.fields import FieldType
+from crmcore.adapters.sql.types import BYTES, COUNTER, ID, INTEGER, TEXT, TYPES, short
 from crmcore.domain.kinds import AGGREGATES, FACTS
 from crmcore.domain.model import Model
 
@@ -22,28 +22,16 @@ HEADER = ("tenant", "resolved_customer_id", "schema_version")
 SHORT = {"sku": 100, "source": 80, "source_key": 200, "stage": 40, "scorer": 40}
 """Text that is part of a key or an index has a length; all other text has none."""
 
-TYPES: dict[FieldType, sa.types.TypeEngine[Any]] = {
-    FieldType.TEXT: sa.Text(),
-    FieldType.INTEGER: sa.BigInteger(),
-    FieldType.FLOAT: sa.Double(),
-    FieldType.DECIMAL: sa.BigInteger(),
-    FieldType.BOOLEAN: sa.Boolean(),
-    FieldType.DATE: sa.String(10),
-    FieldType.INSTANT: sa.BigInteger(),
-    FieldType.ID: sa.LargeBinary(16),
-    FieldType.NESTED: sa.Text(),
-}
-
 
 def sql_column(column: Column) -> sa.Column[Any]:
     """The SQL column of a wire column."""
     length = SHORT.get(column.name)
-    kind = sa.String(length) if length else TYPES[column.type]
+    kind = short(length) if length else TYPES[column.type]
     return sa.Column(column.name, kind, nullable=column.optional)
 
 
 def _tenant() -> sa.Column[str]:
-    return sa.Column("tenant", sa.String(63), nullable=False)
+    return sa.Column("tenant", short(63), nullable=False)
 
 
 @attrs.frozen(slots=False, eq=False)
@@ -77,10 +65,10 @@ class Tables:
                 prefix + fact.name,
                 metadata,
                 _tenant(),
-                sa.Column("resolved_customer_id", sa.LargeBinary(16), nullable=False),
+                sa.Column("resolved_customer_id", ID, nullable=False),
                 sa.Column("schema_version", sa.SmallInteger, nullable=False),
                 *own,
-                sa.Column("removed_at", sa.BigInteger),
+                sa.Column("removed_at", INTEGER),
                 sa.PrimaryKeyConstraint("tenant", "id"),
                 sa.ForeignKeyConstraint(
                     ["tenant", "resolved_customer_id"], [customers.c.tenant, customers.c.id]
@@ -112,11 +100,11 @@ def _keys(prefix: str, metadata: sa.MetaData) -> sa.Table:
         prefix + "keys",
         metadata,
         _tenant(),
-        sa.Column("kind", sa.String(20), nullable=False),
-        sa.Column("scope", sa.String(130), nullable=False),
-        sa.Column("value", sa.String(254), nullable=False),
-        sa.Column("id", sa.LargeBinary(16), nullable=False),
-        sa.Column("claim", sa.String(254)),
+        sa.Column("kind", short(20), nullable=False),
+        sa.Column("scope", short(130), nullable=False),
+        sa.Column("value", short(254), nullable=False),
+        sa.Column("id", ID, nullable=False),
+        sa.Column("claim", short(254)),
         sa.PrimaryKeyConstraint("tenant", "kind", "scope", "value", "id"),
         sa.Index(f"ux_{prefix}keys_claim", "tenant", "kind", "scope", "claim", unique=True),
         sa.Index(f"ix_{prefix}keys_id", "tenant", "kind", "id"),
@@ -129,7 +117,7 @@ def _profiles(prefix: str, metadata: sa.MetaData, customers: sa.Table, model: Mo
         name,
         metadata,
         _tenant(),
-        sa.Column("customer_id", sa.LargeBinary(16), nullable=False),
+        sa.Column("customer_id", ID, nullable=False),
         *(sql_column(c) for c in FIXED_COLUMNS),
         sa.PrimaryKeyConstraint("tenant", "customer_id"),
         sa.ForeignKeyConstraint(
@@ -148,24 +136,23 @@ def _profiles(prefix: str, metadata: sa.MetaData, customers: sa.Table, model: Mo
 
 def _journal(prefix: str, metadata: sa.MetaData) -> sa.Table:
     # `seq` follows inserts; `position` is given to committed rows by whoever reads them next.
-    counter = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
     return sa.Table(
         prefix + "journal",
         metadata,
-        sa.Column("seq", counter, primary_key=True, autoincrement=True),
+        sa.Column("seq", COUNTER, primary_key=True, autoincrement=True),
         _tenant(),
-        sa.Column("position", sa.BigInteger),
-        sa.Column("kind", sa.String(20), nullable=False),
-        sa.Column("operation", sa.String(10), nullable=False),
-        sa.Column("aggregate_id", sa.LargeBinary(16)),
-        sa.Column("ids", sa.LargeBinary, nullable=False),
-        sa.Column("version", sa.BigInteger),
-        sa.Column("changes", sa.Text, nullable=False),
-        sa.Column("personal", sa.Text, nullable=False),
-        sa.Column("at", sa.BigInteger, nullable=False),
-        sa.Column("recorded_at", sa.BigInteger, nullable=False),
-        sa.Column("actor", sa.Text),
-        sa.Column("source", sa.Text),
+        sa.Column("position", INTEGER),
+        sa.Column("kind", short(20), nullable=False),
+        sa.Column("operation", short(10), nullable=False),
+        sa.Column("aggregate_id", ID),
+        sa.Column("ids", BYTES, nullable=False),
+        sa.Column("version", INTEGER),
+        sa.Column("changes", TEXT, nullable=False),
+        sa.Column("personal", TEXT, nullable=False),
+        sa.Column("at", INTEGER, nullable=False),
+        sa.Column("recorded_at", INTEGER, nullable=False),
+        sa.Column("actor", TEXT),
+        sa.Column("source", TEXT),
         sa.Index(f"ux_{prefix}journal_position", "tenant", "position", unique=True),
         sa.Index(f"ix_{prefix}journal_aggregate", "tenant", "kind", "aggregate_id"),
     )
@@ -176,8 +163,8 @@ def _models(prefix: str, metadata: sa.MetaData) -> sa.Table:
         prefix + "models",
         metadata,
         _tenant(),
-        sa.Column("version", sa.BigInteger, nullable=False),
-        sa.Column("definition", sa.Text, nullable=False),
-        sa.Column("recorded_at", sa.BigInteger, nullable=False),
+        sa.Column("version", INTEGER, nullable=False),
+        sa.Column("definition", TEXT, nullable=False),
+        sa.Column("recorded_at", INTEGER, nullable=False),
         sa.PrimaryKeyConstraint("tenant", "version"),
     )

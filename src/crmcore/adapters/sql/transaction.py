@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from crmcore.adapters.sql.engine import translated
 from crmcore.adapters.sql.profiles import SqlProfiles
 from crmcore.adapters.sql.tables import Tables
+from crmcore.adapters.sql.types import BYTES
 from crmcore.domain.customer import Customer
 from crmcore.domain.instants import from_millis, to_millis
 from crmcore.domain.journal import Entry, Operation
@@ -63,7 +64,7 @@ class SqlTransaction(SqlProfiles):
     def history(self, kind: AggregateKind[A], id: UUID) -> list[Entry]:
         journal = self.tables.journal
         in_batch = sa.and_(
-            journal.c.aggregate_id.is_(None), sa.func.instr(journal.c.ids, id.bytes) > 0
+            journal.c.aggregate_id.is_(None), self._place_of(id, journal.c.ids) > 0
         )
         statement = (
             sa.select(journal)
@@ -77,6 +78,12 @@ class SqlTransaction(SqlProfiles):
         with translated():
             entries = [entry_of(row) for row in self.connection.execute(statement).mappings()]
         return [entry for entry in entries if id in entry.ids]
+
+    def _place_of(self, id: UUID, ids: sa.ColumnElement[bytes]) -> sa.ColumnElement[int]:
+        """Where the bytes of `id` begin, counted from one; 0 if nowhere."""
+        if self.connection.dialect.name == "postgresql":
+            return sa.func.position(sa.literal(id.bytes, BYTES).op("IN")(ids))
+        return sa.func.instr(ids, id.bytes)
 
     def commit(self) -> None:
         if self._joined is not None:

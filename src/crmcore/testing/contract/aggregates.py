@@ -67,7 +67,7 @@ class AggregatesContract(Subject):
         with pytest.raises(Stale) as raised, backend.unit_of_work() as uow:
             uow.customers.save(read.renamed("Second"))
 
-        assert raised.value == Stale("customers", str(read.id), 1)
+        assert attrs.astuple(raised.value) == ("customers", str(read.id), 1)
         with backend.reading() as uow:
             assert uow.customers.get(read.id).name == "First"
 
@@ -103,7 +103,7 @@ class AggregatesContract(Subject):
         with pytest.raises(AlreadyExists) as raised, backend.unit_of_work() as uow:
             uow.customers.add_many([ana, ben])
 
-        assert raised.value == AlreadyExists("customers", str(ben.id))
+        assert attrs.astuple(raised.value) == ("customers", str(ben.id))
         with backend.reading() as uow:
             assert set(uow.customers.get_many([ana.id, ben.id])) == {ben.id}
 
@@ -205,8 +205,10 @@ class AggregatesContract(Subject):
             stored = uow.products.add(dinars)
             cheaper = uow.products.save(stored.priced(None))
 
-            assert uow.products.get(dinars.id) == cheaper == attrs.evolve(
-                dinars, price=None, version=2
+            assert (
+                uow.products.get(dinars.id)
+                == cheaper
+                == attrs.evolve(dinars, price=None, version=2)
             )
             assert list(uow.products.stream()) == [cheaper]
 
@@ -219,7 +221,9 @@ class AggregatesContract(Subject):
 
         assert {fault.path for fault in raised.value.faults} == {"stage", "attributes[0]"}
 
-    def test_money_of_another_currency_is_no_attribute_of_this_model(self, backend: Backend) -> None:
+    def test_money_of_another_currency_is_no_attribute_of_this_model(
+        self, backend: Backend
+    ) -> None:
         """A value is stored as it is or refused; no amount changes its currency (O12)."""
         with backend.unit_of_work() as uow, pytest.raises(InvalidInput):
             uow.customers.add(a_customer(attributes={"visits": Money("5", "USD")}))

@@ -44,11 +44,12 @@ from crmcore.testing.builders import (
     an_order,
 )
 from crmcore.testing.clock import FrozenClock
+from crmcore.testing.contract.rates import OneRate
 from crmcore.testing.contract.subject import Make
 from crmcore.testing.oracle import Oracle
 from crmcore.testing.strategies import predicates
 
-__all__ = ["MODEL", "AnyRate", "machine_of"]
+__all__ = ["MODEL", "QUESTIONS", "bare", "machine_of"]
 
 MODEL = Model(
     attributes=(
@@ -114,15 +115,7 @@ QUESTIONS = predicates(MODEL, values=VALUES)
 KINDS = ("orders", "payments", "fulfilments", "cancellations", "returns", "interactions", "scores")
 
 
-class AnyRate:
-    """The same rate for every currency on every day."""
-
-    def rate(self, currency: str, into: str, on: date) -> Decimal | None:  # noqa: ARG002
-        """The rate."""
-        return RATE
-
-
-class _Undone(Exception):  # noqa: N818  an event of the test, no error
+class _Undone(Exception):
     """Raised in a unit of work to have it rolled back."""
 
 
@@ -146,7 +139,7 @@ def machine_of(make: Make) -> type[RuleBasedStateMachine]:
 
     class Histories(_Histories):
         def opened(self, tenant: str) -> Backend:
-            backend = make(tenant=tenant, model=MODEL, clock=self.clock, rates=AnyRate())
+            backend = make(tenant=tenant, model=MODEL, clock=self.clock, rates=OneRate(RATE))
             backend.migrate()
             return backend
 
@@ -291,9 +284,7 @@ class _Histories(RuleBasedStateMachine):
             self._append(tenant, "cancellations", [a_cancellation(order, at=at, id=id)])
 
     @rule(tenant=TENANTS, which=INDEX, at=AT, amount=AMOUNTS, complete=st.booleans())
-    def settle(
-        self, tenant: str, which: int, at: datetime, amount: Money, complete: bool
-    ) -> None:
+    def settle(self, tenant: str, which: int, at: datetime, amount: Money, complete: bool) -> None:
         """A payment and a delivery."""
         order = self._order(tenant, which)
         if order is not None:
@@ -416,7 +407,9 @@ class _Histories(RuleBasedStateMachine):
             with tenant.backend.reading() as uow:
                 for kind in KINDS:
                     ids = [fact["id"] for fact in tenant.oracle.of(kind)]
-                    stored = {f.id for id in tenant.oracle.customers for f in getattr(uow, kind).of(id)}
+                    stored = {
+                        f.id for id in tenant.oracle.customers for f in getattr(uow, kind).of(id)
+                    }
                     assert stored == set(ids)
             self.rebuild(name)
         self.profiles_are_the_oracles()
@@ -492,4 +485,3 @@ def plain_fact(fact: Fact, recorded_at: datetime) -> dict[str, Any]:
         found |= {"amount": fact.money.minor, "currency": fact.money.currency}
     source = fact.source if fact.source is not None else "shop"
     return found | {"source": source, "recorded_at": recorded_at}
-

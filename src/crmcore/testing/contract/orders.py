@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import attrs
 import pytest
 
 from crmcore.adapters.backend import Backend
@@ -94,7 +95,9 @@ class OrdersContract(Subject):
         with rated.unit_of_work() as uow:
             ana = uow.customers.add(a_customer())
             order = uow.orders.add(an_order(ana, Money("1.00", "USD")))
-            thirds = [a_return(order, part, nth=n) for n, part in enumerate(("0.33", "0.33", "0.34"))]
+            thirds = [
+                a_return(order, part, nth=n) for n, part in enumerate(("0.33", "0.33", "0.34"))
+            ]
             left = []
             for third in thirds:
                 uow.returns.add(third)
@@ -183,7 +186,7 @@ class OrdersContract(Subject):
             with pytest.raises(NotFound):
                 uow.fulfilments.add(a_fulfilment(order))
 
-        assert raised.value == NotFound("orders", str(unknown.id))
+        assert attrs.astuple(raised.value) == ("orders", str(unknown.id))
 
     def test_a_later_fact_is_of_the_same_customer(self, backend: Backend) -> None:
         """A payment that another made is no payment of this order's customer."""

@@ -19,7 +19,9 @@ __all__ = ["UnitsOfWorkContract"]
 class UnitsOfWorkContract(Subject):
     """`backend.unit_of_work()` and `backend.reading()`."""
 
-    def test_a_clean_exit_commits(self, backend: Backend, backends: Make, clock: FrozenClock) -> None:
+    def test_a_clean_exit_commits(
+        self, backend: Backend, backends: Make, clock: FrozenClock
+    ) -> None:
         """What was done is there for every other handle on the store."""
         with backend.unit_of_work() as uow:
             ana = uow.customers.add(a_customer())
@@ -114,7 +116,9 @@ class UnitsOfWorkContract(Subject):
         with pytest.raises(Refused):
             uow.customers.stream().__next__()
 
-    def test_facts_carry_who_when_and_from_where(self, backend: Backend, clock: FrozenClock) -> None:
+    def test_facts_carry_who_when_and_from_where(
+        self, backend: Backend, clock: FrozenClock
+    ) -> None:
         """The store adds `recorded_at`, actor, and the unit's source where a fact has none."""
         with backend.unit_of_work(actor="ines", source="shop") as uow:
             ana = uow.customers.add(a_customer())

@@ -96,7 +96,9 @@ def identifiers(
         plain = texts(max_size=20).filter(str.strip)
         card = st.integers(0, 10**16 - 1).map("{:016d}".format)
         values = {"email": emails(), "phone": phones(), "card": card}.get(kind, plain)
-        where = either(sources, st.sampled_from(["shop", None]) if kind == "external" else st.none())
+        where = either(
+            sources, st.sampled_from(["shop", None]) if kind == "external" else st.none()
+        )
         return st.builds(Identifier, st.just(kind), values, source=where)
 
     return (either(types, st.sampled_from(["external", "card", "email", "phone"]))).flatmap(of)
@@ -154,7 +156,9 @@ def attribute_values(
 
     def of(type: AttributeType) -> SearchStrategy[AttributeValue]:
         value: SearchStrategy[Scalar] = scalars(type.type, currency=currency)
-        return st.builds(AttributeValue, st.just(type.name), value, sources, at=either(ats, instants()))
+        return st.builds(
+            AttributeValue, st.just(type.name), value, sources, at=either(ats, instants())
+        )
 
     return st.sampled_from(known).flatmap(of)
 

@@ -1,6 +1,7 @@
 """The first tables: records, keys, facts, profiles, journal, models.
 
-A revision is history: it says its columns itself and never looks at today's declarations.
+A revision is history: it says its columns itself and never looks at today's declarations. (The
+column types it takes are history too: another representation gets another name.)
 """
 
 from collections.abc import Iterable
@@ -10,13 +11,14 @@ import sqlalchemy as sa
 from alembic import context, op
 from sqlalchemy.schema import SchemaItem
 
+from crmcore.adapters.sql.types import BYTES, COUNTER, ID, INSTANT, INTEGER, TEXT, short
+
 revision = "crmcore_0001"
 down_revision = None
 branch_labels: tuple[str, ...] = ("crmcore",)
 depends_on = None
 
 C = sa.Column
-ID, INSTANT, INTEGER, TEXT = sa.LargeBinary(16), sa.BigInteger(), sa.BigInteger(), sa.Text()
 
 
 def required(name: str, kind: sa.types.TypeEngine[Any]) -> sa.Column[Any]:
@@ -32,7 +34,7 @@ def money(name: str, *, optional: bool = False) -> Iterable[sa.Column[Any]]:
 
 def tenant() -> sa.Column[Any]:
     """The column that leads every key."""
-    return required("tenant", sa.String(63))
+    return required("tenant", short(63))
 
 
 def upgrade() -> None:
@@ -60,8 +62,8 @@ def upgrade() -> None:
             required("schema_version", sa.SmallInteger()),
             required("customer_id", ID),
             required("at", INSTANT),
-            C("source", sa.String(80)),
-            C("source_key", sa.String(200)),
+            C("source", short(80)),
+            C("source_key", short(200)),
             required("id", ID),
             C("recorded_at", INSTANT),
             C("actor", TEXT),
@@ -82,7 +84,7 @@ def upgrade() -> None:
         required("kind", TEXT),
         C("name", TEXT),
         required("at", INSTANT),
-        required("stage", sa.String(40)),
+        required("stage", short(40)),
         required("stage_since", INSTANT),
         C("language", TEXT),
         C("zone", TEXT),
@@ -100,7 +102,7 @@ def upgrade() -> None:
     table(
         "products",
         tenant(),
-        required("sku", sa.String(100)),
+        required("sku", short(100)),
         required("at", INSTANT),
         C("name", TEXT),
         C("category", TEXT),
@@ -112,11 +114,11 @@ def upgrade() -> None:
     table(
         "keys",
         tenant(),
-        required("kind", sa.String(20)),
-        required("scope", sa.String(130)),
-        required("value", sa.String(254)),
+        required("kind", short(20)),
+        required("scope", short(130)),
+        required("value", short(254)),
         required("id", ID),
-        C("claim", sa.String(254)),
+        C("claim", short(254)),
         sa.PrimaryKeyConstraint("tenant", "kind", "scope", "value", "id"),
     )
     index("keys", "claim", "tenant", "kind", "scope", "claim", unique=True)
@@ -164,7 +166,7 @@ def upgrade() -> None:
     )
     fact(
         "scores",
-        required("scorer", sa.String(40)),
+        required("scorer", short(40)),
         required("value", sa.Double()),
         required("unit", TEXT),
         C("model", TEXT),
@@ -176,7 +178,7 @@ def upgrade() -> None:
         required("customer_id", ID),
         required("kind", TEXT),
         C("name", TEXT),
-        required("stage", sa.String(40)),
+        required("stage", short(40)),
         required("stage_since", INSTANT),
         required("known_since", INSTANT),
         C("language", TEXT),
@@ -193,16 +195,16 @@ def upgrade() -> None:
         "journal",
         C(
             "seq",
-            sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+            COUNTER,
             primary_key=True,
             autoincrement=True,
         ),
         tenant(),
         C("position", INTEGER),
-        required("kind", sa.String(20)),
-        required("operation", sa.String(10)),
+        required("kind", short(20)),
+        required("operation", short(10)),
         C("aggregate_id", ID),
-        required("ids", sa.LargeBinary()),
+        required("ids", BYTES),
         C("version", INTEGER),
         required("changes", TEXT),
         required("personal", TEXT),

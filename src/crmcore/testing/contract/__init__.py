@@ -1,0 +1,94 @@
+"""The contract: tests that every backend passes, for adapters of yours as for our own.
+
+    from crmcore.testing.contract import BackendContract
+
+    class TestRedis(BackendContract):
+        @pytest.fixture
+        def backends(self, redis):                 # one empty store for each test
+            def make(*, tenant="a", model=Model(), clock=system_clock, rates=DatedRates()):
+                return RedisBackend(redis, tenant=tenant, model=model, clock=clock, rates=rates)
+            return make
+
+Nothing here is collected by itself. A test's docstring is the promise it proves. What differs for
+good reason is a capability flag on the class; see `Subject`. Needs the extra `testing`.
+"""
+
+from crmcore.domain.errors import MissingExtra
+
+try:
+    import hypothesis  # noqa: F401  the properties need it; say so at once
+    import pytest
+except ImportError as error:
+    raise MissingExtra("testing") from error
+
+# Without it a failed promise of an imported class is a bare AssertionError.
+pytest.register_assert_rewrite(
+    *(
+        f"{__name__}.{part}"
+        for part in (
+            "aggregates", "arrivals", "columns", "facts", "histories", "host_transactions",
+            "identifiers", "journal", "machine", "models", "orders", "predicates", "profiles",
+            "queries", "running", "subject", "tenants", "units_of_work",
+        )
+    )
+)  # fmt: skip
+
+from crmcore.testing.contract.aggregates import AggregatesContract  # noqa: E402  after the above
+from crmcore.testing.contract.columns import ColumnsContract  # noqa: E402
+from crmcore.testing.contract.facts import FactsContract  # noqa: E402
+from crmcore.testing.contract.histories import HistoriesContract  # noqa: E402
+from crmcore.testing.contract.host_transactions import HostTransactionsContract  # noqa: E402
+from crmcore.testing.contract.identifiers import IdentifiersContract  # noqa: E402
+from crmcore.testing.contract.journal import JournalContract  # noqa: E402
+from crmcore.testing.contract.machine import machine_of  # noqa: E402
+from crmcore.testing.contract.models import ModelsContract  # noqa: E402
+from crmcore.testing.contract.orders import OrdersContract  # noqa: E402
+from crmcore.testing.contract.predicates import PredicatesContract  # noqa: E402
+from crmcore.testing.contract.profiles import ProfilesContract  # noqa: E402
+from crmcore.testing.contract.queries import QueriesContract  # noqa: E402
+from crmcore.testing.contract.running import RunningContract  # noqa: E402
+from crmcore.testing.contract.subject import Make, Subject  # noqa: E402
+from crmcore.testing.contract.tenants import TenantsContract  # noqa: E402
+from crmcore.testing.contract.units_of_work import UnitsOfWorkContract  # noqa: E402
+
+__all__ = [
+    "AggregatesContract",
+    "BackendContract",
+    "ColumnsContract",
+    "FactsContract",
+    "HistoriesContract",
+    "HostTransactionsContract",
+    "IdentifiersContract",
+    "JournalContract",
+    "Make",
+    "ModelsContract",
+    "OrdersContract",
+    "PredicatesContract",
+    "ProfilesContract",
+    "QueriesContract",
+    "RunningContract",
+    "Subject",
+    "TenantsContract",
+    "UnitsOfWorkContract",
+    "machine_of",
+]
+
+
+class BackendContract(
+    AggregatesContract,
+    IdentifiersContract,
+    UnitsOfWorkContract,
+    FactsContract,
+    OrdersContract,
+    ProfilesContract,
+    QueriesContract,
+    PredicatesContract,
+    JournalContract,
+    TenantsContract,
+    ModelsContract,
+    RunningContract,
+    ColumnsContract,
+    HostTransactionsContract,
+    HistoriesContract,
+):
+    """All of it, in one class."""

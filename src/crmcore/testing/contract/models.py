@@ -1,0 +1,181 @@
+"""Migrations and the model: the store follows the model that it is opened with."""
+
+from __future__ import annotations
+
+import attrs
+import pytest
+
+from crmcore.adapters.backend import Backend
+from crmcore.domain.attributes import AttributeType
+from crmcore.domain.errors import InvalidInput, NotMigrated, Refused
+from crmcore.domain.life_cycle import LifeCycle, Move, Stage, Standing
+from crmcore.domain.measures import Fold, Measure
+from crmcore.domain.money import Money
+from crmcore.domain.predicates import field
+from crmcore.testing.builders import a_customer, an_interaction, an_order
+from crmcore.testing.clock import FrozenClock
+from crmcore.testing.contract.subject import MODEL, Make, Subject, everything_in, opened
+
+__all__ = ["ModelsContract"]
+
+MORE = attrs.evolve(
+    MODEL,
+    attributes=(*MODEL.attributes, AttributeType("vip", "boolean", indexed=True)),
+    measures=(
+        *MODEL.measures,
+        Measure("chats", "interactions", Fold.COUNT, where=field("channel") == "chat"),
+        Measure("smallest_purchase", "purchases", Fold.MIN, "amount", indexed=True),
+    ),
+)
+
+
+class ModelsContract(Subject):
+    """`backend.migrate()` and `Model`."""
+
+    def test_a_store_is_not_used_before_it_is_migrated(self, backends: Make) -> None:
+        """Every way in is `NotMigrated` until `migrate()` was called for this tenant."""
+        new = backends(tenant="new")
+        with pytest.raises(NotMigrated), new.unit_of_work():
+            pass
+        with pytest.raises(NotMigrated), new.reading():
+            pass
+        with pytest.raises(NotMigrated):
+            new.journal()
+        with pytest.raises(NotMigrated):
+            list(new.columns("orders"))
+
+    def test_migrating_again_changes_nothing(self, backend: Backend) -> None:
+        """`migrate()` is idempotent, and leaves data and journal alone."""
+        with backend.unit_of_work() as uow:
+            uow.orders.add(an_order(uow.customers.add(a_customer())))
+        before = everything_in(backend)
+        backend.migrate()
+
+        assert everything_in(backend) == before
+
+    def test_another_model_needs_migrating(
+        self, backend: Backend, backends: Make, clock: FrozenClock
+    ) -> None:
+        """A store of another model is `NotMigrated`, not silently reinterpreted."""
+        with pytest.raises(NotMigrated), backends(tenant="a", model=MORE, clock=clock).reading():
+            pass
+
+        assert opened(backends, clock, "a").model == backend.model
+
+    def test_a_new_measure_is_folded_from_old_facts(
+        self, backend: Backend, backends: Make, clock: FrozenClock
+    ) -> None:
+        """After `migrate()` the profiles have the new fields, as if they had always been there."""
+        with backend.unit_of_work() as uow:
+            ana = uow.customers.add(a_customer())
+            uow.orders.add_many([an_order(ana, "5"), an_order(ana, "3")])
+            uow.interactions.add(an_interaction(ana, "chat"))
+            before = uow.profiles.get(ana.id)
+        grown = backends(tenant="a", model=MORE, clock=clock)
+        grown.migrate()
+
+        with grown.unit_of_work() as uow:
+            profile = uow.profiles.get(ana.id)
+            assert {name: profile[name] for name in before} == before
+            assert (profile["chats"], profile["smallest_purchase"]) == (1, Money("3", "EUR"))
+            assert profile["vip"] is None
+            uow.customers.save(uow.customers.get(ana.id).with_attribute("vip", False, at=ana.at))
+            assert uow.profiles.where(field("vip") == False).count() == 1  # noqa: E712
+
+    def test_a_measure_may_go(self, backend: Backend, backends: Make, clock: FrozenClock) -> None:
+        """A model with fewer measures has fewer fields, and no fact is lost."""
+        with backend.unit_of_work() as uow:
+            ana = uow.customers.add(a_customer(attributes={"seat": "12A"}))
+            uow.interactions.add(an_interaction(ana))
+        less = backends(tenant="a", model=attrs.evolve(MODEL, measures=()), clock=clock)
+        less.migrate()
+
+        with less.unit_of_work() as uow:
+            uow.interactions.add(an_interaction(ana, nth=2))
+            profile = uow.profiles.get(ana.id)
+        assert "calls" not in profile
+        assert (profile["interaction_count"], profile["seat"]) == (2, "12A")
+
+    def test_a_measure_that_comes_back_is_right(
+        self, backend: Backend, backends: Make, clock: FrozenClock
+    ) -> None:
+        """What was recorded while a measure was gone is folded when it returns."""
+        with backend.unit_of_work() as uow:
+            ana = uow.customers.add(a_customer())
+            uow.interactions.add(an_interaction(ana))
+        less = backends(tenant="a", model=attrs.evolve(MODEL, measures=()), clock=clock)
+        less.migrate()
+        with less.unit_of_work() as uow:
+            ben = uow.customers.add(a_customer("Ben"))
+            uow.interactions.add_many([an_interaction(ana, nth=2), an_interaction(ben)])
+
+        with opened(backends, clock, "a").reading() as uow:
+            assert uow.profiles.get(ana.id)["calls"] == 2
+            assert uow.profiles.get(ben.id)["calls"] == 1
+
+    def test_the_currency_stays(self, backend: Backend, backends: Make, clock: FrozenClock) -> None:
+        """Amounts are recorded in the first model's currency; another is refused (O12)."""
+        with backend.unit_of_work() as uow:
+            uow.orders.add(an_order(uow.customers.add(a_customer())))
+        dollars = attrs.evolve(MODEL, currency="USD")
+
+        with pytest.raises(Refused) as raised:
+            backends(tenant="a", model=dollars, clock=clock).migrate()
+
+        assert raised.value.rule == "model.one_currency"
+
+    def test_each_tenant_has_its_own_model(
+        self, backend: Backend, backends: Make, clock: FrozenClock
+    ) -> None:
+        """Currencies, attributes and measures of one are nothing to the other."""
+        yen = attrs.evolve(MORE, currency="JPY")
+        other = backends(tenant="c", model=yen, clock=clock)
+        other.migrate()
+        with other.unit_of_work() as uow:
+            ken = uow.customers.add(a_customer(attributes={"vip": True}))
+            uow.orders.add(an_order(ken, Money("1200", "JPY")))
+            assert uow.profiles.get(ken.id)["smallest_purchase"] == Money("1200", "JPY")
+        with backend.unit_of_work() as uow:
+            ana = uow.customers.add(a_customer())
+            uow.orders.add(an_order(ana))
+
+            assert "vip" not in uow.profiles.get(ana.id)
+            assert uow.profiles.get(ana.id)["revenue"] == Money("120", "EUR")
+
+    def test_the_hosts_life_cycle_governs_stored_customers(
+        self, backends: Make, clock: FrozenClock
+    ) -> None:
+        """A customer that was read moves by the model's life cycle, not by the default one."""
+        short = LifeCycle(
+            stages=(Stage("guest", Standing.PROSPECT), Stage("member", Standing.CUSTOMER)),
+            moves=(Move("guest", "member", "join"),),
+        )
+        club = backends(tenant="c", model=attrs.evolve(MODEL, life_cycle=short), clock=clock)
+        club.migrate()
+        with club.unit_of_work() as uow:
+            uow.customers.add(a_customer(life_cycle=short))
+        with club.unit_of_work() as uow:
+            read = uow.customers.get(a_customer().id)
+            assert uow.customers.save(read.moved_to("member", at=read.at)).stage == "member"
+            with pytest.raises(InvalidInput):
+                read.moved_to("active", at=read.at)
+
+    def test_an_old_handle_learns_nothing_wrong(
+        self, backend: Backend, backends: Make, clock: FrozenClock
+    ) -> None:
+        """After another handle migrated, what the old one writes is folded all the same."""
+        with backend.unit_of_work() as uow:
+            ana = uow.customers.add(a_customer())
+        grown = backends(tenant="a", model=MORE, clock=clock)
+        grown.migrate()
+        try:
+            with backend.unit_of_work() as uow:
+                uow.interactions.add(an_interaction(ana, "chat"))
+        except NotMigrated:
+            expected = 0
+        else:
+            expected = 1
+
+        with grown.reading() as uow:
+            profile = uow.profiles.get(ana.id)
+        assert (profile["interaction_count"], profile["chats"]) == (expected, expected)
