@@ -20,6 +20,7 @@ from crmcore.domain.instants import LATEST, zone_named
 from crmcore.domain.kinds import Key
 from crmcore.domain.life_cycle import DEFAULT_LIFE_CYCLE, LifeCycle
 from crmcore.domain.measures import BUILT_IN_MEASURES, Measure
+from crmcore.domain.money import Money
 from crmcore.domain.predicates import Predicate, checked
 from crmcore.domain.product import Product
 from crmcore.domain.profile import COPIED_FIELDS
@@ -122,6 +123,8 @@ class Model:
             if declared.get(known.name) is not scalar_type(known.value):
                 reason = "is not declared by the model, or with another type"
                 faults.append(Fault(f"attributes[{index}]", reason))
+            elif isinstance(known.value, Money) and known.value.currency != self.currency:
+                faults.append(Fault(f"attributes[{index}]", f"is not in {self.currency}"))
         for index, identifier in enumerate(customer.identifiers):
             try:
                 self.identifier_type(identifier.type)

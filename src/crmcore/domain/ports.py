@@ -70,7 +70,9 @@ class Transaction(Protocol):
         ...
 
     def delete(self, kind: AggregateKind[A], aggregate: A) -> None:
-        """Remove the aggregate at this very version, with its keys and profile, else `Stale`."""
+        """Remove the aggregate at this very version, with its keys and profile, else `Stale`.
+        A customer of whom there are facts, if only removed ones, is `Refused`.
+        """
         ...
 
     def find(

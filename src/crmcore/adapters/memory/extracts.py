@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from crmcore.adapters.codec import codec_of
+from crmcore.adapters.columns import layout
 from crmcore.adapters.memory.transaction import MemoryTransaction
 from crmcore.domain.fact_repositories import histories
 from crmcore.domain.kinds import FACTS, ORDERS, PURCHASES
@@ -19,8 +20,9 @@ def extract(
 ) -> Iterator[tuple[Any, ...]]:
     """The rows of a kind in the order of its columns, with `since <= at < until`."""
     if kind == "profiles":
+        names = [column.name for column in layout(kind, transaction.model)][1:]
         for id, row in transaction.table("profiles").items():
-            yield (id.bytes, *row.values())
+            yield (id.bytes, *(row[name] for name in names))
         return
     for found in _objects(transaction, kind):
         if (since is None or found.at >= since) and (until is None or found.at < until):

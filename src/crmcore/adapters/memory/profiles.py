@@ -3,37 +3,31 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from crmcore.adapters.memory.tables import Overlay
-from crmcore.adapters.profile_codec import ProfileCodec, measure_columns
+from crmcore.adapters.profile_codec import ProfileCodec
+from crmcore.adapters.row_folding import Row, merged_row, refolded
 from crmcore.adapters.wire import column_of, wire_predicate, wired
 from crmcore.domain.customer import Customer
-from crmcore.domain.fact_repositories import histories
-from crmcore.domain.facts import Fact
-from crmcore.domain.folding import Deltas, fold, merged
+from crmcore.domain.folding import Deltas
 from crmcore.domain.ids import CustomerId
-from crmcore.domain.instants import EARLIEST
-from crmcore.domain.kinds import FACTS, ORDERS, PURCHASES, FactKind
-from crmcore.domain.measures import Fold, Measure
+from crmcore.domain.kinds import FactKind
 from crmcore.domain.model import Model
-from crmcore.domain.ports import Query
+from crmcore.domain.ports import Query, Transaction
 from crmcore.domain.predicates import Predicate, field_names, matcher
 from crmcore.domain.profile import Profile
 
 __all__ = ["MemoryProfiles"]
-
-Row = dict[str, Any]
 
 
 class MemoryProfiles:
     """The profile half of a memory transaction."""
 
     def __init__(self, model: Model) -> None:
-        self._model = model
+        self.model = model
         self._codec = ProfileCodec(model)
 
     @abstractmethod
@@ -55,61 +49,16 @@ class MemoryProfiles:
             rows.put(customer.id, rows.get(customer.id) | self._codec.copies(customer))
 
     def merge(self, kind: FactKind[Any], deltas: Deltas) -> None:
-        measures = self._model.plan.by_kind.get(kind.name, ())
-        if kind.name == ORDERS.name:
-            measures = (*measures, *self._model.plan.by_kind.get(PURCHASES.name, ()))
         rows = self.table("profiles")
         for customer_id, state in deltas.items():
-            row = dict(rows.get(customer_id))
-            for measure in measures:
-                if measure.name in state:
-                    self._add(row, measure, state[measure.name])
-            rows.put(customer_id, row)
-
-    def _add(self, row: Row, measure: Measure, state: Any) -> None:
-        new = self._codec.delta([measure], {measure.name: state})
-        columns = [column.name for column in measure_columns(measure)]
-        if measure.fold is Fold.LATEST:
-            value, at, recorded_at = columns
-            old = None if row[at] is None else (row[at], row[recorded_at], row[value])
-            best = merged(measure, old, (new[at], new[recorded_at], new[value]))
-            row[at], row[recorded_at], row[value] = best
-        else:
-            row[columns[0]] = merged(measure, row[columns[0]], new[columns[0]])
+            rows.put(customer_id, merged_row(self._codec, rows.get(customer_id), state))
 
     def refold(self, customers: Collection[CustomerId] | None) -> None:
         rows = self.table("profiles")
-        wanted = [id for id, _ in rows.items()] if customers is None else list(customers)
-        for id in wanted:
-            rows.put(id, rows.get(id) | self._codec.untouched())
-        states: dict[CustomerId, dict[str, Any]] = defaultdict(dict)
-        by_kind = self._model.plan.by_kind
-        for kind in FACTS:
-            found = self.facts(kind, customers=wanted)
-            self._collect(states, by_kind.get(kind.name, ()), found)
-            if kind.name == ORDERS.name:
-                bought = (history.purchase for history in histories(self, found))  # type: ignore[arg-type]
-                purchases = [purchase for purchase in bought if purchase is not None]
-                self._collect(states, by_kind.get(PURCHASES.name, ()), purchases)
-        for customer_id, state in states.items():
-            row = dict(rows.get(customer_id))
-            for measure in self._model.all_measures:
-                if measure.name in state:
-                    self._add(row, measure, state[measure.name])
-            rows.put(customer_id, row)
-
-    @staticmethod
-    def _collect(
-        states: dict[CustomerId, dict[str, Any]], measures: Sequence[Measure], facts: list[Any]
-    ) -> None:
-        for customer_id, state in fold(measures, facts, recorded_at=EARLIEST).items():
-            states[customer_id].update(state)
-
-    @abstractmethod
-    def facts(
-        self, kind: FactKind[Any], *, customers: Collection[CustomerId] | None = None
-    ) -> list[Fact]:
-        """The facts of these customers."""
+        wanted = [id for id, _ in rows.items()] if customers is None else customers
+        held = {id: rows.get(id) for id in wanted}
+        for id, row in refolded(self._codec, cast(Transaction, self), held).items():
+            rows.put(id, row)
 
     def profiles(self, customers: Collection[CustomerId]) -> dict[CustomerId, Profile]:
         rows = self.table("profiles")
@@ -130,7 +79,7 @@ class MemoryProfiles:
         id, row = pair
         if query.order_by is None:
             return id > last_id
-        last = wired(self._model.profile_fields[query.order_by].type, last)
+        last = wired(self.model.profile_fields[query.order_by].type, last)
         value = self._looked_up(query.order_by)(row)
         if value is None or last is None:
             return value is None and (last is not None or id > last_id)
@@ -148,7 +97,7 @@ class MemoryProfiles:
         rows = self.table("profiles").items()
         if where is None:
             return rows
-        holds = matcher(wire_predicate(where, self._model.profile_fields))
+        holds = matcher(wire_predicate(where, self.model.profile_fields))
         look_up = {name: self._looked_up(name) for name in field_names(where)}
         return (
             (id, row)
@@ -157,9 +106,9 @@ class MemoryProfiles:
         )
 
     def _looked_up(self, name: str) -> Callable[[Row], Any]:
-        if any(attribute.name == name for attribute in self._model.attributes):
+        if any(attribute.name == name for attribute in self.model.attributes):
             return self._codec.attribute(name)
-        column = column_of(self._model.profile_fields[name])
+        column = column_of(self.model.profile_fields[name])
         return lambda row: row[column]
 
     def _decoded(self, id: UUID, row: Row) -> Profile:

@@ -11,11 +11,11 @@ from crmcore.adapters.codec import codec_of, recorded_encoder
 from crmcore.adapters.memory.profiles import MemoryProfiles
 from crmcore.adapters.memory.tables import MemoryStore, Overlay
 from crmcore.domain.customer import Customer
-from crmcore.domain.errors import AlreadyExists, IdentifierTaken, Stale
+from crmcore.domain.errors import AlreadyExists, IdentifierTaken, Refused, Stale
 from crmcore.domain.facts import Fact
 from crmcore.domain.ids import CustomerId, FactId, OrderId
 from crmcore.domain.journal import Entry
-from crmcore.domain.kinds import CUSTOMERS, AggregateKind, FactKind, Key
+from crmcore.domain.kinds import CUSTOMERS, FACTS, AggregateKind, FactKind, Key
 from crmcore.domain.model import Model
 from crmcore.domain.ports import Recording
 from crmcore.domain.product import Product
@@ -73,6 +73,9 @@ class MemoryTransaction(MemoryProfiles):
 
     def delete(self, kind: AggregateKind[A], aggregate: A) -> None:
         self._check_version(kind, aggregate.id, aggregate.version)
+        if any(self.table(f"{fact.name} by customer").get(aggregate.id) for fact in FACTS):
+            reason = "has facts and cannot be removed"
+            raise Refused("customers.has_facts", reason, str(aggregate.id))
         self.table(kind.name).put(aggregate.id, None)
         self._release(kind, aggregate.id)
         if kind.name == CUSTOMERS.name:

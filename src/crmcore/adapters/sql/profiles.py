@@ -143,9 +143,10 @@ class SqlProfiles(SqlFacts):
     def select_ids(self, where: Predicate | None) -> Iterator[CustomerId]:
         id = self.tables.profiles.c.customer_id
         statement = sa.select(id).where(self._mine, *self._where(where)).order_by(id)
+        # All at once: a cursor left open would see what is written while it is gone through.
         with translated():
-            for row in self.connection.execute(statement):
-                yield CustomerId(UUID(bytes=row[0]))
+            found = self.connection.execute(statement).scalars().all()
+        return (CustomerId(UUID(bytes=id)) for id in found)
 
     def count(self, where: Predicate | None) -> int:
         profiles = self.tables.profiles

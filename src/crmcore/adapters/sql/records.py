@@ -16,7 +16,7 @@ from crmcore.adapters.profile_codec import ProfileCodec
 from crmcore.adapters.sql.engine import translated
 from crmcore.adapters.sql.tables import Tables
 from crmcore.domain.customer import Customer
-from crmcore.domain.errors import AlreadyExists, IdentifierTaken, Stale
+from crmcore.domain.errors import AlreadyExists, IdentifierTaken, Refused, Stale
 from crmcore.domain.kinds import AggregateKind, Key
 from crmcore.domain.model import Model
 from crmcore.domain.product import Product
@@ -88,9 +88,12 @@ class SqlRecords:
                 with self.connection.begin_nested():
                     self.insert_rows(table, names, rows)
             except IntegrityError:
-                held = self.fetch(kind, [aggregate.id for aggregate, _ in added])
-                known = next(iter(held), added[0][0].id)
-                raise AlreadyExists(kind.name, str(known)) from None
+                seen = set(self.fetch(kind, [aggregate.id for aggregate, _ in added]))
+                for aggregate, _ in added:
+                    if aggregate.id in seen:
+                        raise AlreadyExists(kind.name, str(aggregate.id)) from None
+                    seen.add(aggregate.id)
+                raise
             self._claim(kind, claims)
             self._new_profiles(customers)
 
@@ -155,13 +158,16 @@ class SqlRecords:
                         profiles.c.tenant == self.tenant, profiles.c.customer_id == id
                     )
                 )
-            gone = self.connection.execute(
-                sa.delete(table).where(
-                    table.c.tenant == self.tenant,
-                    table.c.id == id,
-                    table.c.version == aggregate.version,
-                )
-            ).rowcount
+            own = sa.and_(
+                table.c.tenant == self.tenant,
+                table.c.id == id,
+                table.c.version == aggregate.version,
+            )
+            try:
+                gone = self.connection.execute(sa.delete(table).where(own)).rowcount
+            except IntegrityError:
+                reason = "has facts and cannot be removed"
+                raise Refused("customers.has_facts", reason, str(aggregate.id)) from None
             if gone != 1:
                 raise Stale(kind.name, str(aggregate.id), aggregate.version)
             self.connection.execute(

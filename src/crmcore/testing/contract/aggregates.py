@@ -226,7 +226,7 @@ class AggregatesContract(Subject):
     ) -> None:
         """A value is stored as it is or refused; no amount changes its currency (O12)."""
         with backend.unit_of_work() as uow, pytest.raises(InvalidInput):
-            uow.customers.add(a_customer(attributes={"visits": Money("5", "USD")}))
+            uow.customers.add(a_customer(attributes={"budget": Money("5", "USD")}))
 
     def test_time_does_not_pass_in_a_customer(self, backend: Backend) -> None:
         """Instants come back to the millisecond, whatever zone they were told in."""

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crmcore.adapters.backend import Backend
-from crmcore.domain.errors import ConflictingFact, MissingRate, NotFound
+from crmcore.domain.errors import ConflictingFact, InvalidInput, MissingRate, NotFound
 from crmcore.domain.ids import CustomerId, FactId
 from crmcore.domain.interaction import Interaction
 from crmcore.domain.money import Money
@@ -78,16 +78,24 @@ class FactsContract(Subject):
 
             assert uow.profiles.get(ana.id)["interaction_count"] == 2
 
-    def test_a_key_without_a_source_is_a_key(self, backend: Backend) -> None:
-        """Where neither fact nor unit names a source, the key alone tells facts apart."""
+    def test_a_key_needs_a_source(self, backend: Backend) -> None:
+        """A source key of no source tells nothing apart: `InvalidInput`, and the unit goes on."""
         with backend.unit_of_work() as uow:
             ana = uow.customers.add(a_customer())
-            uow.orders.add(an_order(ana, source_key="1001"))
-        again = attrs.evolve(an_order(ana, source_key="1001"), id=FactId(UUID(int=9)))
-        with backend.unit_of_work() as uow:
-            assert uow.orders.add_many([again]) == 0
+            with pytest.raises(InvalidInput) as raised:
+                uow.orders.add_many([an_order(ana), an_order(ana, source_key="1001")])
+            assert uow.orders.of(ana.id) == []
 
-            assert uow.profiles.get(ana.id)["order_count"] == 1
+        assert [fault.path for fault in raised.value.faults] == ["[1].source_key"]
+
+    def test_one_object_twice_is_one_fact(self, backend: Backend) -> None:
+        """A bulk that names one fact twice records it once."""
+        with backend.unit_of_work() as uow:
+            ana = uow.customers.add(a_customer())
+            order = an_order(ana)
+            assert uow.orders.add_many([order, order]) == 1
+
+            assert uow.profiles.get(ana.id)["order_count"] == len(uow.orders.of(ana.id)) == 1
 
     def test_the_same_key_with_other_content_conflicts(self, backend: Backend) -> None:
         """`ConflictingFact` names the key and the fields, never a value."""

@@ -76,7 +76,7 @@ class ModelsContract(Subject):
 
         with grown.unit_of_work() as uow:
             profile = uow.profiles.get(ana.id)
-            assert {name: profile[name] for name in before} == before
+            assert {name: profile[name] for name in before} == dict(before)
             assert (profile["chats"], profile["smallest_purchase"]) == (1, Money("3", "EUR"))
             assert profile["vip"] is None
             uow.customers.save(uow.customers.get(ana.id).with_attribute("vip", False, at=ana.at))

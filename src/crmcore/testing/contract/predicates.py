@@ -85,7 +85,8 @@ class PredicatesContract(Subject):
             assert absent
             assert all(not set(selected(uow, p)) & absent for p in (*false, visits.is_in(0, 1)))
             assert absent <= set(selected(uow, visits != 0))
-            assert selected(uow, visits == field("order_count")) == _called(uow, "zero")
+            alike = _called(uow, "zero") + _called(uow, "true")
+            assert selected(uow, visits == field("order_count")) == sorted(alike)
 
     def test_falsy_values_are_values(self, people: Backend) -> None:
         """Empty text, zero and False are known, and equal to nothing but themselves."""

@@ -43,7 +43,11 @@ T = TypeVar("T", bound=Callable[..., object])
 
 MODEL = Model(
     identifier_types=(IdentifierType("passport"),),
-    attributes=(AttributeType("seat", "text"), AttributeType("visits", "integer")),
+    attributes=(
+        AttributeType("seat", "text"),
+        AttributeType("visits", "integer"),
+        AttributeType("budget", "money"),
+    ),
     measures=(
         Measure("calls", "interactions", Fold.COUNT, where=field("channel") == "phone"),
         Measure("last_topic", "interactions", Fold.LATEST, "topic"),

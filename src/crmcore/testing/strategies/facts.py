@@ -52,7 +52,7 @@ def _told(
     return {
         "customer_id": either(customer_ids, ids().map(CustomerId)),
         "at": either(ats, instants()),
-        "source": st.sampled_from([None, "shop"]),
+        "source": st.sampled_from(["shop", "till"]),
         "source_key": either(source_keys, st.none() | texts(max_size=10)),
     }
 

@@ -1,0 +1,65 @@
+"""Folding facts into profile rows in Python, for backends that do not fold in their database."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from crmcore.adapters.profile_codec import ProfileCodec, measure_columns
+from crmcore.domain.fact_repositories import histories
+from crmcore.domain.folding import fold, merged
+from crmcore.domain.ids import CustomerId
+from crmcore.domain.instants import EARLIEST
+from crmcore.domain.kinds import FACTS, ORDERS, PURCHASES
+from crmcore.domain.measures import Fold, Measure
+from crmcore.domain.ports import Transaction
+
+__all__ = ["Row", "merged_row", "refolded"]
+
+Row = dict[str, Any]
+
+
+def merged_row(codec: ProfileCodec, row: Mapping[str, Any], state: Mapping[str, Any]) -> Row:
+    """`row` with one customer's fold state merged in."""
+    found = dict(row)
+    for measure in codec.model.all_measures:
+        if measure.name in state:
+            _add(codec, found, measure, state)
+    return found
+
+
+def _add(codec: ProfileCodec, row: Row, measure: Measure, state: Mapping[str, Any]) -> None:
+    new = codec.delta([measure], state)
+    columns = [column.name for column in measure_columns(measure)]
+    if measure.fold is Fold.LATEST:
+        value, at, recorded_at = columns
+        old = None if row[at] is None else (row[at], row[recorded_at], row[value])
+        best = merged(measure, old, (new[at], new[recorded_at], new[value]))
+        row[at], row[recorded_at], row[value] = best
+    else:
+        row[columns[0]] = merged(measure, row[columns[0]], new[columns[0]])
+
+
+def refolded(
+    codec: ProfileCodec, transaction: Transaction, rows: Mapping[CustomerId, Mapping[str, Any]]
+) -> dict[CustomerId, Row]:
+    """These customers' rows folded anew from their facts."""
+    states: dict[CustomerId, dict[str, Any]] = defaultdict(dict)
+    by_kind = codec.model.plan.by_kind
+
+    def collect(measures: Sequence[Measure], facts: list[Any]) -> None:
+        for customer_id, state in fold(measures, facts, recorded_at=EARLIEST).items():
+            states[customer_id].update(state)
+
+    for kind in FACTS:
+        found = transaction.facts(kind, customers=rows)
+        collect(by_kind.get(kind.name, ()), found)
+        if kind.name == ORDERS.name:
+            bought = (history.purchase for history in histories(transaction, found))  # type: ignore[arg-type]
+            collect(by_kind.get(PURCHASES.name, ()), [p for p in bought if p is not None])
+    untouched = codec.untouched()
+    return {
+        customer_id: merged_row(codec, {**row, **untouched}, states.get(customer_id, {}))
+        for customer_id, row in rows.items()
+    }
