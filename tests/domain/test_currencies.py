@@ -40,7 +40,7 @@ def test_the_minor_unit_has_the_digits_that_babel_knows(currency: str):
 
 
 def test_every_currency_in_use_is_known():
-    """What a territory pays with today is in the list, and nothing that CLDR has never heard of but the newest codes."""
+    """What a territory pays with is in the list, and no code that CLDR has never heard of."""
     used = {
         code
         for infos in get_global("territory_currencies").values()

@@ -83,7 +83,7 @@ def test_spellings_of_one_address_are_one_value(kind: str, written: str, kept: s
 @pytest.mark.parametrize(
     ("kind", "value"),
     [
-        ("phone", "600112233"), ("phone", "+0600112233"), ("phone", "+1 23"), ("phone", "+" + "1" * 16),
+        ("phone", "600112233"), ("phone", "+0600112233"), ("phone", "+1 23"), ("phone", "+1" * 16),
         ("phone", "+34 600 11 22 33 ext 5"), ("phone", "+٣٤٦٠٠١١٢٢٣٣"), ("phone", "00"),
         ("email", "ana"), ("email", "ana@"), ("email", "@x.org"), ("email", "a b@x.org"),
         ("email", "a@b@c"), ("email", "a@x.org, b@x.org"), ("email", "a\n@x.org"), ("email", "@"),
@@ -102,7 +102,7 @@ HOSTILE = {
     "NUL": f"{CANARY}\0",
     "lone surrogate": f"\ud800{CANARY}",
     "long": CANARY + "x" * 1_000_000,
-    "grows when normalised": "\u1f80" * 200 + CANARY,
+    "long once normalised": "\ufb2c" * 100 + CANARY,
     "number": 7731,
     "bytes": CANARY.encode(),
     "nothing": None,
@@ -118,13 +118,10 @@ def test_hostile_values_are_refused_at_once_with_a_path(kind: str, value: object
         lambda: Identifier(kind, value),  # type: ignore[arg-type]
         lambda: ContactPoint("postal", value),  # type: ignore[arg-type]
     ):
-        try:
-            made = make()
-        except InvalidInput as error:
-            assert error.faults[0].path == "value"
-            assert "canary" not in str(error)
-        else:  # what only grows is kept where nothing makes it grow
-            assert len(made.value) <= 254
+        with pytest.raises(InvalidInput) as refused:
+            make()
+        assert refused.value.faults[0].path == "value"
+        assert "canary" not in str(refused.value)
     assert time.perf_counter() - began < 0.2
 
 
@@ -159,7 +156,7 @@ def test_only_e_mail_and_phone_identify():
     points = {
         "email": "a@x.org", "phone": "+34600112233", "postal": "Calle 1", "web": "x.org",
     }  # fmt: skip
-    found = {kind for kind, value in points.items() if ContactPoint(kind, value).identifies}  # type: ignore[arg-type]
+    found = {kind for kind, value in points.items() if ContactPoint(kind, value).identifies}
     assert found == {"email", "phone"}
 
 

@@ -61,7 +61,7 @@ def test_instants_before_1970_share_the_smallest_time():
 
 def test_an_aggregate_takes_its_instant_unless_the_caller_gives_an_id():
     made = Customer.person(at=AT)
-    given = Customer(kind="person", at=AT, id=made.id)  # type: ignore[arg-type]
+    given = Customer(kind="person", at=AT, id=made.id)
 
     assert made.id.int >> 80 == to_millis(AT)
     assert given.id == made.id

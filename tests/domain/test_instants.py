@@ -23,7 +23,9 @@ from crmcore.domain.instants import (
 from crmcore.testing.strategies import instants
 
 aware = st.datetimes(
-    min_value=datetime(1001, 1, 1), max_value=datetime(9998, 12, 31), timezones=st.timezones()
+    min_value=datetime(1001, 1, 1),  # noqa: DTZ001  hypothesis asks for naive bounds
+    max_value=datetime(9998, 12, 31),  # noqa: DTZ001  as above
+    timezones=st.timezones(),
 )
 
 
@@ -71,7 +73,7 @@ def test_milliseconds_sort_as_instants_do(one: datetime, other: datetime):
 @pytest.mark.parametrize(
     "at",
     [
-        datetime(2024, 1, 1),
+        datetime(2024, 1, 1),  # noqa: DTZ001
         datetime(999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC),
         datetime(1, 1, 1, tzinfo=UTC),
         datetime(1000, 1, 1, tzinfo=timezone(timedelta(hours=1))),  # still 999 in UTC
@@ -162,7 +164,9 @@ def test_not_known_stays_not_known():
     assert optional_instant(None) is None
 
 
-@pytest.mark.parametrize("name", ["Mars/Olympus", "", "../etc/passwd", "/etc/passwd", "\0", "a" * 999])
+@pytest.mark.parametrize(
+    "name", ["Mars/Olympus", "", "../etc/passwd", "/etc/passwd", "\0", "a" * 999]
+)
 def test_an_unknown_zone_is_refused(name: str):
     with pytest.raises(InvalidInput, match="zone: is no IANA time zone"):
         zone_named(name)

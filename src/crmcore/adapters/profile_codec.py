@@ -108,7 +108,8 @@ class ProfileCodec:
         def decode(row: Any) -> Profile:
             entries = {f.name: unwired(f.type, row[i], currency) for f, i in simple}
             if attribute_names:
-                known = json.loads(row[held])
+                known = row[held]
+                known = json.loads(known) if isinstance(known, str) else known
                 for name in attribute_names:
                     entries[name] = unwired(fields[name].type, known.get(name), currency)
             return Profile(CustomerId(UUID(bytes=row[0])), entries)

@@ -69,9 +69,10 @@ def as_recorded(fact: F, recording: Recording) -> F:
     more: dict[str, Any] = {"source": fact.source or recording.source}
     if fact.money is not None and cast(Any, fact).base_amount is None:
         more["base_amount"] = fact.money
-    return attrs.evolve(
+    whole: F = attrs.evolve(
         cast(Any, fact), recorded_at=recording.at, actor=recording.actor, **more
-    )  # type: ignore[no-any-return]
+    )
+    return whole
 
 
 def differences(stored: Fact, given: Fact) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
 from typing import Any
 
-__all__ = ["Oracle"]
+__all__ = ["Oracle", "holds"]
 
 Row = dict[str, Any]
 
@@ -99,26 +99,24 @@ class Oracle:
 
     def known(self, kind: str, fact: Row) -> Row | None:
         """The fact, removed ones too, that has the same source key, or the same id."""
-        for row in self.facts[kind].values():
-            key = (row["source"], row["source_key"])
-            if fact["source_key"] is not None and key == (fact["source"], fact["source_key"]):
-                return row
-        return self.facts[kind].get(fact["id"])
+        return next((row for row in self.facts[kind].values() if _alike(row, fact)), None)
 
     def append(self, kind: str, facts: list[Row]) -> str | None:
         """Facts recorded together: all, or none."""
-        new: dict[Any, Row] = {}
+        given: list[Row] = []
         for fact in facts:
-            if fact["customer_id"] not in self.customers:
-                return "NotFound"
-        for fact in facts:
-            own = [row for row in new.values() if row["id"] == fact["id"] or (
-                fact["source_key"] is not None and row["source_key"] == fact["source_key"]
-                and row["source"] == fact["source"]
-            )]  # fmt: skip
-            known = self.known(kind, fact) or next(iter(own), None)
+            known = next((row for row in given if _alike(row, fact)), None)
             if known is None:
-                new[fact["id"]] = dict(fact)
+                given.append(dict(fact))
+            elif _content(known) != _content(fact):
+                return "ConflictingFact"
+        if any(fact["customer_id"] not in self.customers for fact in given):
+            return "NotFound"
+        new: dict[Any, Row] = {}
+        for fact in given:
+            known = self.known(kind, fact)
+            if known is None:
+                new[fact["id"]] = fact
             elif _content(known) != _content(fact):
                 return "ConflictingFact"
         for fact in new.values():
@@ -150,9 +148,9 @@ class Oracle:
             return "InvalidInput"
         before = together[: together.index(fact)]
         mine = [row for row in before if row["order_id"] == order["id"]]
-        if kind in ("cancellations", "returns"):
-            if self._about("cancellations", order) or (kind == "cancellations" and mine):
-                return "Refused"
+        off = bool(self._about("cancellations", order)) or (kind == "cancellations" and bool(mine))
+        if off and kind in ("cancellations", "returns"):
+            return "Refused"
         if kind == "returns":
             if fact["currency"] != order["currency"]:
                 return "Refused"
@@ -172,7 +170,8 @@ class Oracle:
             return _half_up(share * (before + fact["amount"])) - _half_up(share * before)
         if fact["currency"] == self.currency:
             return int(fact["amount"])
-        return round(fact["amount"] * self.rate)
+        worth: Fraction = fact["amount"] * self.rate
+        return round(worth)
 
     # what follows from them
 
@@ -192,7 +191,7 @@ class Oracle:
         customer = self.customers[id]
         bought, calls = self.purchases(id), self._by("interactions", id)
         paid, delivered = self._by("payments", id), self._by("fulfilments", id)
-        row = {name: customer[name] for name in COPIED} | customer["attributes"]
+        row: Row = {name: customer[name] for name in COPIED} | customer["attributes"]
         row |= {
             "order_count": len(self._by("orders", id)),
             "purchase_count": len(bought),
@@ -255,6 +254,13 @@ def holds(question: Any, row: Mapping[str, Any]) -> bool:
 
 def _plain(value: Any) -> Any:
     return getattr(value, "minor", value)
+
+
+def _alike(one: Row, other: Row) -> bool:
+    """Do they claim to be the same fact?"""
+    keyed = one["source_key"] is not None
+    same_key = (one["source"], one["source_key"]) == (other["source"], other["source_key"])
+    return one["id"] == other["id"] or (keyed and same_key)
 
 
 def _content(fact: Row) -> Row:

@@ -64,7 +64,7 @@ class MemoryTransaction(MemoryProfiles):
 
     def replace(self, kind: AggregateKind[A], saved: Sequence[tuple[A, Collection[Key]]]) -> None:
         rows, codec = self.table(kind.name), codec_of(kind.cls)
-        for aggregate, keys in saved:
+        for aggregate, _ in saved:
             self._check_version(kind, aggregate.id, aggregate.version - 1)
             rows.put(aggregate.id, codec.encode(aggregate))
             self._release(kind, aggregate.id)

@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import event
-from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlchemyError
 
 from crmcore.domain.errors import (
     Busy,
@@ -109,7 +109,7 @@ def translated(*, committing: bool = False) -> Iterator[None]:
                 raise OutcomeUnknown("the connection was lost while committing") from None
             raise StorageError("the connection to the database was lost") from None
         name = type(error.orig).__name__
-        if isinstance(error, sa.exc.OperationalError):
+        if isinstance(error, OperationalError):
             raise StorageError(f"the database failed: {name}") from error.orig
         raise StorageError(f"the database refused: {name}") from None
     except SQLAlchemyError as error:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
-from sqlalchemy.schema import CreateColumn
+from sqlalchemy.dialects import mysql
+from sqlalchemy.schema import CreateColumn, CreateIndex
 
 from crmcore.adapters.profile_codec import measure_columns
 from crmcore.adapters.sql.engine import translated
@@ -85,7 +86,9 @@ def _upgrade(backend: SqlBackend, connection: sa.Connection) -> None:
     if f"{backend.prefix}version" not in held and tables.models.name in held:
         # Tables without our version table are a host's, whose own alembic knows their revision.
         for table in (*tables.kinds.values(), tables.keys, tables.journal, tables.models):
-            columns = inspector.get_columns(table.name, backend.schema) if table.name in held else ()
+            columns = (
+                inspector.get_columns(table.name, backend.schema) if table.name in held else ()
+            )
             if set(table.c.keys()) - {column["name"] for column in columns}:
                 raise NotMigrated("the host's alembic keeps these tables: upgrade crmcore@head")
         return
@@ -123,6 +126,8 @@ def _add_columns(backend: SqlBackend, connection: sa.Connection) -> None:
 
 
 def _family(kind: sa.types.TypeEngine[Any]) -> str:
+    if isinstance(kind, mysql.TINYINT):
+        return sa.Boolean.__name__
     for family in (sa.Boolean, sa.Integer, sa.Float, sa.LargeBinary, sa.String):
         if isinstance(kind, family):
             return family.__name__
@@ -146,8 +151,9 @@ def _add_indexes(backend: SqlBackend, connection: sa.Connection) -> None:
                 value.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True})
             )
             name = f"ix_{profiles.name}_at_{known.name}"
-            _create(connection, sa.Index(name, tenant, sa.text(text), id, _table=profiles))
+            _create(connection, sa.Index(name, tenant, sa.text(f"({text})"), id, _table=profiles))
 
 
 def _create(connection: sa.Connection, index: sa.Index) -> None:
-    index.create(connection, checkfirst=True)
+    # Not `checkfirst`: it reflects, and warns of every index over an expression.
+    connection.execute(CreateIndex(index, if_not_exists=True))

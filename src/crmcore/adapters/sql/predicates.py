@@ -41,12 +41,27 @@ OPERATORS: Mapping[str, Callable[[Any, Any], Any]] = {
 }
 
 
-def attribute(column: Expression, name: str, type: FieldType) -> Expression:
-    """The wire value of a host attribute within the JSON column."""
-    # The path stands in the statement itself, not as a parameter, or no index would serve it;
-    # a declared name has no character that could end it.
-    found = sa.func.json_extract(column, sa.literal_column(f"'$.\"{name}\"'"))
-    return sa.type_coerce(found, sa.Text() if type is FieldType.TEXT else sa.Numeric())
+def attribute(column: Expression, name: str, type: FieldType, dialect: str) -> Expression:
+    """The wire value of a host attribute within the JSON column: text by code point, or a number.
+
+    The path stands in the statement itself, not as a parameter, or no index would serve it; a
+    declared name has no character that could end it.
+    """
+    is_text = type in (FieldType.TEXT, FieldType.DATE)
+    if dialect == "sqlite":
+        found: Expression = sa.func.json_extract(column, sa.literal_column(f"'$.\"{name}\"'"))
+        return sa.type_coerce(found, sa.Text() if is_text else sa.Numeric())
+    if dialect == "postgresql":
+        step = sa.cast(column, JSONB).op("->>", return_type=sa.Text())
+        found, collation = step(sa.literal_column(f"'{name}'")), "C"
+    else:
+        path: Expression = sa.literal_column(f"'$.{name}'")
+        found, collation = sa.func.json_value(column, path, type_=sa.Text()), BY_CODE_POINT
+    if is_text:
+        return sa.collate(found, collation)
+    if type is FieldType.BOOLEAN:
+        return sa.cast(found, sa.BigInteger()) == 1
+    return sa.cast(found, sa.Double() if type is FieldType.FLOAT else sa.BigInteger())
 
 
 def compiled(predicate: Predicate, column: Callable[[str], Expression]) -> Condition:

@@ -16,7 +16,7 @@ from crmcore.adapters.profile_codec import ProfileCodec
 from crmcore.adapters.sql.engine import translated
 from crmcore.adapters.sql.tables import Tables
 from crmcore.domain.customer import Customer
-from crmcore.domain.errors import AlreadyExists, IdentifierTaken, Refused, Stale
+from crmcore.domain.errors import AlreadyExists, IdentifierTaken, Refused, Stale, StorageError
 from crmcore.domain.kinds import AggregateKind, Key
 from crmcore.domain.model import Model
 from crmcore.domain.product import Product
@@ -42,7 +42,8 @@ def _insert_text(table: sa.Table, names: tuple[str, ...], dialect: sa.Dialect) -
     values = {column.name: sa.bindparam(column.name, type_=column.type) for column in ordered}
     lean = sa.table(table.name, *ordered, schema=table.schema)
     compiled = sa.insert(lean).values(values).compile(dialect=dialect)
-    assert list(getattr(compiled, "positiontup", None) or []) == list(names)
+    if list(getattr(compiled, "positiontup", None) or []) != list(names):
+        raise StorageError("the driver's parameters come in another order")
     return str(compiled)
 
 

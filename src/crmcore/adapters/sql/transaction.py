@@ -63,9 +63,7 @@ class SqlTransaction(SqlProfiles):
 
     def history(self, kind: AggregateKind[A], id: UUID) -> list[Entry]:
         journal = self.tables.journal
-        in_batch = sa.and_(
-            journal.c.aggregate_id.is_(None), self._place_of(id, journal.c.ids) > 0
-        )
+        in_batch = sa.and_(journal.c.aggregate_id.is_(None), self._place_of(id, journal.c.ids) > 0)
         statement = (
             sa.select(journal)
             .where(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 from itertools import groupby
 from typing import Any
-from uuid import UUID
 
 import attrs
 from hypothesis import strategies as st
@@ -13,6 +12,7 @@ from hypothesis.strategies import SearchStrategy
 
 from crmcore.adapters.backend import Backend
 from crmcore.domain.facts import Fact
+from crmcore.domain.ids import CustomerId
 from crmcore.domain.money import Money
 from crmcore.domain.profile import Profile
 from crmcore.testing.builders import (
@@ -91,7 +91,9 @@ def arrivals(draw: st.DrawFn) -> list[Arrival]:
     return [arrival for part in parts for arrival in draw(part)]
 
 
-def profiles_after(backend: Backend, history: list[Arrival], *, batch: int) -> dict[UUID, Profile]:
+def profiles_after(
+    backend: Backend, history: list[Arrival], *, batch: int
+) -> dict[CustomerId, Profile]:
     """The profiles once all this was recorded, so many facts of one kind in a unit at a time."""
     with backend.unit_of_work() as uow:
         if not uow.profiles.where().count():

@@ -32,7 +32,7 @@ class HostTransactionsContract(Subject):
     @needs("joins_host_transactions")
     def test_the_host_rolls_back(self, backend: Backend) -> None:
         """Nothing is kept of what the host undoes, the journal included."""
-        with pytest.raises(ZeroDivisionError), self.host_transaction(backend) as joined:
+        with pytest.raises(ZeroDivisionError), self.host_transaction(backend) as joined:  # noqa: PT012  what ends the unit
             with _unit(backend, joined) as uow:
                 uow.customers.add(a_customer())
             _ = 1 // 0
@@ -45,7 +45,7 @@ class HostTransactionsContract(Subject):
     def test_a_failed_unit_undoes_its_own_part(self, backend: Backend) -> None:
         """The host goes on, and may begin another unit."""
         with self.host_transaction(backend) as joined:
-            with pytest.raises(NotFound), _unit(backend, joined) as uow:
+            with pytest.raises(NotFound), _unit(backend, joined) as uow:  # noqa: PT012  what ends the unit
                 uow.customers.add(a_customer())
                 uow.orders.get(an_order(a_customer(), nth=9).id)
             with _unit(backend, joined) as uow:

@@ -17,11 +17,12 @@ from crmcore.domain.profile import Profile
 from crmcore.domain.unit_of_work import UnitOfWork
 from crmcore.testing.builders import AT, a_customer, a_score, an_interaction, an_order
 from crmcore.testing.clock import FrozenClock
-from crmcore.testing.contract.machine import MODEL, QUESTIONS, bare
+from crmcore.testing.contract.draws import MODEL, QUESTIONS
+from crmcore.testing.contract.plain import bare
 from crmcore.testing.contract.subject import Make, Subject
 from crmcore.testing.oracle import holds
 
-__all__ = ["PredicatesContract", "everybody", "people"]
+__all__ = ["PredicatesContract", "everybody", "people", "selected"]
 
 PEOPLE: Mapping[str, Mapping[str, Scalar]] = {
     "nothing known": {},

@@ -124,7 +124,7 @@ class RunningContract(Subject):
 
         async def cancel() -> list[bool]:
             task = asyncio.create_task(backend.run_async(slow))
-            while not begun.is_set():
+            while not begun.is_set():  # noqa: ASYNC110  set by a thread
                 await asyncio.sleep(0.001)
             task.cancel()
             await asyncio.sleep(0.01)

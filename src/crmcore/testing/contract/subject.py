@@ -37,7 +37,7 @@ from crmcore.testing.builders import (
 )
 from crmcore.testing.clock import FrozenClock
 
-__all__ = ["MODEL", "Make", "Subject", "everything_in", "needs", "neighbour_in"]
+__all__ = ["MODEL", "Make", "Subject", "everything_in", "needs", "neighbour_in", "opened"]
 
 T = TypeVar("T", bound=Callable[..., object])
 
@@ -101,10 +101,10 @@ class Subject:
     joins_host_transactions: ClassVar[bool] = False
     """Can a unit of work join a transaction of the host's? Then give `host_transaction`."""
 
-    examples: ClassVar[int] = 20
+    examples: ClassVar[int] = 10
     """How many examples hypothesis tries for each property."""
 
-    steps: ClassVar[int] = 25
+    steps: ClassVar[int] = 20
     """How many steps a random history has."""
 
     def __init_subclass__(cls) -> None:
@@ -116,10 +116,13 @@ class Subject:
                     f"{cls.__name__}.{name} overrides a test of the contract; only a strict "
                     "xfail with a reason may"
                 )
-        for name in dir(cls):
-            flag = getattr(getattr(cls, name), "needs", None)
-            if isinstance(flag, str) and not getattr(cls, flag):
-                setattr(cls, name, None)
+        known = {
+            n: test for above in reversed(cls.__mro__) for n, test in vars(above).items() if test
+        }
+        for name, test in known.items():
+            flag = getattr(test, "needs", None)
+            if isinstance(flag, str) and name not in vars(cls):
+                setattr(cls, name, test if getattr(cls, flag) else None)
 
     def host_transaction(self, backend: Backend) -> AbstractContextManager[dict[str, Any]]:
         """A transaction of the host's own, which commits on a clean exit; it answers the keywords

@@ -35,7 +35,7 @@ class UnitsOfWorkContract(Subject):
             ana = uow.customers.add(a_customer())
         before = everything_in(backend)
 
-        with pytest.raises(ZeroDivisionError), backend.unit_of_work() as uow:
+        with pytest.raises(ZeroDivisionError), backend.unit_of_work() as uow:  # noqa: PT012  what ends the unit
             uow.customers.save(ana.renamed("Nobody"))
             uow.customers.add(a_customer("Ben", emails=["ben@example.com"]))
             uow.orders.add(an_order(ana, source="shop", source_key="1"))
@@ -95,7 +95,7 @@ class UnitsOfWorkContract(Subject):
             read = uow.customers.add(a_customer())
             uow.customers.save(read)
 
-        with pytest.raises(Refused) as raised, backend.unit_of_work() as uow:
+        with pytest.raises(Refused) as raised, backend.unit_of_work() as uow:  # noqa: PT012  what ends the unit
             uow.customers.add(a_customer("Ben"))
             with pytest.raises(Stale):
                 uow.customers.save(read)

@@ -19,8 +19,8 @@ from crmcore.domain.instants import to_millis
 from crmcore.domain.money import Money
 
 __all__ = [
-    "ATTRIBUTES", "MILLION", "attribute_values", "contact_points", "either", "emails", "identifiers",
-    "ids", "instants", "moneys", "phones", "scalars", "symbols", "texts",
+    "ATTRIBUTES", "MILLION", "attribute_values", "contact_points", "either", "emails",
+    "identifiers", "ids", "instants", "moneys", "phones", "scalars", "symbols", "texts",
 ]  # fmt: skip
 
 MILLION = 10**6

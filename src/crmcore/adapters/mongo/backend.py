@@ -1,0 +1,145 @@
+"""`MongoBackend`: a pymongo database as a backend; your own is as good as `connect`'s."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from functools import cached_property, partial
+from typing import Any
+
+import attrs
+from pymongo.client_session import ClientSession
+from pymongo.database import Database
+
+from crmcore.adapters.backend import Backend, window
+from crmcore.adapters.columns import BatchStream
+from crmcore.adapters.mongo.client import Document, translated
+from crmcore.adapters.mongo.collections import Collections
+from crmcore.adapters.mongo.extracts import extract
+from crmcore.adapters.mongo.journal import read_journal
+from crmcore.adapters.mongo.transaction import MongoTransaction
+from crmcore.domain.errors import NotMigrated
+from crmcore.domain.instants import instant, to_millis
+from crmcore.domain.journal import Entry
+from crmcore.domain.ports import Columns
+from crmcore.domain.unit_of_work import UnitOfWork
+
+__all__ = ["MongoBackend"]
+
+
+@attrs.define(slots=False, eq=False)
+class MongoBackend(Backend):
+    """One tenant of the collections in a database; `prefix` begins their names."""
+
+    database: Database[Document] = attrs.field(kw_only=False, repr=False)
+    prefix: str = attrs.field(default="crm_", kw_only=True)
+    known_version: int | None = attrs.field(default=None, init=False, repr=False)
+
+    @cached_property
+    def collections(self) -> Collections:
+        """The collections, for the host's own queries."""
+        return Collections(self.database, self.prefix)
+
+    def migrate(self) -> None:
+        """Create collections and indexes, store the model, fold what a changed one needs."""
+        with translated():
+            self.collections.prepare(self.model)
+        transaction = self._open(write=True)
+        try:
+            version, stored = self._stored(transaction)
+            if stored != self.definition:
+                self.check_follows(stored)
+                transaction.refold(None)
+                with translated():
+                    self.collections["models"].insert_one(
+                        {
+                            "tenant": self.tenant,
+                            "version": version + 1,
+                            "definition": self.definition,
+                            "recorded_at": to_millis(instant(self.clock())),
+                        },
+                        session=transaction.session,
+                    )
+        except BaseException:
+            transaction.rollback()
+            raise
+        transaction.commit()
+        self.known_version = None
+
+    def close(self) -> None:
+        """Close the client."""
+        self.database.client.close()
+
+    def unit_of_work(
+        self,
+        *,
+        actor: str | None = None,
+        source: str | None = None,
+        session: ClientSession | None = None,
+    ) -> UnitOfWork:
+        """As `Backend.unit_of_work`. With `session` it joins the host's open transaction, which
+        the host commits, or aborts when this unit fails: Mongo has no savepoints."""
+        if session is None:
+            return super().unit_of_work(actor=actor, source=source)
+        return self._unit(partial(self._join, session), actor, source)
+
+    def columns(
+        self,
+        kind: str,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        personal: bool = False,
+    ) -> Columns:
+        """See `Backend.columns`."""
+        self._begin(write=False).rollback()
+
+        def rows() -> Iterator[tuple[Any, ...]]:
+            return extract(self._begin(write=False), kind, window(since, until))
+
+        return BatchStream.of(kind, self.model, personal, rows)
+
+    def journal(self, *, after: int = 0, limit: int = 1000) -> list[Entry]:
+        """See `Backend.journal`."""
+        return read_journal(self, after, limit)
+
+    def begin(self, *, write: bool) -> MongoTransaction:
+        """An open transaction, under the stored model."""
+        return self._begin(write=write)
+
+    def _begin(self, *, write: bool) -> MongoTransaction:
+        transaction = self._open(write=write)
+        try:
+            self._check_model(transaction, write=write)
+        except BaseException:
+            transaction.rollback()
+            raise
+        return transaction
+
+    def _open(self, *, write: bool) -> MongoTransaction:
+        with translated():
+            session = self.database.client.start_session()
+        return MongoTransaction(session, self.collections, self.tenant, self.model, write=write)
+
+    def _join(self, session: ClientSession) -> MongoTransaction:
+        transaction = MongoTransaction(
+            session, self.collections, self.tenant, self.model, write=True, joined=True
+        )
+        self._check_model(transaction, write=True)
+        return transaction
+
+    def _check_model(self, transaction: MongoTransaction, *, write: bool) -> None:
+        if self.known_version is not None and not write:
+            return
+        version, stored = self._stored(transaction)
+        if version != self.known_version and stored != self.definition:
+            raise NotMigrated("this store has no data of this tenant and model: call migrate()")
+        self.known_version = version
+
+    @staticmethod
+    def _stored(transaction: MongoTransaction) -> tuple[int, str | None]:
+        """Version and text of the newest stored model; `(0, None)` without one."""
+        newest = transaction.read("models", {}, sort=[("version", -1)], limit=1)
+        for row in newest:
+            return row["version"], row["definition"]
+        return 0, None

@@ -1,0 +1,51 @@
+"""Predicates compiled to Mongo filters: values are never keys, so nothing is interpreted.
+
+A comparison in Mongo matches only values of the same type, so an absent field matches none of
+them, and `$nor` of a filter is its exact complement.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from crmcore.adapters.mongo.client import Document
+from crmcore.domain.errors import InvalidInput
+from crmcore.domain.predicates import (
+    And,
+    Comparison,
+    Not,
+    OneOf,
+    Or,
+    OtherField,
+    Predicate,
+    Present,
+)
+
+__all__ = ["compiled"]
+
+OPERATORS = {"==": "$eq", "<": "$lt", "<=": "$lte", ">": "$gt", ">=": "$gte"}
+EVERYTHING: Document = {}
+NOTHING: Document = {"$nor": [{}]}
+
+
+def compiled(predicate: Predicate, path: Callable[[str], str]) -> Document:
+    """The filter for a checked predicate in wire form; `path` gives a field's path."""
+    match predicate:
+        case Comparison(name, op, OtherField(other)):
+            left, right = f"${path(name)}", f"${path(other)}"
+            known: list[Any] = [{"$ne": [{"$ifNull": [side, None]}, None]} for side in (left, right)]
+            return {"$expr": {"$and": [*known, {OPERATORS[op]: [left, right]}]}}
+        case Comparison(name, op, value):
+            return {path(name): {OPERATORS[op]: value}}
+        case OneOf(name, values):
+            return {path(name): {"$in": list(values)}}
+        case Present(name):
+            return {path(name): {"$ne": None}}
+        case And(parts):
+            return {"$and": [compiled(part, path) for part in parts]} if parts else EVERYTHING
+        case Or(parts):
+            return {"$or": [compiled(part, path) for part in parts]} if parts else NOTHING
+        case Not(part):
+            return {"$nor": [compiled(part, path)]}
+    raise InvalidInput.of("", f"{type(predicate).__name__} is no predicate")

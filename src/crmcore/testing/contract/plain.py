@@ -1,0 +1,59 @@
+"""Customers and facts as the oracle writes them: plain mappings, money as minor units."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import Enum
+from typing import Any
+
+import attrs
+
+from crmcore.domain.customer import Customer
+from crmcore.domain.facts import Fact
+from crmcore.domain.money import Money
+from crmcore.testing.contract.draws import MODEL
+
+__all__ = ["bare", "plain", "plain_fact"]
+
+
+def bare(value: Any) -> Any:
+    """A value as the oracle writes it."""
+    if isinstance(value, Enum):
+        return value.value
+    return value.minor if isinstance(value, Money) else value
+
+
+def plain(customer: Customer) -> dict[str, Any]:
+    """A customer as the oracle writes it."""
+    addresses = [point.value for point in customer.contact_points]
+    cards = [identifier.value for identifier in customer.identifiers]
+    keys = {("email", value): False for value in addresses}
+    known = {a.name: None for a in MODEL.attributes}
+    return {
+        "id": customer.id,
+        "version": customer.version,
+        "kind": customer.kind.value,
+        "name": customer.name,
+        "stage": customer.stage,
+        "stage_since": customer.stage_since,
+        "known_since": customer.at,
+        "language": customer.language,
+        "zone": customer.zone,
+        "region": customer.region,
+        "email": next(iter(addresses), None),
+        "phone": None,
+        "keys": keys | {("card", value): True for value in cards},
+        "attributes": known | {a.name: bare(a.value) for a in customer.attributes},
+    }
+
+
+def plain_fact(fact: Fact, recorded_at: datetime) -> dict[str, Any]:
+    """A fact as the oracle writes it."""
+    found = {a.name: bare(getattr(fact, a.name)) for a in attrs.fields(type(fact))}
+    del found["actor"], found["recorded_at"]
+    found.pop("base_amount", None)
+    if fact.money is not None:
+        found.pop("total", None)
+        found |= {"amount": fact.money.minor, "currency": fact.money.currency}
+    source = fact.source if fact.source is not None else "shop"
+    return found | {"source": source, "recorded_at": recorded_at}

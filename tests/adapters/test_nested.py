@@ -1,0 +1,73 @@
+"""Nested values as JSON: predicates and models read back as they were written."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+
+from crmcore import DEFAULT_LIFE_CYCLE, AttributeType, LifeCycle, Model, Move, Predicate, field
+from crmcore.adapters.nested import converter, plain_predicate, predicate_of
+from crmcore.domain.predicates import And, Or, checked
+from crmcore.testing.strategies import models, predicates
+
+MODEL = Model(
+    attributes=[
+        AttributeType(f"a_{type}", type)
+        for type in ("text", "integer", "float", "decimal", "boolean", "date", "instant", "money")
+    ]
+)
+
+
+@given(predicates(MODEL))
+def test_a_predicate_survives_json(predicate: Predicate):
+    """Written as text and read back it is the same predicate, checked or not."""
+    for one in (predicate, checked(predicate, MODEL.profile_fields, MODEL.currency)):
+        text = json.dumps(plain_predicate(one), allow_nan=False)
+        assert predicate_of(json.loads(text)) == one
+        assert converter().structure(json.loads(text), Predicate) == one
+
+
+def test_the_plain_form_reads_like_the_question():
+    asked = (field("stage") == "active") & ~field("language").is_in("es", "ca")
+    assert plain_predicate(asked) == [
+        "and",
+        ["==", "stage", ["text", "active"]],
+        ["not", ["in", "language", [["text", "es"], ["text", "ca"]]]],
+    ]
+    assert plain_predicate(field("stage_since") < field("last_purchase_at")) == [
+        "<", "stage_since", ["field", "last_purchase_at"],
+    ]  # fmt: skip
+    assert predicate_of(["and"]) == And(())
+    assert predicate_of(["or"]) == Or(())
+
+
+@pytest.mark.parametrize("data", [["xor", "a"], [], ["and", ["?"]], ["not"], ["=="]])
+def test_an_unknown_form_is_an_error_and_no_predicate(data: list[Any]):
+    with pytest.raises(ValueError, match="no known form"):
+        predicate_of(data)
+
+
+@settings(max_examples=30)
+@given(models())
+def test_a_model_survives_json(model: Model):
+    """What is stored with the data says the whole model: life cycle, measures, attributes."""
+    text = json.dumps(converter().unstructure(model, Model), sort_keys=True, allow_nan=False)
+    back = converter().structure(json.loads(text), Model)
+
+    assert back == model
+    assert json.dumps(converter().unstructure(back, Model), sort_keys=True) == text
+
+
+def test_a_life_cycle_keeps_its_conditions_and_its_times():
+    stages = DEFAULT_LIFE_CYCLE.stages
+    idle = timedelta(days=36_524, microseconds=1)
+    move = Move("active", "lapsed", "lapse", idle=idle, when=field("region").is_present())
+    model = Model(life_cycle=LifeCycle(stages, [move]))
+    back = converter().structure(converter().unstructure(model, Model), Model)
+
+    assert back.life_cycle == model.life_cycle
+    assert back.life_cycle.moves[0].idle == idle

@@ -1,0 +1,289 @@
+"""The contract can fail: each bug planted here in the memory backend breaks a promise.
+
+The store is filled before the bug is planted, so that it is the promise that notices.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import attrs
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from crmcore.adapters.memory import MemoryBackend, profiles
+from crmcore.adapters.memory import backend as memory_backend
+from crmcore.adapters.memory.extracts import extract
+from crmcore.adapters.memory.tables import Overlay
+from crmcore.adapters.memory.transaction import MemoryTransaction
+from crmcore.domain.errors import CrmError
+from crmcore.domain.fact_repositories import Facts
+from crmcore.domain.measures import Fold
+from crmcore.domain.predicates import matcher
+from crmcore.domain.repositories import Aggregates
+from crmcore.domain.unit_of_work import UnitOfWork
+from crmcore.testing import FrozenClock
+from crmcore.testing.contract import BackendContract, machine_of
+from crmcore.testing.contract.predicates import people
+from crmcore.testing.contract.subject import everything_in, neighbour_in, opened
+
+
+class Promises(BackendContract):
+    one_writer = True
+    examples = 5
+
+    @pytest.fixture
+    def backends(self):
+        raise NotImplementedError
+
+
+def save_over_others(self, aggregates, replace=Aggregates._replace):
+    held = self._unit.reads.fetch(self._kind, [aggregate.id for aggregate in aggregates])
+    newest = [attrs.evolve(a, version=held[a.id].version) for a in aggregates if a.id in held]
+    return replace(self, newest)
+
+
+def remove_any_version(self, kind, id, version):
+    pass
+
+
+def share_among_tenants(self, name, table=MemoryTransaction.table):
+    if name != "customers by key":
+        return table(self, name)
+    if name not in self._overlays:
+        everybodys = {
+            key: row
+            for (_, shared), rows in self._store.tables.items()
+            if shared == name
+            for key, row in rows.items()
+        }
+        self._overlays[name] = Overlay(everybodys, self._store.reading)
+    return self._overlays[name]
+
+
+def count_all_tenants(self, where):
+    tables = self._store.tables.items()
+    return sum(len(rows) for (_, name), rows in tables if name == "profiles")
+
+
+def record_again(self, kind, facts, source):
+    return {}
+
+
+def count_repetitions(self, facts):
+    return facts
+
+
+def keep_the_journal(self, rollback=MemoryTransaction.rollback):
+    self._store.journals[self._tenant] += self._entries
+    self._entries = []
+    rollback(self)
+
+
+def write_at_once(self, key, row, put=Overlay.put):
+    put(self, key, row)
+    if row is not None:
+        self._base[key] = row
+
+
+def take_the_last_to_arrive(self, kind, deltas, merge=MemoryTransaction.merge):
+    rows = self.table("profiles")
+    latest = {m.name for m in self.model.all_measures if m.fold is Fold.LATEST}
+    for id, state in deltas.items():
+        rows.put(id, rows.get(id) | {f"{name}_at": None for name in latest & state.keys()})
+    merge(self, kind, deltas)
+
+
+def fold_nothing_anew(self, customers, refold=MemoryTransaction.refold):
+    if customers is None:
+        refold(self, customers)
+
+
+def put_the_absent_first(self, query, select=MemoryTransaction.select):
+    found = select(self, query)
+    name = query.order_by
+    return found if name is None else sorted(found, key=lambda p: p[name] is not None)
+
+
+def take_zero_for_absent(node, matcher=matcher):
+    holds = matcher(node)
+    return lambda get: holds(lambda name: get(name) or None)
+
+
+def free_no_key(self, kind, id):
+    pass
+
+
+def check_no_owner(self, kind, id, keys, claim=MemoryTransaction._claim):
+    claim(self, kind, id, [attrs.evolve(key, exclusive=False) for key in keys])
+
+
+def strike_nothing(self, kind, id, at):
+    pass
+
+
+def forget_the_key(self, kind, id, at):
+    self.table(kind.name).put(id, None)
+    self.table(f"{kind.name} by source key")._changed.clear()
+    self.table(f"{kind.name} by source key")._base.clear()
+
+
+def keep_what_failed(self, error_type, error, traceback):
+    if self.state != "ended":
+        self.state = "ended"
+        self.transaction.commit()
+
+
+def stream_everything(transaction, kind, since, until, extract=extract):
+    return extract(transaction, kind, None, None)
+
+
+def number_anew(self, *, after=0, limit=1000, journal=MemoryBackend.journal):
+    found = journal(self, after=after, limit=limit)
+    return [attrs.evolve(entry, position=n) for n, entry in enumerate(found, start=1)]
+
+
+def refuse_nothing(self, transaction, facts):
+    return facts
+
+
+BUGS: dict[str, tuple[object, str, object, str]] = {
+    "a save over another's": (
+        Aggregates, "_replace", save_over_others,
+        "test_a_stale_save_is_refused_and_nothing_of_it_kept",
+    ),
+    "a removal of any version": (
+        MemoryTransaction, "_check_version", remove_any_version,
+        "test_a_changed_customer_is_not_removed",
+    ),
+    "identifiers shared among tenants": (
+        MemoryTransaction, "table", share_among_tenants,
+        "test_a_neighbours_identifier_finds_nobody",
+    ),
+    "a count over all tenants": (
+        MemoryTransaction, "count", count_all_tenants, "test_an_empty_tenant_is_empty",
+    ),
+    "a known fact recorded again": (
+        MemoryTransaction, "recorded", record_again, "test_a_removed_fact_does_not_come_back",
+    ),
+    "repetitions counted": (
+        Facts, "_distinct", count_repetitions, "test_one_object_twice_is_one_fact",
+    ),
+    "a rollback that keeps the journal": (
+        MemoryTransaction, "rollback", keep_the_journal, "test_what_was_rolled_back_left_no_row",
+    ),
+    "writes seen at once": (
+        Overlay, "put", write_at_once, "test_nobody_sees_what_is_not_committed",
+    ),
+    "the latest by arrival": (
+        MemoryTransaction, "merge", take_the_last_to_arrive,
+        "test_the_latest_is_latest_by_when_it_happened",
+    ),
+    "returns that lower nothing": (
+        MemoryTransaction, "refold", fold_nothing_anew,
+        "test_a_part_returned_leaves_the_rest",
+    ),
+    "absent values first": (
+        MemoryTransaction, "select", put_the_absent_first,
+        "test_pages_give_everybody_once_in_order",
+    ),
+    "zero taken for absent": (
+        profiles, "matcher", take_zero_for_absent, "test_falsy_values_are_values",
+    ),
+    "identifiers never freed": (
+        MemoryTransaction, "_release", free_no_key,
+        "test_a_removed_customer_frees_their_identifiers",
+    ),
+    "an exclusive identifier for two": (
+        MemoryTransaction, "_claim", check_no_owner,
+        "test_an_exclusive_identifier_has_one_owner",
+    ),
+    "a removed fact that stays": (
+        MemoryTransaction, "strike", strike_nothing, "test_a_removed_fact_is_out_of_every_read",
+    ),
+    "a removed fact that is forgotten": (
+        MemoryTransaction, "strike", forget_the_key, "test_a_removed_fact_does_not_come_back",
+    ),
+    "a commit after an error": (
+        UnitOfWork, "__exit__", keep_what_failed, "test_an_exception_leaves_no_trace",
+    ),
+    "a window without bounds": (
+        memory_backend, "extract", stream_everything,
+        "test_a_window_has_its_beginning_and_not_its_end",
+    ),
+    "positions numbered anew": (
+        MemoryBackend, "journal", number_anew, "test_a_reader_goes_on_behind_its_position",
+    ),
+}  # fmt: skip
+
+BY_ANY_HISTORY = [
+    "a save over another's",
+    "a removal of any version",
+    "a known fact recorded again",
+    "repetitions counted",
+    "a rollback that keeps the journal",
+    "the latest by arrival",
+    "returns that lower nothing",
+    "identifiers never freed",
+    "a removed fact that stays",
+]
+NOTICED = (AssertionError, CrmError, pytest.fail.Exception)
+
+
+@pytest.fixture
+def given(memory) -> dict[str, Any]:
+    """What a promise may ask for, made while all is well."""
+    clock = FrozenClock()
+    return {
+        "backends": memory,
+        "clock": clock,
+        "backend": opened(memory, clock, "a"),
+        "neighbour": neighbour_in(memory, clock),
+        "people": people(memory, clock),
+        "name": "visits",
+        "descending": False,
+    }
+
+
+def keep(promise: str, given: dict[str, Any]) -> None:
+    """Run one test of the contract, with its neighbour."""
+    test = getattr(Promises(), promise)
+    before = everything_in(given["neighbour"])
+    test(**{name: given[name] for name in inspect.signature(test).parameters})
+    assert everything_in(given["neighbour"]) == before
+
+
+@pytest.mark.parametrize("bug", BUGS)
+def test_the_contract_notices(bug: str, given, monkeypatch):
+    owner, name, planted, promise = BUGS[bug]
+    monkeypatch.setattr(owner, name, planted)
+
+    with pytest.raises(NOTICED):
+        keep(promise, given)
+
+
+@pytest.mark.parametrize("promise", sorted({promise for *_, promise in BUGS.values()}))
+def test_the_promise_is_kept_without_the_bug(promise: str, given):
+    keep(promise, given)
+    assert given["backend"].model is not None
+
+
+@pytest.mark.parametrize("bug", BY_ANY_HISTORY)
+def test_a_random_history_notices(bug: str, memory, monkeypatch):
+    owner, name, planted, _ = BUGS[bug]
+    monkeypatch.setattr(owner, name, planted)
+    effort = settings(
+        max_examples=60,
+        stateful_step_count=20,
+        deadline=None,
+        database=None,
+        derandomize=True,
+        report_multiple_bugs=False,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+
+    with pytest.raises(NOTICED):
+        run_state_machine_as_test(machine_of(memory), settings=effort)
