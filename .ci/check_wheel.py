@@ -26,7 +26,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "sql": ("crmcore.adapters.sql",),
     "postgres": (),  # a driver for crmcore.adapters.sql
     "mariadb": (),  # a driver for crmcore.adapters.sql
-    "mongo": (),  # to come
+    "mongo": ("crmcore.adapters.mongo",),
     "analytics": ("crmcore.analytics",),
     "frames": ("crmcore.adapters.columns.arrow", "crmcore.analytics.frames"),
     "spark": (),  # to come

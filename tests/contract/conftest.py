@@ -12,7 +12,12 @@ from sqlalchemy import Engine, event
 from crmcore.adapters.memory import MemoryBackend, MemoryStore
 from crmcore.adapters.sql import SqlBackend
 from crmcore.adapters.sql.engine import sqlite_engine
+from crmcore.adapters.sql.tables import Tables
 from crmcore.testing.contract import Make
+
+# Statements compiled once for all files: most of a short test's time would go there.
+TABLES: dict[str, Tables] = {}
+COMPILED: dict[object, object] = {}
 
 
 def memory_make(store: MemoryStore) -> Make:
@@ -24,7 +29,9 @@ def memory_make(store: MemoryStore) -> Make:
 
 def sqlite_make(engine: Engine) -> Make:
     def make(**given):
-        return SqlBackend(engine, **given)
+        backend = SqlBackend(engine, **given)
+        backend.tables = TABLES.setdefault(backend.definition, backend.tables)
+        return backend
 
     return make
 
@@ -38,7 +45,7 @@ def throwaway_engine(path: Path) -> Engine:
         connection.execute("PRAGMA busy_timeout = 200")
         connection.execute("PRAGMA synchronous = OFF")
 
-    return engine
+    return engine.execution_options(compiled_cache=COMPILED)
 
 
 @pytest.fixture

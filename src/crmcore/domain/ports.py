@@ -106,6 +106,10 @@ class Transaction(Protocol):
         """The facts with these ids, of these customers, or of these orders, by `at` then id."""
         ...
 
+    def has_facts(self, customer_id: CustomerId) -> bool:
+        """Was anything ever recorded of this customer, removed facts included?"""
+        ...
+
     def strike(self, kind: FactKind[F], id: FactId, at: datetime) -> None:
         """Take a fact out of every read and fold; its key stays taken."""
         ...

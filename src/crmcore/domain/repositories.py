@@ -15,7 +15,7 @@ from crmcore.domain.errors import AmbiguousIdentifier, InvalidInput, NotFound, R
 from crmcore.domain.identifiers import Identifier
 from crmcore.domain.ids import CustomerId, ProductId
 from crmcore.domain.journal import Entry, Operation, changes_between
-from crmcore.domain.kinds import CUSTOMERS, FACTS, PRODUCTS, AggregateKind
+from crmcore.domain.kinds import CUSTOMERS, PRODUCTS, AggregateKind
 from crmcore.domain.ports import Transaction
 from crmcore.domain.product import Product
 
@@ -197,7 +197,10 @@ class Customers(Aggregates[Customer]):
         with unit.writing() as transaction:
             if id not in transaction.lock_profiles([id]):
                 raise NotFound("customers", str(id))
-            if any(transaction.facts(kind, customers=[id]) for kind in FACTS):
+            held = transaction.fetch(CUSTOMERS, [id], lock=True).get(id)
+            if held is None or held.version != customer.version:
+                raise Stale("customers", str(id), customer.version)
+            if transaction.has_facts(id):
                 raise Refused("customers.has_facts", "has facts and cannot be removed", str(id))
             transaction.delete(CUSTOMERS, customer)
             unit.record(self._entry(Operation.REMOVED, [customer], [unit.recorded_at]))

@@ -11,7 +11,7 @@ from crmcore.adapters.codec import codec_of, recorded_encoder
 from crmcore.adapters.memory.profiles import MemoryProfiles
 from crmcore.adapters.memory.tables import MemoryStore, Overlay
 from crmcore.domain.customer import Customer
-from crmcore.domain.errors import AlreadyExists, IdentifierTaken, Refused, Stale
+from crmcore.domain.errors import AlreadyExists, IdentifierTaken, Stale
 from crmcore.domain.facts import Fact
 from crmcore.domain.ids import CustomerId, FactId, OrderId
 from crmcore.domain.journal import Entry
@@ -73,9 +73,6 @@ class MemoryTransaction(MemoryProfiles):
 
     def delete(self, kind: AggregateKind[A], aggregate: A) -> None:
         self._check_version(kind, aggregate.id, aggregate.version)
-        if any(self.table(f"{fact.name} by customer").get(aggregate.id) for fact in FACTS):
-            reason = "has facts and cannot be removed"
-            raise Refused("customers.has_facts", reason, str(aggregate.id))
         self.table(kind.name).put(aggregate.id, None)
         self._release(kind, aggregate.id)
         if kind.name == CUSTOMERS.name:
@@ -161,6 +158,9 @@ class MemoryTransaction(MemoryProfiles):
         """Every fact of a kind, unordered, without those struck out."""
         struck, decode = self.table(f"{kind.name} struck"), codec_of(kind.cls).decode
         return (decode(row) for id, row in self.table(kind.name).items() if not struck.get(id))
+
+    def has_facts(self, customer_id: CustomerId) -> bool:
+        return any(self.table(f"{fact.name} by customer").get(customer_id) for fact in FACTS)
 
     def strike(self, kind: FactKind[F], id: FactId, at: datetime) -> None:
         self.table(f"{kind.name} struck").put(id, at)

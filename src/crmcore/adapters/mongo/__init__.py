@@ -37,4 +37,6 @@ def connect(
 ) -> Backend:
     """A backend on a client of its own for a `mongodb://host/database` URL."""
     database = database_for(url)
-    return MongoBackend(database, tenant=tenant, model=model, clock=clock, rates=rates)
+    return MongoBackend(
+        database, tenant=tenant, model=model, clock=clock, rates=rates, owns_client=True
+    )

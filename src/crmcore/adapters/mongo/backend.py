@@ -33,6 +33,7 @@ class MongoBackend(Backend):
 
     database: Database[Document] = attrs.field(kw_only=False, repr=False)
     prefix: str = attrs.field(default="crm_", kw_only=True)
+    owns_client: bool = attrs.field(default=False, kw_only=True, repr=False)
     known_version: int | None = attrs.field(default=None, init=False, repr=False)
 
     @cached_property
@@ -67,8 +68,9 @@ class MongoBackend(Backend):
         self.known_version = None
 
     def close(self) -> None:
-        """Close the client."""
-        self.database.client.close()
+        """Close the client that `connect` made; a client of the host's own stays open."""
+        if self.owns_client:
+            self.database.client.close()
 
     def unit_of_work(
         self,

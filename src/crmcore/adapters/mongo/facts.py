@@ -13,7 +13,7 @@ from crmcore.adapters.mongo.records import MongoRecords
 from crmcore.domain.facts import Fact, Recording
 from crmcore.domain.ids import CustomerId, FactId, OrderId
 from crmcore.domain.instants import to_millis
-from crmcore.domain.kinds import FactKind
+from crmcore.domain.kinds import FACTS, FactKind
 
 __all__ = ["MongoFacts"]
 
@@ -79,6 +79,10 @@ class MongoFacts(MongoRecords):
         names = [column.name for column in codec.columns]
         found = self.read(kind.name, chosen)
         return [codec.decode(tuple(document[name] for name in names)) for document in found]
+
+    def has_facts(self, customer_id: CustomerId) -> bool:
+        told: Document = {"resolved_customer_id": customer_id.bytes}
+        return any(True for fact in FACTS for _ in self.read(fact.name, told, limit=1))
 
     def strike(self, kind: FactKind[F], id: FactId, at: datetime) -> None:
         with translated():

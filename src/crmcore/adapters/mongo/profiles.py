@@ -26,28 +26,29 @@ from crmcore.domain.profile import Profile
 __all__ = ["MongoProfiles"]
 
 CHUNK = 1000
+KEPT = ("tenant", "customer_id", "clock", "held")
 
 
 class MongoProfiles(MongoFacts):
-    """The profile half of a Mongo transaction.
-
-    `time` is a Lamport clock: one above that of every profile this transaction has touched, so
-    that journal rows of one customer sort in the order of their commits.
-    """
-
-    time = 0
+    """The profile half of a Mongo transaction."""
 
     def lock_profiles(self, customers: Collection[CustomerId]) -> set[CustomerId]:
-        chosen = self._chosen(customers)
+        chosen, now = self._chosen(customers), self.tick()
+        self._touch(chosen, {"$inc": {"held": 1}, "$max": {"clock": now}})
+        found, newest = set(), now
+        for row in self.read("profiles", chosen):
+            newest = max(newest, row["clock"])
+            found.add(CustomerId(UUID(bytes=row["customer_id"])))
+        if newest > now:  # another machine's clock is ahead of ours
+            self.time = newest + 1
+            self._touch(chosen, {"$set": {"clock": self.time}})
+        return found
+
+    def _touch(self, chosen: Document, change: Document) -> None:
         with translated():
             self.collections["profiles"].update_many(
-                {"tenant": self.tenant, **chosen}, {"$inc": {"clock": 1}}, session=self.session
+                {"tenant": self.tenant, **chosen}, change, session=self.session
             )
-        found = set()
-        for row in self.read("profiles", chosen):
-            self.time = max(self.time, row["clock"])
-            found.add(CustomerId(UUID(bytes=row["customer_id"])))
-        return found
 
     def copy_to_profiles(self, customers: Sequence[Customer]) -> None:
         self.lock_profiles([CustomerId(customer.id) for customer in customers])
@@ -119,7 +120,7 @@ class MongoProfiles(MongoFacts):
     def _write(self, rows: Mapping[CustomerId, Mapping[str, Any]]) -> None:
         writes = []
         for id, row in rows.items():
-            values = {k: v for k, v in row.items() if k not in ("tenant", "customer_id", "clock")}
+            values = {k: v for k, v in row.items() if k not in KEPT}
             mine = {"tenant": self.tenant, "customer_id": id.bytes}
             writes.append(UpdateOne(mine, {"$set": values}))
         if writes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any, TypeVar
 from uuid import UUID
@@ -17,6 +18,7 @@ from crmcore.adapters.mongo.collections import Collections
 from crmcore.adapters.profile_codec import ProfileCodec
 from crmcore.domain.customer import Customer
 from crmcore.domain.errors import AlreadyExists, IdentifierTaken, Stale
+from crmcore.domain.fields import FieldType
 from crmcore.domain.kinds import AggregateKind, Key
 from crmcore.domain.model import Model
 from crmcore.domain.product import Product
@@ -45,6 +47,15 @@ class MongoRecords:
         self.tenant = tenant
         self.model = model
         self.profile_codec = ProfileCodec(model)
+        self.time = 0
+
+    def tick(self) -> int:
+        """The transaction's time: microseconds of this machine's clock, never backwards, and
+        never before that of a profile it has touched. Journal rows of one customer sort by it
+        in the order of their commits, and those of others nearly so.
+        """
+        self.time = max(self.time, time.time_ns() // 1000)
+        return self.time
 
     def read(self, name: str, filter: Document, **options: Any) -> Iterator[Document]:
         """The documents of this tenant that a filter finds, without Mongo's own id."""
@@ -62,9 +73,11 @@ class MongoRecords:
     def insert(self, kind: AggregateKind[A], added: Sequence[tuple[A, Collection[Key]]]) -> None:
         codec: Any = codec_of(kind.cls)
         names = [column.name for column in codec.columns]
-        held = self.fetch(kind, [aggregate.id for aggregate, _ in added])
-        if held:
-            raise AlreadyExists(kind.name, str(next(iter(held))))
+        seen = set(self.fetch(kind, [aggregate.id for aggregate, _ in added]))
+        for aggregate, _ in added:
+            if aggregate.id in seen:
+                raise AlreadyExists(kind.name, str(aggregate.id))
+            seen.add(aggregate.id)
         documents = [
             {"tenant": self.tenant, **dict(zip(names, codec.encode(a), strict=True))}
             for a, _ in added
@@ -186,7 +199,8 @@ class MongoRecords:
         """The profiles of customers without facts."""
         untouched = self.profile_codec.untouched()
         documents = [
-            {"tenant": self.tenant, "customer_id": c.id.bytes, "clock": 0, **self.copies(c)}
+            {"tenant": self.tenant, "customer_id": c.id.bytes, "clock": self.tick()}
+            | self.copies(c)
             | untouched
             for c in customers
         ]
@@ -196,4 +210,8 @@ class MongoRecords:
     def copies(self, customer: Customer) -> Document:
         """What a profile document copies from the customer, host attributes as a sub-document."""
         row = self.profile_codec.copies(customer)
-        return row | {"attributes": json.loads(row["attributes"])}
+        held = json.loads(row["attributes"])
+        for known in self.model.attributes:
+            if known.type is FieldType.BOOLEAN and known.name in held:
+                held[known.name] = bool(held[known.name])
+        return row | {"attributes": held}

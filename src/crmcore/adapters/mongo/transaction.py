@@ -51,12 +51,11 @@ class MongoTransaction(MongoProfiles):
                 )
 
     def write(self, entry: Entry) -> None:
-        # A row of a product, which has no profile, is one later than the product's own version.
         self._written += 1
         document = {
             "tenant": self.tenant,
             "position": None,
-            "time": [self.time, entry.version or 0, self._unit, self._written],
+            "time": [self.time or self.tick(), self._unit, self._written],
             "kind": entry.kind,
             "operation": entry.operation.value,
             "ids": [id.bytes for id in entry.ids],

@@ -16,7 +16,7 @@ from crmcore.adapters.sql.records import SqlRecords, chunks
 from crmcore.domain.facts import Fact
 from crmcore.domain.ids import CustomerId, FactId, OrderId
 from crmcore.domain.instants import to_millis
-from crmcore.domain.kinds import FactKind
+from crmcore.domain.kinds import FACTS, FactKind
 from crmcore.domain.ports import Recording
 
 __all__ = ["SqlFacts"]
@@ -95,6 +95,16 @@ class SqlFacts(SqlRecords):
         with translated():
             for chunk in chunks(values):
                 yield from map(codec.decode, self.connection.execute(statement, {"values": chunk}))
+
+    def has_facts(self, customer_id: CustomerId) -> bool:
+        told = [
+            sa.exists().where(
+                table.c.tenant == self.tenant, table.c.resolved_customer_id == customer_id.bytes
+            )
+            for table in (self.tables.kinds[fact.name] for fact in FACTS)
+        ]
+        with translated():
+            return bool(self.connection.execute(sa.select(sa.or_(*told))).scalar_one())
 
     def strike(self, kind: FactKind[F], id: FactId, at: datetime) -> None:
         table = self.tables.kinds[kind.name]

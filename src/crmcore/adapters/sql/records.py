@@ -16,7 +16,7 @@ from crmcore.adapters.profile_codec import ProfileCodec
 from crmcore.adapters.sql.engine import translated
 from crmcore.adapters.sql.tables import Tables
 from crmcore.domain.customer import Customer
-from crmcore.domain.errors import AlreadyExists, IdentifierTaken, Refused, Stale, StorageError
+from crmcore.domain.errors import AlreadyExists, IdentifierTaken, Stale, StorageError
 from crmcore.domain.kinds import AggregateKind, Key
 from crmcore.domain.model import Model
 from crmcore.domain.product import Product
@@ -164,11 +164,7 @@ class SqlRecords:
                 table.c.id == id,
                 table.c.version == aggregate.version,
             )
-            try:
-                gone = self.connection.execute(sa.delete(table).where(own)).rowcount
-            except IntegrityError:
-                reason = "has facts and cannot be removed"
-                raise Refused("customers.has_facts", reason, str(aggregate.id)) from None
+            gone = self.connection.execute(sa.delete(table).where(own)).rowcount
             if gone != 1:
                 raise Stale(kind.name, str(aggregate.id), aggregate.version)
             self.connection.execute(

@@ -1,0 +1,56 @@
+"""What the contract tests of database servers share: a server a worker, emptied for each test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+import pytest
+import sqlalchemy as sa
+
+from crmcore.adapters.sql import SqlBackend
+from crmcore.adapters.sql.engine import engine_for
+from crmcore.testing.contract import Make
+from tests import servers
+
+Server = Callable[[], AbstractContextManager[str]]
+
+
+def started(server: Server) -> Iterator[str]:
+    """The URL of a server for this worker; without its program, a skip that says so."""
+    try:
+        with server() as url:
+            yield url
+    except servers.Unavailable as missing:
+        pytest.skip(str(missing))
+
+
+def migrated(server: Server) -> Iterator[sa.Engine]:
+    """An engine on that server, with all tables and no data."""
+    for url in started(server):
+        engine = engine_for(url)
+        SqlBackend(engine, tenant="nobody").migrate()
+        yield engine
+        engine.dispose()
+
+
+def emptied(engine: sa.Engine) -> Make:
+    """All tables without a row."""
+    tables = SqlBackend(engine).tables
+    with engine.begin() as connection:
+        for table in reversed(tables.metadata.sorted_tables):
+            connection.execute(sa.delete(table))
+
+    def make(**given):
+        return SqlBackend(engine, **given)
+
+    return make
+
+
+class OnServer:
+    joins_host_transactions = True
+
+    @contextmanager
+    def host_transaction(self, backend):
+        with backend.engine.begin() as connection:
+            yield {"connection": connection}

@@ -1,0 +1,23 @@
+"""PostgreSQL keeps the contract."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import sqlalchemy as sa
+
+from crmcore.testing.contract import BackendContract
+from tests import servers
+from tests.contract.sql_server import OnServer, emptied, migrated
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[sa.Engine]:
+    yield from migrated(servers.postgres)
+
+
+class TestPostgres(OnServer, BackendContract):
+    @pytest.fixture
+    def backends(self, engine):
+        return emptied(engine)
