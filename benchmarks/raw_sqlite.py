@@ -35,7 +35,7 @@ def new_id(at: int) -> bytes:
 def insert(table: str, columns: str) -> str:
     """The text of an insert into these columns."""
     places = ",".join("?" * len(columns.split(",")))
-    return f"INSERT INTO {table} ({columns}) VALUES ({places})"  # noqa: S608 - our own names
+    return f"INSERT INTO {table} ({columns}) VALUES ({places})"
 
 
 CUSTOMER = insert(
@@ -44,9 +44,7 @@ CUSTOMER = insert(
     "attributes,id,version",
 )
 KEY = insert("crm_keys", "tenant,kind,scope,value,id,claim")
-PROFILE = insert(
-    "crm_profiles", "tenant,customer_id,kind,stage,stage_since,known_since,attributes"
-)
+PROFILE = insert("crm_profiles", "tenant,customer_id,kind,stage,stage_since,known_since,attributes")
 ORDER = (
     insert(
         "crm_orders",
@@ -132,7 +130,7 @@ def _customers(
         marks = ",".join("?" * len(chunk))
         known = connection.execute(
             "SELECT value, id FROM crm_keys WHERE tenant = 'main' AND kind = 'customers' "
-            f"AND scope = 'external:shop' AND value IN ({marks})",  # noqa: S608 - question marks
+            f"AND scope = 'external:shop' AND value IN ({marks})",
             chunk,
         )
         ids.update(known.fetchall())

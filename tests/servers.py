@@ -8,7 +8,6 @@ durable: what survives a crash is another test's question.
 
 from __future__ import annotations
 
-import glob
 import os
 import shutil
 import signal
@@ -39,9 +38,8 @@ def free_port() -> int:
 
 def program(name: str, *places: str) -> str:
     """The path of an installed program."""
-    found = shutil.which(name) or next(
-        (path for place in places for path in sorted(glob.glob(f"{place}/{name}"))[::-1]), None
-    )
+    elsewhere = (path for place in places for path in sorted(Path("/").glob(f"{place[1:]}/{name}")))
+    found = shutil.which(name) or next((str(path) for path in elsewhere), None)
     if found is None:
         raise Unavailable(f"{name} is not installed")
     return found

@@ -25,7 +25,13 @@ from crmcore.domain.ports import Columns, Transaction
 from crmcore.domain.text import checked_text
 from crmcore.domain.unit_of_work import UnitOfWork
 
-__all__ = ["Backend", "system_clock"]
+__all__ = [
+    "Backend",
+    "streamed_kinds",
+    "system_clock",
+    "tenant_name",
+    "window",
+]
 
 R = TypeVar("R")
 Ts = TypeVarTuple("Ts")

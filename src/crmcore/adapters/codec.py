@@ -6,7 +6,7 @@ wrote ourselves are trusted: decoding sets the attributes without validating the
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import Enum
 from functools import lru_cache
 from typing import Any, Generic, TypeVar, cast
@@ -21,7 +21,7 @@ from crmcore.domain.instants import from_millis, to_millis
 from crmcore.domain.money import Money
 from crmcore.domain.ports import Recording
 
-__all__ = ["Codec", "Column", "codec_of", "recorded_encoder"]
+__all__ = ["Codec", "Column", "codec_of", "indexes_by_key", "recorded_encoder"]
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Fact)
@@ -80,6 +80,17 @@ def recorded_encoder(codec: Codec[F], recording: Recording) -> Callable[[F], lis
         return row
 
     return recorded
+
+
+def indexes_by_key(
+    facts: Sequence[Fact], source: str | None
+) -> dict[tuple[str | None, str], list[int]]:
+    """By source and source key, where facts with that key stand."""
+    found: dict[tuple[str | None, str], list[int]] = {}
+    for index, fact in enumerate(facts):
+        if fact.source_key is not None:
+            found.setdefault((fact.source or source, fact.source_key), []).append(index)
+    return found
 
 
 def _columns(field: Field) -> tuple[Column, ...]:

@@ -31,7 +31,15 @@ from crmcore.domain.predicates import (
     Present,
 )
 
-__all__ = ["converter", "json_reader", "json_writer"]
+__all__ = [
+    "converter",
+    "json_reader",
+    "json_writer",
+    "plain_predicate",
+    "predicate_of",
+    "tagged",
+    "untagged",
+]
 
 FROM_PLAIN: dict[FieldType, Callable[[Any], Any]] = {
     FieldType.DECIMAL: Decimal,

@@ -9,5 +9,5 @@ __all__: list[str] = []
 try:
     import numpy as np  # noqa: F401 - imported to learn whether it is there
     import scipy  # noqa: F401 - the same
-except ImportError as error:
-    raise MissingExtra("analytics") from error
+except ImportError as _error:
+    raise MissingExtra("analytics") from _error

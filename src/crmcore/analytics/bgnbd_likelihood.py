@@ -46,7 +46,9 @@ class RisingFactorials:
 
     def __init__(self, x: FloatArray, weight: FloatArray) -> None:
         most = int(x.max(initial=0.0))
-        self.tabled = most <= TABLE
+        self.tabled: bool = most <= TABLE
+        self.k: FloatArray
+        self.weight: FloatArray
         if self.tabled:
             having = np.bincount(x.astype(np.int64), weight, minlength=most + 1)
             self.k = np.arange(most, dtype=np.float64)
@@ -87,7 +89,7 @@ class BetaGeoNBDLikelihood:
     cells: Cells
     rising: RisingFactorials
     again: IntArray
-    names = ("r", "alpha", "a", "b")
+    names: tuple[str, ...] = ("r", "alpha", "a", "b")
 
     @classmethod
     def of(cls, cells: Cells) -> BetaGeoNBDLikelihood:

@@ -13,8 +13,8 @@ from crmcore.domain.errors import InvalidInput, MissingExtra
 try:
     import narwhals.stable.v2 as nw
     import pyarrow as pa
-except ImportError as error:
-    raise MissingExtra("frames") from error
+except ImportError as _error:
+    raise MissingExtra("frames") from _error
 
 if TYPE_CHECKING:
     from crmcore.analytics.summary import Library, Summary

@@ -32,7 +32,7 @@ class GammaGammaLikelihood:
     count: FloatArray
     having: FloatArray
     log_spent: float
-    names = ("p", "q", "v")
+    names: tuple[str, ...] = ("p", "q", "v")
 
     @classmethod
     def of(cls, x: FloatArray, z: FloatArray, weight: FloatArray | None) -> GammaGammaLikelihood:

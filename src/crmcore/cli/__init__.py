@@ -5,5 +5,5 @@ from crmcore.domain.errors import MissingExtra
 try:
     import cyclopts  # noqa: F401  what the commands are made with
     import rich  # noqa: F401  what they print with
-except ImportError as error:
-    raise MissingExtra("cli") from error
+except ImportError as _error:
+    raise MissingExtra("cli") from _error

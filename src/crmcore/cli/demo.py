@@ -19,7 +19,7 @@ from crmcore.services import ImportReport, Scoring, advance, holdout, import_pur
 __all__ = ["demo"]
 
 HORIZON = 39
-PUBLISHED = {
+PUBLISHED: dict[str, tuple[str, ...]] = {
     "BG/NBD": ("0.243", "4.414", "0.793", "2.426", "-9,582.4"),
     "Gamma-Gamma": ("6.25", "3.74", "15.44", "-4,055.92"),
 }
@@ -37,6 +37,7 @@ def demo(database: str = "sqlite:///crmcore-demo.db") -> None:
     ----------
     database
         Where to keep them; any URL that crmcore.connect takes.
+
     """
     out = Console(highlight=False, soft_wrap=True)
     began = time.perf_counter()
@@ -49,7 +50,8 @@ def demo(database: str = "sqlite:///crmcore-demo.db") -> None:
     report = import_purchases(backend, sample.rows, source="cdnow")
     scoring = score(backend, as_of=sample.as_of, horizon=HORIZON)
     moved = advance(backend, at=start_of(sample.until + timedelta(days=1), zone="UTC"))
-    out.print(f"\n[bold]{sample.name}[/bold]\nin {database}\n")
+    out.print(f"\n{sample.name}", style="bold", markup=False)
+    out.print(f"in {database}\n", markup=False)
     _counts(out, report, scoring, moved.total)
     _parameters(out, scoring, sample)
     _accuracy(out, backend, scoring, sample)
@@ -89,7 +91,7 @@ def _accuracy(out: Console, backend: crmcore.Backend, scoring: Scoring, sample: 
     expected = _expected(scoring)
     wrong, naive = np.abs(expected - actual).mean(), np.abs(actual.mean() - actual).mean()
     out.print(
-        f"\n[italic]The {HORIZON} weeks that the models did not see[/italic]\n"
+        f"\nThe {HORIZON} weeks that the models did not see\n"
         f"Expected {expected.sum():,.1f} purchases, {actual.sum():,} came "
         f"({expected.sum() / max(actual.sum(), 1) - 1:+.1%}).\n"
         f"By customer: correlation {np.corrcoef(expected, actual)[0, 1]:.2f}, mean error "

@@ -18,7 +18,15 @@ from crmcore.domain.instants import instant
 from crmcore.domain.money import EXACT, Money
 from crmcore.domain.text import checked_text, optional_text, symbol
 
-__all__ = ["AttributeType", "AttributeValue", "Scalar", "scalar_type"]
+__all__ = [
+    "LIMIT",
+    "AttributeType",
+    "AttributeValue",
+    "Scalar",
+    "scalar_type",
+    "six_places",
+    "storable",
+]
 
 Scalar = str | int | float | bool | Decimal | date | datetime | Money
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
@@ -27,7 +28,12 @@ from crmcore.domain.ports import Transaction
 if TYPE_CHECKING:
     from crmcore.domain.unit_of_work import UnitOfWork
 
-__all__ = ["Facts", "OrderFacts", "Orders"]
+__all__ = [
+    "Facts",
+    "OrderFacts",
+    "Orders",
+    "histories",
+]
 
 F = TypeVar("F", bound=Fact)
 BATCH = 10_000
@@ -56,7 +62,8 @@ class Facts(Generic[F]):
         remaining = iter(facts)
         count = 0
         while batch := list(islice(remaining, BATCH)):
-            count += len(self._append(batch))
+            with self._unit.writing() if count else nullcontext():
+                count += len(self._append(batch))
         return count
 
     def get(self, id: FactId) -> F:

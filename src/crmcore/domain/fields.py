@@ -19,7 +19,14 @@ import attrs
 from crmcore.domain.money import Money
 from crmcore.domain.text import Words
 
-__all__ = ["PERSONAL", "UNSTORED", "Field", "FieldType", "fields_of"]
+__all__ = [
+    "PERSONAL",
+    "SCALARS",
+    "UNSTORED",
+    "Field",
+    "FieldType",
+    "fields_of",
+]
 
 PERSONAL: Mapping[str, Any] = {"personal": True}
 """Metadata of an attribute that holds a personal value: write `repr=False` beside it."""

@@ -23,7 +23,13 @@ from crmcore.domain.order import Order
 from crmcore.domain.order_facts import Purchase, purchase_of
 from crmcore.domain.predicates import matcher
 
-__all__ = ["Deltas", "fold", "merged", "raw"]
+__all__ = [
+    "Deltas",
+    "FoldPlan",
+    "fold",
+    "merged",
+    "raw",
+]
 
 Deltas = Mapping[CustomerId, Mapping[str, Any]]
 """By customer, by measure, what a batch of facts adds; without measures that nothing adds to."""

@@ -14,7 +14,12 @@ import attrs
 from crmcore.domain.fields import fields_of
 from crmcore.domain.text import Words
 
-__all__ = ["Entry", "Operation"]
+__all__ = [
+    "Entry",
+    "Operation",
+    "changes_between",
+    "plain",
+]
 
 
 class Operation(Words):

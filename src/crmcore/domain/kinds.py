@@ -21,7 +21,25 @@ from crmcore.domain.order_facts import Cancellation, Fulfilment, Payment, Purcha
 from crmcore.domain.product import Product
 from crmcore.domain.score import Score
 
-__all__ = ["AGGREGATES", "FACTS", "PURCHASES", "AggregateKind", "FactKind", "Key"]
+__all__ = [
+    "AGGREGATES",
+    "CANCELLATIONS",
+    "CUSTOMERS",
+    "FACTS",
+    "FULFILMENTS",
+    "INTERACTIONS",
+    "MEASURABLE",
+    "ORDERS",
+    "PAYMENTS",
+    "PRODUCTS",
+    "PURCHASES",
+    "RETURNS",
+    "SCORES",
+    "AggregateKind",
+    "DerivedKind",
+    "FactKind",
+    "Key",
+]
 
 A = TypeVar("A", Customer, Product)
 F_co = TypeVar("F_co", bound=Fact, covariant=True)

@@ -129,7 +129,7 @@ class LifeCycle:
 def _default() -> LifeCycle:
     half_a_year = timedelta(days=182)
     bought = field("purchase_count") >= 1
-    came_back = field("last_purchase_at") > field("stage_since")
+    came_back = field("last_purchase_at") >= field("stage_since")
     often = field("purchase_count") >= 5
     return LifeCycle(
         stages=(

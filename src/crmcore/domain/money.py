@@ -12,7 +12,16 @@ import attrs
 from crmcore.domain.currencies import minor_digits
 from crmcore.domain.errors import InvalidInput, MissingRate, MixedCurrencies
 
-__all__ = ["EXACT", "DatedRates", "Money", "Rates"]
+__all__ = [
+    "EXACT",
+    "DatedRates",
+    "Money",
+    "Rates",
+    "an_amount",
+    "convert",
+    "number",
+    "optional_amount",
+]
 
 LIMIT = 2**53
 """Amounts stay below this many minor units, which every store and data frame keeps exactly."""

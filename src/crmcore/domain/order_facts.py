@@ -19,8 +19,15 @@ from crmcore.domain.order import Order
 from crmcore.domain.text import Words, optional_text
 
 __all__ = [
-    "Cancellation", "Fulfilment", "OrderHistory", "OrderStatus", "Payment", "Purchase", "Return",
-]  # fmt: skip
+    "Cancellation",
+    "Fulfilment",
+    "OrderHistory",
+    "OrderStatus",
+    "Payment",
+    "Purchase",
+    "Return",
+    "purchase_of",
+]
 
 
 def _positive(fact: Payment | Return) -> None:

@@ -209,9 +209,16 @@ class Backend(Protocol):
         ...
 
     def columns(
-        self, kind: str, *, since: datetime | None = None, until: datetime | None = None
+        self,
+        kind: str,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        personal: bool = False,
     ) -> Columns:
-        """The facts of a kind, `purchases`, or `profiles`, with `since <= at < until`."""
+        """The facts of a kind, `purchases`, or `profiles`, with `since <= at < until`; personal
+        fields only when asked for.
+        """
         ...
 
     def journal(self, *, after: int = 0, limit: int = 1000) -> list[Entry]:

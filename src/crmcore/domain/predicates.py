@@ -29,7 +29,21 @@ from crmcore.domain.instants import instant
 from crmcore.domain.money import Money
 from crmcore.domain.text import checked_text
 
-__all__ = ["And", "Comparison", "FieldRef", "Not", "OneOf", "Or", "Predicate", "Present", "field"]
+__all__ = [
+    "And",
+    "Comparison",
+    "FieldRef",
+    "Not",
+    "OneOf",
+    "Or",
+    "OtherField",
+    "Predicate",
+    "Present",
+    "checked",
+    "field",
+    "field_names",
+    "matcher",
+]
 
 Value = str | int | float | bool | Decimal | date | datetime | Money | UUID
 

@@ -15,7 +15,13 @@ from crmcore.domain.errors import InvalidInput
 from crmcore.domain.fields import Field, FieldType
 from crmcore.domain.ids import CustomerId
 
-__all__ = ["COPIED_FIELDS", "Page", "Profile"]
+__all__ = [
+    "COPIED_FIELDS",
+    "Page",
+    "Profile",
+    "check_limit",
+    "copied",
+]
 
 COPIED_FIELDS = (
     Field("kind", FieldType.TEXT, optional=False),

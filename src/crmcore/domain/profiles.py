@@ -115,8 +115,11 @@ class ProfileQuery:
             if [name, descending] != self._order():
                 raise InvalidInput.of("after", "is the cursor of another order")
             if name is not None and self._is_personal(name):
-                known = self.unit.reads.profiles([CustomerId(UUID(id))])
-                return next((p[name] for p in known.values()), None), UUID(id)
+                last = CustomerId(UUID(id))
+                known = self.unit.reads.profiles([last])
+                if last not in known:
+                    raise InvalidInput.of("after", "is the cursor of a customer since removed")
+                return known[last][name], last
             return self._typed(name, value), UUID(id)
         except (ValueError, TypeError, AttributeError, ArithmeticError):
             raise InvalidInput.of("after", "is no cursor of such a page") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Generic, TypeVar
@@ -43,7 +44,8 @@ class Aggregates(Generic[A]):
         """Store new ones in bulk, with one journal row per batch; answer how many."""
         count = 0
         for batch in _batches(aggregates):
-            count += len(self._insert(batch))
+            with self._unit.writing() if count else nullcontext():
+                count += len(self._insert(batch))
         return count
 
     def get(self, id: UUID) -> A:
@@ -66,7 +68,8 @@ class Aggregates(Generic[A]):
         """Store next states in bulk, with one journal row per batch; one stale, none kept."""
         count = 0
         for batch in _batches(aggregates):
-            count += len(self._replace(batch))
+            with self._unit.writing() if count else nullcontext():
+                count += len(self._replace(batch))
         return count
 
     def stream(self) -> Iterator[A]:

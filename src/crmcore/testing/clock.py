@@ -22,7 +22,7 @@ class FrozenClock:
     """
 
     def __init__(self, now: datetime = datetime(2024, 6, 1, 12, tzinfo=UTC)) -> None:
-        self.now = instant(now)
+        self.now: datetime = instant(now)
 
     def __call__(self) -> datetime:
         return self.now

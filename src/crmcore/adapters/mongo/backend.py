@@ -80,7 +80,8 @@ class MongoBackend(Backend):
         session: ClientSession | None = None,
     ) -> UnitOfWork:
         """As `Backend.unit_of_work`. With `session` it joins the host's open transaction, which
-        the host commits, or aborts when this unit fails: Mongo has no savepoints."""
+        the host commits, or aborts when this unit fails: Mongo has no savepoints.
+        """
         if session is None:
             return super().unit_of_work(actor=actor, source=source)
         return self._unit(partial(self._join, session), actor, source)

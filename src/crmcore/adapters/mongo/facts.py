@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
-from crmcore.adapters.codec import codec_of, recorded_encoder
+from crmcore.adapters.codec import codec_of, indexes_by_key, recorded_encoder
 from crmcore.adapters.mongo.client import Document, translated
 from crmcore.adapters.mongo.records import MongoRecords
 from crmcore.domain.facts import Fact, Recording
@@ -44,18 +44,15 @@ class MongoFacts(MongoRecords):
 
     def recorded(self, kind: FactKind[F], facts: Sequence[F], source: str | None) -> dict[int, F]:
         by_id = {fact.id: index for index, fact in enumerate(facts)}
-        by_key: dict[tuple[str | None, str], int] = {
-            (fact.source or source, fact.source_key): index
-            for index, fact in enumerate(facts)
-            if fact.source_key is not None
-        }
+        by_key = indexes_by_key(facts, source)
         found: dict[int, F] = {}
         for fact in self._read(kind, {"id": {"$in": [id.bytes for id in by_id]}}):
             found[by_id[fact.id]] = fact
         for each in {source for source, _ in by_key}:
             keys = [key for source, key in by_key if source == each]
             for fact in self._read(kind, {"source": each, "source_key": {"$in": keys}}):
-                found[by_key[fact.source, fact.source_key or ""]] = fact
+                for index in by_key[fact.source, fact.source_key or ""]:
+                    found[index] = fact
         return found
 
     def facts(

@@ -44,9 +44,7 @@ def _sequence(backend: MongoBackend) -> None:
                 upsert=True,
                 session=writing.session,
             )
-        newest = writing.read(
-            "journal", {"position": {"$gt": 0}}, sort=[("position", -1)], limit=1
-        )
+        newest = writing.read("journal", {"position": {"$gt": 0}}, sort=[("position", -1)], limit=1)
         last = next((row["position"] for row in newest), 0)
         waiting = list(
             backend.collections["journal"].find(

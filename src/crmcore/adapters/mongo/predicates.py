@@ -34,7 +34,9 @@ def compiled(predicate: Predicate, path: Callable[[str], str]) -> Document:
     match predicate:
         case Comparison(name, op, OtherField(other)):
             left, right = f"${path(name)}", f"${path(other)}"
-            known: list[Any] = [{"$ne": [{"$ifNull": [side, None]}, None]} for side in (left, right)]
+            known: list[Any] = [
+                {"$ne": [{"$ifNull": [side, None]}, None]} for side in (left, right)
+            ]
             return {"$expr": {"$and": [*known, {OPERATORS[op]: [left, right]}]}}
         case Comparison(name, op, value):
             return {path(name): {OPERATORS[op]: value}}

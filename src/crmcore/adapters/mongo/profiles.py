@@ -60,7 +60,9 @@ class MongoProfiles(MongoFacts):
 
     def refold(self, customers: Collection[CustomerId] | None) -> None:
         if customers is None:
-            customers = [CustomerId(UUID(bytes=r["customer_id"])) for r in self.read("profiles", {})]
+            customers = [
+                CustomerId(UUID(bytes=r["customer_id"])) for r in self.read("profiles", {})
+            ]
         remaining = iter(customers)
         while chunk := list(islice(remaining, CHUNK)):
             held = self._rows(chunk)
@@ -125,9 +127,7 @@ class MongoProfiles(MongoFacts):
             writes.append(UpdateOne(mine, {"$set": values}))
         if writes:
             with translated():
-                self.collections["profiles"].bulk_write(
-                    writes, ordered=False, session=self.session
-                )
+                self.collections["profiles"].bulk_write(writes, ordered=False, session=self.session)
 
     def _where(self, where: Predicate | None) -> Document:
         if where is None:

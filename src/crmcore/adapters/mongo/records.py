@@ -46,8 +46,8 @@ class MongoRecords:
         self.collections = collections
         self.tenant = tenant
         self.model = model
-        self.profile_codec = ProfileCodec(model)
-        self.time = 0
+        self.profile_codec: ProfileCodec = ProfileCodec(model)
+        self.time: int = 0
 
     def tick(self) -> int:
         """The transaction's time: microseconds of this machine's clock, never backwards, and
@@ -85,7 +85,10 @@ class MongoRecords:
         with translated():
             self.insert_documents(kind.name, documents)
         self._claim(kind, [(a.id, key) for a, keys in added for key in keys])
-        customers = [a for a, _ in added if isinstance(a, Customer)]
+        customers: list[Customer] = []
+        for aggregate, _ in added:
+            if isinstance(aggregate, Customer):
+                customers.append(aggregate)
         self._new_profiles(customers)
 
     def fetch(
@@ -99,7 +102,9 @@ class MongoRecords:
                 self.collections[kind.name].update_many(
                     {"tenant": self.tenant, **chosen}, {"$inc": {"held": 1}}, session=self.session
                 )
-        rows = (tuple(document[name] for name in names) for document in self.read(kind.name, chosen))
+        rows = (
+            tuple(document[name] for name in names) for document in self.read(kind.name, chosen)
+        )
         return {found.id: found for found in map(codec.decode, rows)}
 
     def replace(self, kind: AggregateKind[A], saved: Sequence[tuple[A, Collection[Key]]]) -> None:
@@ -129,9 +134,7 @@ class MongoRecords:
             )
             if gone.deleted_count != 1:
                 raise Stale(kind.name, str(aggregate.id), aggregate.version)
-            self.collections["keys"].delete_many(
-                {**mine, "kind": kind.name}, session=self.session
-            )
+            self.collections["keys"].delete_many({**mine, "kind": kind.name}, session=self.session)
             if isinstance(aggregate, Customer):
                 self.collections["profiles"].delete_one(
                     {"tenant": self.tenant, "customer_id": aggregate.id.bytes},
@@ -143,8 +146,9 @@ class MongoRecords:
     ) -> dict[str, tuple[UUID, ...]]:
         chosen: Document = {"kind": kind.name, "scope": scope, "value": {"$in": list(values)}}
         found: dict[str, tuple[UUID, ...]] = {}
-        for key in self.read("keys", chosen, sort=[("id", 1)]):
-            found[key["value"]] = (*found.get(key["value"], ()), UUID(bytes=key["id"]))
+        for held in self.read("keys", chosen, sort=[("id", 1)]):
+            value: str = held["value"]
+            found[value] = (*found.get(value, ()), UUID(bytes=held["id"]))
         return found
 
     def after(self, kind: AggregateKind[A], id: UUID | None, limit: int) -> list[A]:
@@ -161,10 +165,10 @@ class MongoRecords:
         for _, key in claims:
             if key.exclusive:
                 scopes.setdefault(key.scope, []).append(key.value)
-        held = {scope: self.find(kind, scope, values) for scope, values in scopes.items()}
+        taken = {scope: self.find(kind, scope, values) for scope, values in scopes.items()}
         for id, key in claims:
             if key.exclusive:
-                others = set(held[key.scope].get(key.value, ())) - {id}
+                others = set(taken[key.scope].get(key.value, ())) - {id}
                 if others or wanted.setdefault((key.scope, key.value), id) != id:
                     raise IdentifierTaken(key.scope, str(id))
         documents = [

@@ -16,7 +16,7 @@ from crmcore.adapters.sql.engine import translated
 from crmcore.adapters.sql.extracts import extract
 from crmcore.adapters.sql.journal import read_journal
 from crmcore.adapters.sql.migrating import migrate, stored_definition, stored_version
-from crmcore.adapters.sql.tables import Tables
+from crmcore.adapters.sql.tables import Tables, tables_of
 from crmcore.adapters.sql.transaction import SqlTransaction
 from crmcore.domain.errors import NotMigrated
 from crmcore.domain.journal import Entry
@@ -42,7 +42,7 @@ class SqlBackend(Backend):
     @cached_property
     def tables(self) -> Tables:
         """The tables, for the host's own queries and foreign keys."""
-        return Tables.of(self.model, prefix=self.prefix, schema=self.schema)
+        return tables_of(self.model, prefix=self.prefix, schema=self.schema)
 
     def migrate(self) -> None:
         """Bring the tables to the newest revision, and the profiles to the model.

@@ -10,7 +10,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
-from crmcore.adapters.codec import codec_of, recorded_encoder
+from crmcore.adapters.codec import codec_of, indexes_by_key, recorded_encoder
 from crmcore.adapters.sql.engine import translated
 from crmcore.adapters.sql.records import SqlRecords, chunks
 from crmcore.domain.facts import Fact
@@ -46,19 +46,16 @@ class SqlFacts(SqlRecords):
     def recorded(self, kind: FactKind[F], facts: Sequence[F], source: str | None) -> dict[int, F]:
         table = self.tables.kinds[kind.name]
         by_id = {fact.id: index for index, fact in enumerate(facts)}
-        by_key: dict[tuple[str | None, str | None], int] = {
-            (fact.source or source, fact.source_key): index
-            for index, fact in enumerate(facts)
-            if fact.source_key is not None
-        }
+        by_key = indexes_by_key(facts, source)
         found: dict[int, F] = {}
         for fact in self._read(kind, table.c.id, [id.bytes for id in by_id], removed=True):
             found[by_id[fact.id]] = fact
         for each in {source for source, _ in by_key}:
-            keys = sorted(key for source, key in by_key if source == each and key is not None)
+            keys = sorted(key for source, key in by_key if source == each)
             among = table.c.source == each
             for fact in self._read(kind, table.c.source_key, keys, among, removed=True):
-                found[by_key[fact.source, fact.source_key]] = fact
+                for index in by_key[fact.source, fact.source_key or ""]:
+                    found[index] = fact
         return found
 
     def facts(

@@ -16,7 +16,12 @@ from crmcore.domain.fields import Field
 from crmcore.domain.kinds import MEASURABLE, PURCHASES
 from crmcore.domain.measures import Fold, Measure
 
-__all__ = ["fold_statements", "merge_statement", "purchases"]
+__all__ = [
+    "fold_statements",
+    "merge_statement",
+    "purchases",
+    "whole",
+]
 
 FUNCTIONS: dict[Fold, Callable[[Any], sa.ColumnElement[Any]]] = {
     Fold.SUM: sa.func.sum,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 import attrs
@@ -14,7 +15,12 @@ from crmcore.adapters.sql.types import BYTES, COUNTER, ID, INTEGER, TEXT, TYPES,
 from crmcore.domain.kinds import AGGREGATES, FACTS
 from crmcore.domain.model import Model
 
-__all__ = ["HEADER", "Tables"]
+__all__ = [
+    "HEADER",
+    "Tables",
+    "sql_column",
+    "tables_of",
+]
 
 HEADER = ("tenant", "resolved_customer_id", "schema_version")
 """What every fact's row has before the fact's own columns."""
@@ -83,6 +89,12 @@ class Tables:
             _journal(prefix, metadata),
             _models(prefix, metadata),
         )
+
+
+@lru_cache(maxsize=256)
+def tables_of(model: Model, *, prefix: str, schema: str | None) -> Tables:
+    """`Tables.of`, made once for all tenants that share a model."""
+    return Tables.of(model, prefix=prefix, schema=schema)
 
 
 def _indexes(name: str, *, of_order: bool) -> Iterable[sa.Index]:

@@ -15,7 +15,17 @@ from sqlalchemy.dialects import mysql
 
 from crmcore.domain.fields import FieldType
 
-__all__ = ["BYTES", "COUNTER", "ID", "INSTANT", "INTEGER", "TEXT", "TYPES", "short"]
+__all__ = [
+    "BYTES",
+    "BY_CODE_POINT",
+    "COUNTER",
+    "ID",
+    "INSTANT",
+    "INTEGER",
+    "TEXT",
+    "TYPES",
+    "short",
+]
 
 MARIADB = ("mariadb", "mysql")
 BY_CODE_POINT = "utf8mb4_nopad_bin"

@@ -18,8 +18,8 @@ from crmcore.domain.errors import MissingExtra
 try:
     import hypothesis  # noqa: F401  the properties need it; say so at once
     import pytest
-except ImportError as error:
-    raise MissingExtra("testing") from error
+except ImportError as _error:
+    raise MissingExtra("testing") from _error
 
 # Without it a failed promise of an imported class is a bare AssertionError.
 pytest.register_assert_rewrite(

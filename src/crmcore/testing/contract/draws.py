@@ -87,7 +87,7 @@ ATTRIBUTES: dict[str, st.SearchStrategy[Any]] = {
 NEW = st.fixed_dictionaries({
     "name": NAMES, "emails": EMAILS, "attributes": st.fixed_dictionaries({}, optional=ATTRIBUTES),
 })  # fmt: skip
-VALUES = ATTRIBUTES | {
+VALUES: dict[str, st.SearchStrategy[Any]] = ATTRIBUTES | {
     "name": st.sampled_from(["Ana", "Ben", "Cid"]),
     "kind": st.sampled_from(["person", "organisation"]),
     "stage": st.sampled_from(["prospect", "active", "closed"]),

@@ -11,8 +11,8 @@ from crmcore.domain.errors import MissingExtra
 
 try:
     import hypothesis  # noqa: F401  needed by all of them; say so at once
-except ImportError as error:
-    raise MissingExtra("testing") from error
+except ImportError as _error:
+    raise MissingExtra("testing") from _error
 
 from crmcore.testing.strategies.aggregates import customers, products, relationships, roles
 from crmcore.testing.strategies.facts import (
