@@ -55,7 +55,7 @@ class RisingFactorials:
             self.weight = having[::-1].cumsum()[::-1][1:]
         else:
             self.k, place = np.unique(x, return_inverse=True)
-            self.weight = np.bincount(place, weight)
+            self.weight = np.bincount(place, weight).astype(np.float64)
 
     def __call__(self, c: float) -> tuple[float, float, float]:
         """The sum, its derivative and its second derivative at `c`."""

@@ -40,8 +40,7 @@ class MongoProfiles(MongoFacts):
             newest = max(newest, row["clock"])
             found.add(CustomerId(UUID(bytes=row["customer_id"])))
         if newest > now:  # another machine's clock is ahead of ours
-            self.time = newest + 1
-            self._touch(chosen, {"$set": {"clock": self.time}})
+            self._touch(chosen, {"$set": {"clock": self.tick(newest + 1)}})
         return found
 
     def _touch(self, chosen: Document, change: Document) -> None:

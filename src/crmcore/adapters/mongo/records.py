@@ -49,12 +49,12 @@ class MongoRecords:
         self.profile_codec: ProfileCodec = ProfileCodec(model)
         self.time: int = 0
 
-    def tick(self) -> int:
+    def tick(self, least: int = 0) -> int:
         """The transaction's time: microseconds of this machine's clock, never backwards, and
         never before that of a profile it has touched. Journal rows of one customer sort by it
         in the order of their commits, and those of others nearly so.
         """
-        self.time = max(self.time, time.time_ns() // 1000)
+        self.time = max(self.time, least, time.time_ns() // 1000)
         return self.time
 
     def read(self, name: str, filter: Document, **options: Any) -> Iterator[Document]:
