@@ -23,7 +23,7 @@ help:  ## say what each target does (the default)
 demo: $(VENV)/.demo lifetimes-data  ## real purchases in, scored customers out, in one command
 	$(BIN)/python -m crmcore.cli.demo
 
-test: $(VENV)/.test  ## unit, contract and documentation tests (minutes)
+test: $(VENV)/.test lifetimes-data  ## unit, contract and documentation tests (minutes)
 	$(PYTEST) -m "not slow" $(ARGS)
 
 test-slow: $(VENV)/.test lifetimes-data  ## the tests marked slow

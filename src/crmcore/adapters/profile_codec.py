@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 from uuid import UUID
 
@@ -17,7 +17,7 @@ import attrs
 from crmcore.adapters.codec import Column
 from crmcore.adapters.wire import column_of, unwired, wired
 from crmcore.domain.customer import Customer
-from crmcore.domain.fields import Field, FieldType
+from crmcore.domain.fields import FieldType
 from crmcore.domain.ids import CustomerId
 from crmcore.domain.instants import to_millis
 from crmcore.domain.measures import Fold, Measure
@@ -75,23 +75,39 @@ class ProfileCodec:
                 row[columns[0].name] = 0
         return row
 
-    def delta(self, measures: Iterable[Measure], state: Mapping[str, Any]) -> dict[str, Any]:
-        """One customer's fold state as wire values; nothing added is zero or `None`."""
-        row: dict[str, Any] = {}
+    def deltas(
+        self, measures: Iterable[Measure], *, prefix: str = ""
+    ) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
+        """From one customer's fold state to wire values by column, each under `prefix`; nothing
+        added is zero or `None`.
+        """
+        counted: list[tuple[str, str]] = []
+        bounded: list[tuple[str, str, Callable[[Any], Any]]] = []
+        latest: list[tuple[str, tuple[str, ...], Callable[[Any], Any]]] = []
         for measure in measures:
-            columns = [column.name for column in measure_columns(measure)]
-            found = state.get(measure.name)
+            columns = tuple(prefix + column.name for column in measure_columns(measure))
             if measure.starts_at_zero:
-                row[columns[0]] = found or 0
-            elif measure.fold is not Fold.LATEST:
-                row[columns[0]] = _wire(measure, found)
-            elif found is None:
-                row |= dict.fromkeys(columns, None)
+                counted.append((measure.name, columns[0]))
+            elif measure.fold is Fold.LATEST:
+                latest.append((measure.name, columns, _wire(measure)))
             else:
-                at, recorded_at, value = found
-                values = (_wire(measure, value), to_millis(at), to_millis(recorded_at))
-                row |= dict(zip(columns, values, strict=True))
-        return row
+                bounded.append((measure.name, columns[0], _wire(measure)))
+
+        def delta(state: Mapping[str, Any]) -> dict[str, Any]:
+            row = {column: state.get(name, 0) for name, column in counted}
+            for name, column, wire in bounded:
+                row[column] = wire(state[name]) if name in state else None
+            for name, columns, wire in latest:
+                value, at, recorded_at = columns
+                found = state.get(name)
+                if found is None:
+                    row[value] = row[at] = row[recorded_at] = None
+                else:
+                    row[at], row[recorded_at] = to_millis(found[0]), to_millis(found[1])
+                    row[value] = wire(found[2])
+            return row
+
+        return delta
 
     def decoder(self, columns: Iterable[str]) -> Callable[[Any], Profile]:
         """From rows with these columns, `customer_id` first, to profiles."""
@@ -117,7 +133,7 @@ class ProfileCodec:
         return decode
 
 
-def _wire(measure: Measure, value: Any) -> Any:
-    """A fold's raw value in wire form: minor units are that already."""
-    own: Field = measure.fields[0]
-    return value if own.type is FieldType.MONEY else wired(own.type, value)
+def _wire(measure: Measure) -> Callable[[Any], Any]:
+    """From a fold's raw value to its wire form: minor units are that already."""
+    type = measure.fields[0].type
+    return (lambda value: value) if type is FieldType.MONEY else partial(wired, type)

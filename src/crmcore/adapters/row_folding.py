@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from crmcore.adapters.profile_codec import ProfileCodec, measure_columns
+from crmcore.domain.errors import InvalidInput
 from crmcore.domain.fact_repositories import histories
 from crmcore.domain.folding import fold, merged
 from crmcore.domain.ids import CustomerId
@@ -15,9 +16,16 @@ from crmcore.domain.kinds import FACTS, ORDERS, PURCHASES
 from crmcore.domain.measures import Fold, Measure
 from crmcore.domain.ports import Transaction
 
-__all__ = ["Row", "merged_row", "refolded"]
+__all__ = ["LIMIT", "Row", "beyond_limit", "merged_row", "refolded"]
+
+LIMIT = 2**53
 
 Row = dict[str, Any]
+
+
+def beyond_limit() -> InvalidInput:
+    """The error for a fact that would take a sum to where no store keeps it exactly."""
+    return InvalidInput.of("amount", "takes a sum of the customer's profile beyond 2**53")
 
 
 def merged_row(codec: ProfileCodec, row: Mapping[str, Any], state: Mapping[str, Any]) -> Row:
@@ -25,12 +33,11 @@ def merged_row(codec: ProfileCodec, row: Mapping[str, Any], state: Mapping[str, 
     found = dict(row)
     for measure in codec.model.all_measures:
         if measure.name in state:
-            _add(codec, found, measure, state)
+            _add(found, measure, codec.deltas([measure])(state))
     return found
 
 
-def _add(codec: ProfileCodec, row: Row, measure: Measure, state: Mapping[str, Any]) -> None:
-    new = codec.delta([measure], state)
+def _add(row: Row, measure: Measure, new: Mapping[str, Any]) -> None:
     columns = [column.name for column in measure_columns(measure)]
     if measure.fold is Fold.LATEST:
         value, at, recorded_at = columns
@@ -39,6 +46,8 @@ def _add(codec: ProfileCodec, row: Row, measure: Measure, state: Mapping[str, An
         row[at], row[recorded_at], row[value] = best
     else:
         row[columns[0]] = merged(measure, row[columns[0]], new[columns[0]])
+        if measure.starts_at_zero and not -LIMIT < row[columns[0]] < LIMIT:
+            raise beyond_limit()
 
 
 def refolded(

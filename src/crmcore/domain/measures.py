@@ -44,7 +44,7 @@ def _kind(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
         raise InvalidInput.of(attribute.name, f"is none of {', '.join(MEASURABLE)}")
 
 
-@attrs.frozen
+@attrs.frozen(cache_hash=True)
 class Measure:
     """One profile field: the `fold` of `value` over the facts `of` a kind for which `where` holds.
 

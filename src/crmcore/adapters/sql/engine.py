@@ -8,7 +8,13 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import event
-from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DBAPIError,
+    IntegrityError,
+    OperationalError,
+    SQLAlchemyError,
+)
 
 from crmcore.domain.errors import (
     Busy,
@@ -18,7 +24,7 @@ from crmcore.domain.errors import (
     UnknownBackend,
 )
 
-__all__ = ["engine_for", "sqlite_engine", "translated"]
+__all__ = ["breaks_a_check", "engine_for", "sqlite_engine", "translated"]
 
 EXTRAS = {"postgresql": "postgres", "mariadb": "mariadb"}
 LOCKED = ("database is locked", "database table is locked", "database schema is locked")
@@ -26,6 +32,10 @@ BUSY_STATES = ("40001", "40P01", "55P03")
 """PostgreSQL: serialisation failure, deadlock, lock not available."""
 BUSY_NUMBERS = (1205, 1213, 1305)
 """MariaDB: lock wait timeout, deadlock, and the savepoint that a deadlock took away."""
+
+
+CHECK_NUMBER = 4025
+"""MariaDB: a CHECK constraint failed."""
 
 
 def engine_for(url: str) -> sa.Engine:
@@ -114,6 +124,13 @@ def translated(*, committing: bool = False) -> Iterator[None]:
         raise StorageError(f"the database refused: {name}") from None
     except SQLAlchemyError as error:
         raise StorageError(f"the database layer failed: {type(error).__name__}") from None
+
+
+def breaks_a_check(error: DBAPIError) -> bool:
+    """Did a CHECK constraint refuse the statement? MariaDB calls that operational."""
+    driver = error.orig
+    number = driver.args[0] if driver is not None and driver.args else None
+    return isinstance(error, IntegrityError) or number == CHECK_NUMBER
 
 
 def _is_busy(error: DBAPIError) -> bool:

@@ -7,8 +7,10 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
 
-from crmcore.adapters.sql.engine import translated
+from crmcore.adapters.row_folding import beyond_limit
+from crmcore.adapters.sql.engine import breaks_a_check, translated
 from crmcore.adapters.sql.facts import SqlFacts
 from crmcore.adapters.sql.folds import fold_statements, merge_statement
 from crmcore.adapters.sql.predicates import attribute, compiled
@@ -64,11 +66,18 @@ class SqlProfiles(SqlFacts):
             return
         statement = merge_statement(self.tables, self.tenant, measures)
         data = []
+        delta = self.profile_codec.deltas(measures, prefix="new_")
         for customer_id, state in deltas.items():
-            row = self.profile_codec.delta(measures, state)
-            data.append({f"new_{n}": v for n, v in row.items()} | {"who": customer_id.bytes})
+            row = delta(state)
+            row["who"] = customer_id.bytes
+            data.append(row)
         with translated():
-            self.connection.execute(statement, data)
+            try:
+                self.connection.execute(statement, data)
+            except DBAPIError as error:
+                if breaks_a_check(error):
+                    raise beyond_limit() from None
+                raise
 
     def refold(self, customers: Collection[CustomerId] | None) -> None:
         if customers is None:

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crmcore.adapters.backend import Backend
-from crmcore.domain.errors import NotFound
+from crmcore.domain.errors import InvalidInput, NotFound
 from crmcore.domain.ids import CustomerId
 from crmcore.domain.money import Money
 from crmcore.testing.builders import (
@@ -121,6 +121,19 @@ class ProfilesContract(Subject):
 
         assert profile["probability_alive"] == 0.9
         assert profile["probability_alive_at"] == AT + DAY
+
+    def test_a_sum_stays_where_it_is_exact(self, backend: Backend) -> None:
+        """A fact that would take it beyond 2**53 minor units is refused, and nothing is lost."""
+        much = Money.of_minor(2**53 - 1, "EUR")
+        with backend.unit_of_work() as uow:
+            ana = uow.customers.add(a_customer())
+            uow.orders.add(an_order(ana, total=much, lines=()))
+
+        with pytest.raises(InvalidInput), backend.unit_of_work() as uow:
+            uow.orders.add(an_order(ana, total=Money("0.01", "EUR"), nth=2))
+
+        with backend.reading() as uow:
+            assert uow.profiles.get(ana.id)["revenue"] == much
 
     def test_of_equal_instants_the_last_recorded_counts(
         self, backend: Backend, clock: FrozenClock
