@@ -2,7 +2,7 @@
 
 The import's rival is the program by hand in `raw_sqlite`, on the same file and tables. Peak memory
 is taken for a quarter of the lines as well: it follows the customers and the batch, not the lines.
-`CRMCORE_BENCH_PURCHASES` sets another number of purchases.
+`CRMCORE_BENCH_PURCHASES` sets another number of purchases, `CRMCORE_BENCH_REPEAT` of runs.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from benchmarks.raw_sqlite import import_by_hand
 from crmcore.services import PurchaseColumns, import_purchases, score
 
 PURCHASES = int(os.environ.get("CRMCORE_BENCH_PURCHASES", "1000000"))
+REPEAT = int(os.environ.get("CRMCORE_BENCH_REPEAT", "3"))
 CUSTOMERS = PURCHASES // 10
 BEGIN, LAST = date(2022, 1, 1), date(2023, 12, 31)
 FOLDER = Path(tempfile.gettempdir()) / "crmcore-bench"
@@ -109,10 +110,9 @@ def import_quarter() -> None:
 def main() -> list[Comparison]:
     """Import beside the program by hand, import again, scoring; peak memory of each."""
     purchases(PURCHASES), purchases(PURCHASES // 4)
-    repeat = 3
     imported = compare(
         "import purchases, SQLite", import_ours, import_rival,
-        repeat=repeat, rival_name="sqlite3 by hand", rows=PURCHASES, before=empty, memory=True,
+        repeat=REPEAT, rival_name="sqlite3 by hand", rows=PURCHASES, before=empty, memory=True,
     )  # fmt: skip
     quarter = alone(
         "import a quarter of the lines", import_quarter,
@@ -127,7 +127,7 @@ def main() -> list[Comparison]:
     shutil.copy(database(), copy)
     scored = alone(
         "score all customers", scoring,
-        repeat=repeat, rows=CUSTOMERS, before=partial(_restore, copy), memory=False,
+        repeat=REPEAT, rows=CUSTOMERS, before=partial(_restore, copy), memory=False,
     )  # fmt: skip
     _restore(copy)
     print(f"peak memory of scoring: {peak_memory(scoring):.0f} MiB")
