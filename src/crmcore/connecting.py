@@ -26,9 +26,12 @@ def connect(
 
     `memory://` keeps everything in this process; `sqlite:///crm.db` in a file (`sql` extra).
     Backends are found by URL scheme through the entry-point group `crmcore.backends`, so a
-    package of yours can add one. An unserved scheme is `UnknownBackend`, an extra that is not
-    installed `MissingExtra`. Nothing is created before `migrate()`.
+    package of yours can add one. An unserved scheme, or what is no URL (a path), is
+    `UnknownBackend`; an extra that is not installed `MissingExtra`. Nothing is created before
+    `migrate()`.
     """
+    if not isinstance(url, str) or "://" not in url:
+        raise UnknownBackend("that is no URL; a file is given as sqlite:///crm.db")
     scheme = url.partition(":")[0].partition("+")[0]
     for found in entry_points(group="crmcore.backends", name=scheme):
         make: Callable[..., Backend] = found.load()

@@ -207,6 +207,11 @@ def test_what_the_driver_refuses_is_not_told_either(tmp_path: Path):
         uow.customers.find_by_identifier("email", CANARY)
     backend.close()
     assert "canary" not in everything_said(refused.value, [])
+    seen: BaseException | None = refused.value
+    while seen is not None:  # what `from` only hides is shown by a debugger
+        assert not isinstance(seen, sa.exc.SQLAlchemyError)
+        assert seen.__context__ is None
+        seen = seen.__cause__
     assert type(refused.value).__module__ == "crmcore.domain.errors"
 
 

@@ -160,6 +160,20 @@ def test_nothing_is_created_before_migrate(url: str, tmp_path: Path):
     backend.close()
 
 
+def test_a_store_of_a_newer_release_is_refused(url: str):
+    """Reading, writing and migrating: nobody guesses what an unknown revision means."""
+    backend = SqlBackend(sqlite_engine(url))
+    backend.migrate()
+    with backend.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE crm_version SET version_num = 'crmcore_9999'")
+    newcomer = SqlBackend(backend.engine)
+    uses = (newcomer.migrate, newcomer.unit_of_work().__enter__, newcomer.reading().__enter__)
+    for use in (*uses, newcomer.journal, backend.migrate):
+        with pytest.raises(NotMigrated, match="newer"):
+            use()
+    backend.close()
+
+
 @pytest.mark.parametrize(
     "url", ["sqlite://", "sqlite:///:memory:", "sqlite:/crm.db", "memory://x", "sqlite:crm"]
 )

@@ -97,6 +97,7 @@ def test_every_bad_address_is_told_with_its_place():
         ({"at": datetime(2024, 1, 1)}, "at"),  # noqa: DTZ001
         ({"stage_since": datetime(2024, 1, 1)}, "stage_since"),  # noqa: DTZ001
         ({"name": ""}, "name"),
+        ({"name": " \t\u00a0"}, "name"),
         ({"name": "a\0"}, "name"),
         ({"name": "a" * 501}, "name"),
         ({"name": 5}, "name"),
@@ -105,6 +106,17 @@ def test_every_bad_address_is_told_with_its_place():
         ({"stage": "No Stage"}, "stage"),
         ({"channels": ["pigeon"]}, "channel"),
         ({"id": "17"}, "id"),
+        ({"version": "1"}, "version"),
+        ({"version": 1.0}, "version"),
+        ({"version": True}, "version"),
+        ({"version": None}, "version"),
+        ({"version": -1}, "version"),
+        ({"identifiers": ["canary"]}, "identifiers[0]"),
+        ({"contact_points": [ContactPoint("web", "x.org"), "canary"]}, "contact_points[1]"),
+        ({"roles": ["holder"]}, "roles[0]"),
+        ({"roles": 5}, "roles"),
+        ({"relationships": [None]}, "relationships[0]"),
+        ({"attributes": {"seat": "12A"}}, "attributes[0]"),
         ({"attributes": [AttributeValue("seat", "1", at=AT)] * 2}, "attributes[1]"),
         ({"roles": [Role("holder", since=AT), Role("holder", since=AT + DAY)]}, "roles[1]"),
     ],
@@ -250,3 +262,19 @@ def test_what_is_not_given_stays_preferred():
     ana = ana.preferring(region="MD", channels=[Channel.CHAT])
     assert (ana.language, ana.zone, ana.region) == ("es", "Europe/Madrid", "MD")
     assert ana.preferring(language="ca").channels == (Channel.CHAT,)
+
+
+@pytest.mark.parametrize(
+    ("needs", "path"),
+    [
+        ("parking", "needs"), (None, "needs"), (5, "needs"), (["a", ""], "needs[1]"),
+        ([5], "needs[0]"), (["a\0"], "needs[0]"), (["\ud800"], "needs[0]"),
+        (["a" * 101], "needs[0]"),
+    ],
+)  # fmt: skip
+def test_needs_are_texts_that_every_store_keeps(needs: object, path: str):
+    """One text is not several; each is told with its place."""
+    with pytest.raises(InvalidInput) as refused:
+        Role("visitor", since=AT, needs=needs)  # type: ignore[arg-type]
+    assert [fault.path for fault in refused.value.faults] == [path]
+    assert Role("visitor", since=AT, needs=["parking"]).needs == ("parking",)

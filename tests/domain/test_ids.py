@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from uuid import RFC_4122
+from uuid import RFC_4122, UUID
 
+import pytest
 from hypothesis import given
 
-from crmcore import Customer, new_id
+from crmcore import Customer, InvalidInput, new_id
+from crmcore.domain.ids import as_id
 from crmcore.domain.instants import EARLIEST, LATEST, to_millis
 from crmcore.testing.strategies import instants
 
@@ -66,3 +68,24 @@ def test_an_aggregate_takes_its_instant_unless_the_caller_gives_an_id():
     assert made.id.int >> 80 == to_millis(AT)
     assert given.id == made.id
     assert Customer.person(at=AT + timedelta(milliseconds=1)).id > made.id
+
+
+def test_an_id_may_come_as_text():
+    """A web host has them from its URLs; the id is the same."""
+    made = new_id(AT)
+    for told in (made, str(made), str(made).upper(), made.hex):
+        found = as_id(told, "id")
+        assert (type(found), found) == (UUID, made)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None, 17, b"x" * 16, "", "17", "g" * 32, "1_" * 16, f"{{{UUID(int=1)}}}",
+        f"urn:uuid:{UUID(int=1)}", "-" * 4 + "0" * 32, "\ud800", ["x"],
+    ],
+)  # fmt: skip
+def test_what_is_no_id_is_invalid_at_its_path(value: object):
+    with pytest.raises(InvalidInput) as refused:
+        as_id(value, "customer_id")
+    assert [fault.path for fault in refused.value.faults] == ["customer_id"]

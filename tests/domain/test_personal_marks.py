@@ -32,6 +32,8 @@ PERSONAL = {
     "Identifier": {"value"},
     "ContactPoint": {"value"},
     "Interaction": {"subject"},
+    "Cancellation": {"reason"},
+    "Return": {"reason"},
 }
 CANARY = "canary-7731@example.com"
 
@@ -56,7 +58,7 @@ def test_stored_kinds_know_their_personal_fields():
     found = {kind.cls.__name__: {f.name for f in kind.fields if f.personal}
              for kind in (*AGGREGATES, *FACTS)}  # fmt: skip
     assert {name: names for name, names in found.items() if names} == {
-        name: PERSONAL[name] for name in ("Customer", "Interaction")
+        name: PERSONAL[name] for name in ("Customer", "Interaction", "Cancellation", "Return")
     }
 
 

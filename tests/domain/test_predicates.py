@@ -23,7 +23,9 @@ from crmcore import (
     field,
 )
 from crmcore.domain.fields import Field, FieldType
+from crmcore.domain.ports import Query
 from crmcore.domain.predicates import And, Not, Or, checked, field_names, matcher
+from crmcore.domain.profiles import ProfileQuery
 from crmcore.testing.strategies import predicates, scalars
 
 TYPES = [type for type in FieldType if type not in (FieldType.NESTED, FieldType.ID)]
@@ -224,3 +226,13 @@ def test_what_is_no_predicate_is_refused():
     for wrong in ("stage", None, And(("x",)), Not(None)):  # type: ignore[arg-type]
         with pytest.raises(InvalidInput):
             checked(wrong, FIELDS, "EUR")  # type: ignore[arg-type]
+
+
+def test_no_repr_shows_what_a_field_is_compared_with():
+    """It may be an e-mail; the field and the operator are shown."""
+    asked = (field("email") == "canary") | ~field("name").is_in("canary", "x")
+    query = ProfileQuery(None, Query(where=asked, after=("canary", UUID(int=1))))  # type: ignore[arg-type]
+
+    assert "canary" not in repr(asked) + repr(query)
+    assert "email" in repr(asked)
+    assert "==" in repr(asked)

@@ -202,6 +202,13 @@ def test_a_naive_instant_is_refused(backend: Backend):
         advance(backend, at=datetime(2024, 1, 1))  # noqa: DTZ001
 
 
+def test_an_instant_too_early_is_refused_by_its_name(backend: Backend):
+    """Nobody can be idle since before all instants."""
+    with pytest.raises(InvalidInput) as caught:
+        advance(backend, at=datetime(1000, 1, 1, tzinfo=UTC))
+    assert [fault.path for fault in caught.value.faults] == ["at"]
+
+
 @settings(max_examples=20)
 @given(
     gaps=st.lists(st.integers(1, 400), min_size=1, max_size=7),

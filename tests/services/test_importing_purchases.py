@@ -387,6 +387,63 @@ class TestConflicts:
         assert time.perf_counter() - began < 5
 
 
+class TestSumsBeyondTheLimit:
+    """What no store keeps exactly costs the row that asks for it, and no other."""
+
+    most = "90071992547409.91"
+    reason = "takes a sum of the customer's profile beyond 2**53"
+
+    def test_it_costs_one_row(self, backend: Backend):
+        """The others are recorded, whoever they are of; a second run says the same."""
+        rows = [
+            a_row(amount=self.most), a_row(order="k2", customer_id="c2"),
+            a_row(order="k3", date="2024-02-01"), a_row(order="k4", customer_id="c3"),
+        ]  # fmt: skip
+
+        for added, met in ((3, 3), (0, 0)):
+            report = import_purchases(backend, rows, source=SOURCE, columns=KEYED)
+
+            assert (report.rows, report.added, report.unchanged) == (4, added, 3 - added)
+            assert (report.rejected, report.customers_added) == (1, met)
+            assert reasons(report.rejects) == [(3, "amount", self.reason)]
+        assert len(orders(backend)) == 3
+
+    def test_the_earlier_purchase_stands(self, backend: Backend):
+        """A batch goes by date, also where it has to be taken apart."""
+        rows = [a_row(amount=self.most, date="2024-02-01"), a_row(order="k2")]
+
+        report = import_purchases(backend, rows, source=SOURCE, columns=KEYED)
+
+        assert [r.row for r in report.rejects] == [1]
+        assert profile(backend, "c1")["revenue"] == Money("12.50", "EUR")
+
+    def test_a_batch_of_more_than_64_bits(self, backend: Backend):
+        """Drivers do not even take such a number."""
+        rows = [a_row(order=f"k{n}", amount=self.most) for n in range(1_100)]
+
+        report = import_purchases(backend, rows, source=SOURCE, columns=KEYED)
+
+        assert (report.added, report.rejected) == (1, 1_099)
+
+    def test_conflicts_are_told_as_such(self, backend: Backend):
+        """Both kinds in one batch."""
+        rows = [
+            a_row(amount=self.most), a_row(amount="1.00"), a_row(order="k3", date="2024-02-01"),
+            a_row(order="k4", customer_id="c2"),
+        ]  # fmt: skip
+
+        report = import_purchases(backend, rows, source=SOURCE, columns=KEYED)
+
+        assert (report.added, [r.row for r in report.rejects]) == (2, [2, 3])
+
+    def test_what_is_no_fault_of_the_rows_is_raised(self, backend: Backend):
+        """An actor of whom there is too much is refused, and not every row."""
+        with pytest.raises(InvalidInput) as caught:
+            import_purchases(backend, [a_row()], source=SOURCE, actor="x" * 300)
+
+        assert caught.value.faults[0].path == "actor"
+
+
 class TestDaysAndZones:
     """A day is a day of the zone that the import names, or of the model."""
 
@@ -449,6 +506,17 @@ class TestCurrencies:
         later = open_store(rates=DatedRates(table))
         report = import_purchases(later, rows, source=SOURCE, columns=self.columns)
         assert (report.added, report.unchanged) == (1, 2)
+
+    def test_a_day_beyond_the_calendar_costs_one_row(self, open_store: Open):
+        """The last hours of the year 9999 are on no day of a zone east of UTC."""
+        backend = open_store(rates=self.rates, model=crmcore.Model(zone="Asia/Tokyo"))
+        late = "9999-12-31T23:00:00+00:00"
+        rows = [a_row(currency="USD"), a_row(order="k2", currency="USD", date=late)]
+
+        report = import_purchases(backend, rows, source=SOURCE, columns=self.columns)
+
+        reason = "is beyond the last day of the model's zone"
+        assert (report.added, reasons(report.rejects)) == (1, [(2, "date", reason)])
 
     def test_a_currency_can_be_given_for_all(self, open_store: Open):
         backend = open_store(rates=self.rates)

@@ -8,6 +8,7 @@ import random
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from contextvars import copy_context
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from typing import Any, TypeVar, TypeVarTuple
@@ -22,11 +23,14 @@ from crmcore.domain.kinds import FACTS, PURCHASES
 from crmcore.domain.model import Model
 from crmcore.domain.money import DatedRates, Rates
 from crmcore.domain.ports import Columns, Transaction
+from crmcore.domain.profile import check_limit
 from crmcore.domain.text import checked_text
 from crmcore.domain.unit_of_work import UnitOfWork
 
 __all__ = [
     "Backend",
+    "check_place",
+    "check_window",
     "streamed_kinds",
     "system_clock",
     "tenant_name",
@@ -94,12 +98,16 @@ class Backend(ABC):
     ) -> Columns:
         """A stream of batches of facts of one kind, `purchases`, or `profiles`.
 
-        `since <= at < until`; personal fields only when asked for.
+        `since <= at < until`, except for profiles, which have no `at`; personal fields only when
+        asked for.
         """
 
     @abstractmethod
     def journal(self, *, after: int = 0, limit: int = 1000) -> list[Entry]:
-        """Journal rows behind a position, in order; nothing is skipped, positions are stable."""
+        """Journal rows behind a position, in order; nothing is skipped, positions are stable.
+
+        `after` is not negative, `limit` from 1 to 10,000; else `InvalidInput`.
+        """
 
     @abstractmethod
     def _begin(self, *, write: bool) -> Transaction:
@@ -143,9 +151,12 @@ class Backend(ABC):
         actor: str | None = None,
         source: str | None = None,
     ) -> R:
-        """`run` in a worker thread. Cancelling waits for its commit or rollback, then cancels."""
+        """`run` in a worker thread, with the caller's context variables. Cancelling waits for its
+        commit or rollback, then cancels.
+        """
         call = partial(self.run, use_case, *arguments, actor=actor, source=source)
-        future = asyncio.get_running_loop().run_in_executor(None, call)
+        context = copy_context()
+        future = asyncio.get_running_loop().run_in_executor(None, context.run, call)
         cancelled: asyncio.CancelledError | None = None
         while not future.done():
             try:
@@ -153,6 +164,8 @@ class Backend(ABC):
             except asyncio.CancelledError as error:
                 cancelled = error
         if cancelled is not None:
+            if not future.cancelled():
+                future.exception()  # asked for, so that asyncio does not log it as forgotten
             raise cancelled
         return future.result()
 
@@ -173,6 +186,23 @@ class Backend(ABC):
 def streamed_kinds() -> tuple[str, ...]:
     """What `columns` can stream."""
     return (*(kind.name for kind in FACTS), PURCHASES.name, "profiles")
+
+
+def check_place(after: int, limit: int) -> None:
+    """Refuse a position or a limit that the journal does not have."""
+    for path, value in (("after", after), ("limit", limit)):
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise InvalidInput.of(path, "must be a whole number")
+    if not 0 <= after < 2**63:
+        raise InvalidInput.of("after", "must be from 0 to 2**63 - 1")
+    check_limit(limit)
+
+
+def check_window(kind: str, since: datetime | None, until: datetime | None) -> None:
+    """Refuse bounds for what has no `at`."""
+    if kind == "profiles" and (since is not None or until is not None):
+        path = "until" if since is None else "since"
+        raise InvalidInput.of(path, "does not go with profiles: they have no instant of their own")
 
 
 def window(since: datetime | None, until: datetime | None) -> tuple[int | None, int | None]:

@@ -56,7 +56,9 @@ class ProfileCodec:
         found = copied(customer)
         row = {f.name: wired(f.type, found[f.name]) for f in COPIED_FIELDS}
         types = {a.name: a.type for a in self.model.attributes}
-        known = {a.name: wired(types[a.name], a.value) for a in customer.attributes}
+        known = {
+            a.name: wired(types[a.name], a.value) for a in customer.attributes if a.name in types
+        }
         known = {n: int(v) if isinstance(v, bool) else v for n, v in known.items()}
         row["attributes"] = json.dumps(known, ensure_ascii=False) if known else "{}"
         return row

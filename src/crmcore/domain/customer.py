@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import attrs
 
@@ -21,9 +21,12 @@ from crmcore.domain.ids import CustomerId, an_id, new_id
 from crmcore.domain.instants import instant, zone_named
 from crmcore.domain.life_cycle import DEFAULT_LIFE_CYCLE, LifeCycle, Standing
 from crmcore.domain.relations import Relationship, Role
-from crmcore.domain.text import Words, optional_text, symbol
+from crmcore.domain.text import Words, checked_text, optional_text, symbol
 
 __all__ = ["Customer", "CustomerKind"]
+
+
+T = TypeVar("T")
 
 
 class CustomerKind(Words):
@@ -44,6 +47,51 @@ def _stage_since(value: datetime) -> datetime:
 
 def _channels(values: Iterable[Channel | str]) -> tuple[Channel, ...]:
     return tuple(map(Channel, values))
+
+
+def _members(values: Iterable[T], cls: type[T], path: str) -> tuple[T, ...]:
+    """`values`, each of which is a `cls`; every other is told with its place."""
+    if not isinstance(values, Iterable):
+        raise InvalidInput.of(path, f"must be several of {cls.__name__}")
+    members = tuple(values)
+    faults = tuple(
+        Fault(f"{path}[{index}]", f"must be of {cls.__name__}")
+        for index, member in enumerate(members)
+        if not isinstance(member, cls)
+    )
+    if faults:
+        raise InvalidInput(faults)
+    return members
+
+
+def _identifiers(values: Iterable[Identifier]) -> tuple[Identifier, ...]:
+    return _members(values, Identifier, "identifiers")
+
+
+def _contact_points(values: Iterable[ContactPoint]) -> tuple[ContactPoint, ...]:
+    return _members(values, ContactPoint, "contact_points")
+
+
+def _roles(values: Iterable[Role]) -> tuple[Role, ...]:
+    return _members(values, Role, "roles")
+
+
+def _relationships(values: Iterable[Relationship]) -> tuple[Relationship, ...]:
+    return _members(values, Relationship, "relationships")
+
+
+def _attributes(values: Iterable[AttributeValue]) -> tuple[AttributeValue, ...]:
+    return _members(values, AttributeValue, "attributes")
+
+
+def _name(_: Any, attribute: attrs.Attribute[Any], value: str | None) -> None:
+    if value is not None and not checked_text(value, attribute.name, 500).strip():
+        raise InvalidInput.of(attribute.name, "is empty")
+
+
+def _version(_: Any, attribute: attrs.Attribute[Any], value: int) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise InvalidInput.of(attribute.name, "must be a whole number, not negative")
 
 
 def _stage(customer: Customer) -> str:
@@ -78,9 +126,7 @@ class Customer:
     """
 
     kind: CustomerKind = attrs.field(converter=CustomerKind)
-    name: str | None = attrs.field(
-        default=None, repr=False, validator=optional_text(500), metadata=PERSONAL
-    )
+    name: str | None = attrs.field(default=None, repr=False, validator=_name, metadata=PERSONAL)
     at: datetime = attrs.field(converter=instant)
     life_cycle: LifeCycle = attrs.field(
         default=DEFAULT_LIFE_CYCLE, repr=False, eq=False, metadata=UNSTORED
@@ -94,23 +140,21 @@ class Customer:
     region: str | None = attrs.field(default=None, validator=optional_text(80))
     channels: tuple[Channel, ...] = attrs.field(default=(), converter=_channels)
     identifiers: tuple[Identifier, ...] = attrs.field(
-        default=(), converter=tuple[Identifier, ...], metadata=PERSONAL, repr=False
+        default=(), converter=_identifiers, metadata=PERSONAL, repr=False
     )
     contact_points: tuple[ContactPoint, ...] = attrs.field(
-        default=(), converter=tuple[ContactPoint, ...], metadata=PERSONAL, repr=False
+        default=(), converter=_contact_points, metadata=PERSONAL, repr=False
     )
-    roles: tuple[Role, ...] = attrs.field(default=(), converter=tuple[Role, ...])
-    relationships: tuple[Relationship, ...] = attrs.field(
-        default=(), converter=tuple[Relationship, ...]
-    )
+    roles: tuple[Role, ...] = attrs.field(default=(), converter=_roles)
+    relationships: tuple[Relationship, ...] = attrs.field(default=(), converter=_relationships)
     attributes: tuple[AttributeValue, ...] = attrs.field(
-        default=(), converter=tuple[AttributeValue, ...], metadata=PERSONAL, repr=False
+        default=(), converter=_attributes, metadata=PERSONAL, repr=False
     )
     id: CustomerId = attrs.field(
         default=attrs.Factory(lambda self: CustomerId(new_id(self.at)), takes_self=True),
         validator=an_id,
     )
-    version: int = attrs.field(default=0)
+    version: int = attrs.field(default=0, validator=_version)
 
     def __attrs_post_init__(self) -> None:
         faults = []
@@ -199,7 +243,10 @@ class Customer:
         region: str | None = None,
         channels: Iterable[Channel] | None = None,
     ) -> Self:
-        """With these preferences; what is not given stays."""
+        """With these preferences; what is not given stays.
+
+        `None` is "not given", so this clears nothing: `attrs.evolve(customer, language=None)` does.
+        """
         return attrs.evolve(
             self,
             language=language or self.language,

@@ -11,7 +11,7 @@ import attrs
 
 from crmcore.domain.errors import ConflictingFact, InvalidInput, NotFound, StorageError
 from crmcore.domain.facts import Fact, as_recorded, differences
-from crmcore.domain.ids import CustomerId, FactId, OrderId
+from crmcore.domain.ids import CustomerId, FactId, OrderId, as_id
 from crmcore.domain.journal import Entry, Operation
 from crmcore.domain.kinds import (
     CANCELLATIONS,
@@ -61,21 +61,23 @@ class Facts(Generic[F]):
         """Record facts in bulk; answer how many were new."""
         remaining = iter(facts)
         count = 0
-        while batch := list(islice(remaining, BATCH)):
+        while True:
             with self._unit.writing() if count else nullcontext():
+                if not (batch := list(islice(remaining, BATCH))):
+                    return count
                 count += len(self._append(batch))
-        return count
 
     def get(self, id: FactId) -> F:
         """The fact with this id; `NotFound` if there is none or it was removed."""
-        found = self._unit.reads.facts(self._kind, ids=[id])
+        found = self._unit.reads.facts(self._kind, ids=[FactId(as_id(id, "id"))])
         if not found:
             raise NotFound(self._kind.name, str(id))
         return found[0]
 
     def of(self, customer_id: CustomerId) -> list[F]:
         """All of one customer, by `at`."""
-        return self._unit.reads.facts(self._kind, customers=[customer_id])
+        who = CustomerId(as_id(customer_id, "customer_id"))
+        return self._unit.reads.facts(self._kind, customers=[who])
 
     def remove(self, id: FactId) -> None:
         """Take a wrongly recorded fact out of every read and fold; `NotFound` if there is none.
@@ -86,7 +88,7 @@ class Facts(Generic[F]):
         fact = self.get(id)
         with unit.writing() as transaction:
             transaction.lock_profiles([fact.customer_id])
-            transaction.strike(self._kind, id, unit.recorded_at)
+            transaction.strike(self._kind, fact.id, unit.recorded_at)
             transaction.refold([fact.customer_id])
             self._journal(Operation.REMOVED, [fact])
 
@@ -139,17 +141,18 @@ class Facts(Generic[F]):
             facts = self._new(transaction, facts)
         facts = self._prepared(transaction, facts)
         with unit.writing():
-            if not transaction.append(kind, facts, unit.recording):
-                facts = self._new(transaction, facts)
-                if not transaction.append(kind, facts, unit.recording):
-                    raise StorageError(f"the store refuses these {kind.name}")
+            appended = transaction.append(kind, facts, unit.recording)
+        if not appended:
+            facts = self._new(transaction, facts)
+        with unit.writing():
+            if not appended and not transaction.append(kind, facts, unit.recording):
+                raise StorageError(f"the store refuses these {kind.name}")
             if not facts:
                 return []
             if kind.revises:
                 transaction.refold({fact.customer_id for fact in facts})
             else:
-                deltas = unit.model.plan.deltas(kind.name, facts, recorded_at=unit.recorded_at)
-                transaction.merge(kind, deltas)
+                transaction.merge(kind, unit.model.plan.deltas(kind.name, facts, unit.recording))
             self._journal(Operation.APPENDED, facts)
         return facts
 
@@ -219,7 +222,7 @@ class OrderFacts(Facts[F]):
 
     def of_order(self, order_id: OrderId) -> list[F]:
         """All of one order, by `at`."""
-        return self._unit.reads.facts(self._kind, orders=[order_id])
+        return self._unit.reads.facts(self._kind, orders=[FactId(as_id(order_id, "order_id"))])
 
     def _prepared(self, transaction: Transaction, facts: list[F]) -> list[F]:
         ids = [cast(Any, fact).order_id for fact in facts]

@@ -7,21 +7,21 @@ triple `(at, recorded_at, value)` for `latest`. States merge, in any order, to t
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import Enum
 from typing import Any, cast
 
 import attrs
 
-from crmcore.domain.facts import Fact
+from crmcore.domain.facts import Fact, Recording, as_recorded
 from crmcore.domain.fields import FieldType
 from crmcore.domain.ids import CustomerId
 from crmcore.domain.measures import Fold, Measure
 from crmcore.domain.money import Money
 from crmcore.domain.order import Order
 from crmcore.domain.order_facts import Purchase, purchase_of
-from crmcore.domain.predicates import matcher
+from crmcore.domain.predicates import field_names, matcher
 
 __all__ = [
     "Deltas",
@@ -30,6 +30,9 @@ __all__ = [
     "merged",
     "raw",
 ]
+
+ADDED = frozenset({"source", "actor", "recorded_at", "base_amount"})
+"""What the store adds to a fact as it records it."""
 
 Deltas = Mapping[CustomerId, Mapping[str, Any]]
 """By customer, by measure, what a batch of facts adds; without measures that nothing adds to."""
@@ -119,14 +122,28 @@ class FoldPlan:
             by_kind[measure.of] = (*by_kind.get(measure.of, ()), measure)
         return cls(by_kind)
 
-    def deltas(self, kind: str, facts: Iterable[Fact], *, recorded_at: datetime) -> Deltas:
-        """What newly appended facts of a kind add; orders count as purchases as well."""
-        facts = list(facts)
-        found = fold(self.by_kind.get(kind, ()), facts, recorded_at=recorded_at)
+    def deltas(self, kind: str, facts: Sequence[Fact], recording: Recording) -> Deltas:
+        """What newly appended facts of a kind add; orders count as purchases as well.
+
+        Where a measure looks at what the store adds to a fact, the facts are folded as recorded.
+        """
+        measures = self.by_kind.get(kind, ())
+        if any(_looks_at_recording(measure) for measure in measures):
+            facts = [as_recorded(fact, recording) for fact in facts]
+        found = fold(measures, facts, recorded_at=recording.at)
         if kind == "orders":
-            orders = cast(list[Order], facts)
+            orders = cast(Sequence[Order], facts)
             purchases = [purchase_of(o, o.base_amount or o.total) for o in orders]
-            more = fold(self.by_kind.get("purchases", ()), purchases, recorded_at=recorded_at)
+            more = fold(self.by_kind.get("purchases", ()), purchases, recorded_at=recording.at)
             for customer_id, state in more.items():
                 found.setdefault(customer_id, {}).update(state)
         return found
+
+
+def _looks_at_recording(measure: Measure) -> bool:
+    """Does it ask for a field that is absent until the fact is recorded?
+
+    The base amount as a value is the amount itself until then.
+    """
+    asked = set() if measure.where is None else set(field_names(measure.where))
+    return bool(ADDED & asked) or measure.value in ADDED - {"base_amount"}

@@ -16,7 +16,16 @@ import attrs
 from crmcore.domain.errors import InvalidInput
 from crmcore.domain.instants import to_millis
 
-__all__ = ["CustomerId", "FactId", "OrderId", "ProductId", "an_id", "new_id", "optional_id"]
+__all__ = [
+    "CustomerId",
+    "FactId",
+    "OrderId",
+    "ProductId",
+    "an_id",
+    "as_id",
+    "new_id",
+    "optional_id",
+]
 
 CustomerId = NewType("CustomerId", UUID)
 ProductId = NewType("ProductId", UUID)
@@ -32,6 +41,21 @@ def new_id(at: datetime) -> UUID:
     high = (millis << 16) | 0x7000 | (tail >> 68)
     low = 0x8000000000000000 | (tail & 0x3FFFFFFFFFFFFFFF)
     return UUID(int=(high << 64) | low)
+
+
+def as_id(value: object, path: str) -> UUID:
+    """`value` if it is an id, or the id whose text it is, with hyphens or without."""
+    if isinstance(value, UUID):
+        return value
+    if isinstance(value, str):
+        try:
+            found = UUID(value)
+        except ValueError:
+            pass
+        else:
+            if value.lower() in (str(found), found.hex):
+                return found
+    raise InvalidInput.of(path, "must be an id (a UUID, or the text of one)")
 
 
 def an_id(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:

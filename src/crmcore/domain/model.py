@@ -111,8 +111,12 @@ class Model:
                 return known
         raise InvalidInput.of("type", "is no identifier type of this model")
 
-    def check(self, customer: Customer) -> None:
-        """Refuse a customer whose stage, identifiers or attributes this model does not know."""
+    def check(self, customer: Customer, *, held: Customer | None = None) -> None:
+        """Refuse a customer whose stage, identifiers or attributes this model does not know.
+
+        An attribute that is stored so already (`held`) stays, though a newer model dropped it.
+        """
+        kept = () if held is None else held.attributes
         faults: list[Fault] = []
         try:
             self.life_cycle.standing(customer.stage)
@@ -120,6 +124,8 @@ class Model:
             faults += error.faults
         declared = {a.name: a.type for a in self.attributes}
         for index, known in enumerate(customer.attributes):
+            if known in kept and known.name not in declared:
+                continue
             if declared.get(known.name) is not scalar_type(known.value):
                 reason = "is not declared by the model, or with another type"
                 faults.append(Fault(f"attributes[{index}]", reason))
@@ -150,6 +156,16 @@ class Model:
         if before.currency != self.currency:
             reason = f"amounts are recorded in {before.currency}, not in {self.currency}"
             raise Refused("model.one_currency", reason)
+        stages = {stage.name for stage in self.life_cycle.stages}
+        for stage in before.life_cycle.stages:
+            if stage.name not in stages:
+                reason = f"customers may be in {stage.name}; keep the stage, without moves into it"
+                raise Refused("model.stages_stay", reason)
+        types = {known.name: known for known in self.identifier_types}
+        for identifier in before.identifier_types:
+            if types.get(identifier.name) != identifier:
+                reason = f"customers may have a {identifier.name}; keep it as it was declared"
+                raise Refused("model.identifiers_stay", reason)
         held = {known.name: known.type for known in before.attributes}
         for known in self.attributes:
             if held.get(known.name, known.type) is not known.type:

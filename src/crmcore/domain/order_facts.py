@@ -13,6 +13,7 @@ import attrs
 from crmcore.domain.contact_points import Channel
 from crmcore.domain.errors import InvalidInput, Refused
 from crmcore.domain.facts import Fact
+from crmcore.domain.fields import PERSONAL
 from crmcore.domain.ids import CustomerId, OrderId, an_id
 from crmcore.domain.money import Money, an_amount, optional_amount
 from crmcore.domain.order import Order
@@ -64,10 +65,12 @@ class Fulfilment(Fact):
 
 @attrs.frozen(kw_only=True)
 class Cancellation(Fact):
-    """The order was called off as a whole; it is no purchase any more."""
+    """The order was called off as a whole; `reason` is free text and therefore personal."""
 
     order_id: OrderId = attrs.field(validator=an_id)
-    reason: str | None = attrs.field(default=None, validator=optional_text(500))
+    reason: str | None = attrs.field(
+        default=None, repr=False, validator=optional_text(500), metadata=PERSONAL
+    )
 
 
 @attrs.frozen(kw_only=True)
@@ -75,11 +78,14 @@ class Return(Fact):
     """Goods came back for so much of the order's total, in the order's currency.
 
     `base_amount` follows the order's own rate, so that returning everything leaves exactly zero.
+    `reason` is free text and therefore personal.
     """
 
     order_id: OrderId = attrs.field(validator=an_id)
     amount: Money = attrs.field(validator=an_amount)
-    reason: str | None = attrs.field(default=None, validator=optional_text(500))
+    reason: str | None = attrs.field(
+        default=None, repr=False, validator=optional_text(500), metadata=PERSONAL
+    )
     base_amount: Money | None = attrs.field(default=None, eq=False, validator=optional_amount)
 
     def __attrs_post_init__(self) -> None:

@@ -44,7 +44,7 @@ class Query:
     where: Predicate | None = None
     order_by: str | None = None
     descending: bool = False
-    after: tuple[Any, UUID] | None = None
+    after: tuple[Any, UUID] | None = attrs.field(default=None, repr=False)
     limit: int | None = None
 
 

@@ -6,7 +6,8 @@
 
 They are two-valued. A comparison with an absent value is false, whatever the operator, except
 `!=`, which is `~(==)` and therefore true. `~p` holds exactly where `p` does not. A predicate has
-no truth value of its own, so `if p:` and `p and q` raise `TypeError`.
+no truth value of its own, so `if p:` and `p and q` raise `TypeError`. What a field is compared with
+may be personal, so no `repr` shows it.
 """
 
 from __future__ import annotations
@@ -125,7 +126,7 @@ class Comparison(Predicate):
 
     name: str
     op: str = attrs.field(validator=attrs.validators.in_(OPERATORS))
-    value: Value | OtherField
+    value: Value | OtherField = attrs.field(repr=False)
 
 
 @attrs.frozen
@@ -140,7 +141,7 @@ class OneOf(Predicate):
     """`name` is one of `values`; absent: false."""
 
     name: str
-    values: tuple[Value, ...]
+    values: tuple[Value, ...] = attrs.field(repr=False)
 
 
 @attrs.frozen

@@ -14,7 +14,7 @@ import attrs
 
 from crmcore.domain.errors import InvalidInput, NotFound, UnknownField
 from crmcore.domain.fields import FieldType
-from crmcore.domain.ids import CustomerId
+from crmcore.domain.ids import CustomerId, as_id
 from crmcore.domain.instants import from_millis, to_millis
 from crmcore.domain.money import Money
 from crmcore.domain.ports import Query
@@ -35,14 +35,16 @@ class Profiles:
 
     def get(self, customer_id: CustomerId) -> Profile:
         """The profile of this customer; `NotFound` if there is none."""
-        found = self.get_many([customer_id])
-        if customer_id not in found:
-            raise NotFound("profiles", str(customer_id))
-        return found[customer_id]
+        who = CustomerId(as_id(customer_id, "customer_id"))
+        found = self._unit.reads.profiles([who])
+        if who not in found:
+            raise NotFound("profiles", str(who))
+        return found[who]
 
     def get_many(self, customer_ids: list[CustomerId]) -> dict[CustomerId, Profile]:
         """Those of these profiles that exist."""
-        return self._unit.reads.profiles(customer_ids)
+        wanted = [CustomerId(as_id(id, "customer_ids")) for id in customer_ids]
+        return self._unit.reads.profiles(wanted)
 
     def where(self, predicate: Predicate | None = None) -> ProfileQuery:
         """The profiles for which the predicate holds; all of them without one."""
@@ -60,7 +62,7 @@ class ProfileQuery:
     """A question to the profiles; ask it with `page`, `count` or `ids`."""
 
     unit: UnitOfWork = attrs.field(repr=False)
-    query: Query
+    query: Query = attrs.field(repr=False)
 
     def order_by(self, name: str, *, descending: bool = False) -> ProfileQuery:
         """Ordered by one field, absent values last, equals by id."""
@@ -72,7 +74,11 @@ class ProfileQuery:
         )
 
     def page(self, *, limit: int = 50, after: str | None = None) -> Page:
-        """The next `limit` profiles behind the cursor `after` (a former page's `next`)."""
+        """The next `limit` profiles behind the cursor `after` (a former page's `next`).
+
+        A personal value does not travel in the cursor: ordered by a personal field, the next page
+        begins behind what the last customer's value is by then.
+        """
         check_limit(limit)
         cursor = None if after is None else self._decoded(after)
         query = attrs.evolve(self.query, after=cursor, limit=limit + 1)

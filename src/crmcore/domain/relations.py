@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 import attrs
@@ -9,7 +10,7 @@ import attrs
 from crmcore.domain.errors import InvalidInput
 from crmcore.domain.ids import CustomerId, an_id
 from crmcore.domain.instants import instant, optional_instant
-from crmcore.domain.text import optional_text, symbol
+from crmcore.domain.text import checked_text, optional_text, symbol
 
 __all__ = ["Relationship", "Role"]
 
@@ -20,6 +21,16 @@ def _since(value: datetime) -> datetime:
 
 def _until(value: datetime | None) -> datetime | None:
     return optional_instant(value, "until")
+
+
+def _needs(values: Iterable[str]) -> tuple[str, ...]:
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise InvalidInput.of("needs", "must be several texts")
+    needs = tuple(values)
+    for index, need in enumerate(needs):
+        if not checked_text(need, f"needs[{index}]", 100):
+            raise InvalidInput.of(f"needs[{index}]", "is empty")
+    return needs
 
 
 def _ordered(since: datetime, until: datetime | None) -> None:
@@ -34,7 +45,7 @@ class Role:
     name: str = attrs.field(validator=symbol)
     since: datetime = attrs.field(kw_only=True, converter=_since)
     until: datetime | None = attrs.field(default=None, kw_only=True, converter=_until)
-    needs: tuple[str, ...] = attrs.field(default=(), kw_only=True, converter=tuple[str, ...])
+    needs: tuple[str, ...] = attrs.field(default=(), kw_only=True, converter=_needs)
     activity: str | None = attrs.field(default=None, kw_only=True, validator=optional_text(40))
 
     def __attrs_post_init__(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
 from datetime import datetime
 from itertools import islice
@@ -14,11 +14,12 @@ import attrs
 from crmcore.domain.customer import Customer
 from crmcore.domain.errors import AmbiguousIdentifier, InvalidInput, NotFound, Refused, Stale
 from crmcore.domain.identifiers import Identifier
-from crmcore.domain.ids import CustomerId, ProductId
+from crmcore.domain.ids import CustomerId, ProductId, as_id
 from crmcore.domain.journal import Entry, Operation, changes_between
 from crmcore.domain.kinds import CUSTOMERS, PRODUCTS, AggregateKind
 from crmcore.domain.ports import Transaction
 from crmcore.domain.product import Product
+from crmcore.domain.text import checked_text
 
 if TYPE_CHECKING:
     from crmcore.domain.unit_of_work import UnitOfWork
@@ -42,14 +43,11 @@ class Aggregates(Generic[A]):
 
     def add_many(self, aggregates: Iterable[A]) -> int:
         """Store new ones in bulk, with one journal row per batch; answer how many."""
-        count = 0
-        for batch in _batches(aggregates):
-            with self._unit.writing() if count else nullcontext():
-                count += len(self._insert(batch))
-        return count
+        return self._in_batches(aggregates, self._insert)
 
     def get(self, id: UUID) -> A:
         """The aggregate with this id; `NotFound` if there is none."""
+        id = as_id(id, "id")
         found = self._unit.reads.fetch(self._kind, [id])
         if id not in found:
             raise NotFound(self._kind.name, str(id))
@@ -57,7 +55,7 @@ class Aggregates(Generic[A]):
 
     def get_many(self, ids: Iterable[UUID]) -> dict[UUID, A]:
         """Those of these ids that are stored."""
-        found = self._unit.reads.fetch(self._kind, list(ids))
+        found = self._unit.reads.fetch(self._kind, [as_id(id, "ids") for id in ids])
         return {id: self._loaded(aggregate) for id, aggregate in found.items()}
 
     def save(self, aggregate: A) -> A:
@@ -66,11 +64,7 @@ class Aggregates(Generic[A]):
 
     def save_many(self, aggregates: Iterable[A]) -> int:
         """Store next states in bulk, with one journal row per batch; one stale, none kept."""
-        count = 0
-        for batch in _batches(aggregates):
-            with self._unit.writing() if count else nullcontext():
-                count += len(self._replace(batch))
-        return count
+        return self._in_batches(aggregates, self._replace)
 
     def stream(self) -> Iterator[A]:
         """All of them in the order of their ids, a page at a time."""
@@ -81,13 +75,27 @@ class Aggregates(Generic[A]):
 
     def history(self, id: UUID) -> list[Entry]:
         """The journal of this aggregate, oldest first."""
-        return self._unit.reads.history(self._kind, id)
+        return self._unit.reads.history(self._kind, as_id(id, "id"))
+
+    def _in_batches(self, aggregates: Iterable[A], store: Callable[[list[A]], list[A]]) -> int:
+        """All of them or none: once one batch is written, whatever fails dooms the unit."""
+        remaining = iter(aggregates)
+        count = 0
+        while True:
+            with self._unit.writing() if count else nullcontext():
+                if not (batch := list(islice(remaining, BATCH))):
+                    return count
+                count += len(store(batch))
 
     def _loaded(self, aggregate: A) -> A:
         return aggregate
 
-    def _check(self, aggregate: A) -> None:
-        """Refuse what the model does not know."""
+    def _adopted(self, aggregate: A) -> A:
+        """A new aggregate under the model."""
+        return aggregate
+
+    def _check(self, aggregate: A, held: A | None) -> None:
+        """Refuse what the model does not know, unless it was held so before."""
 
     def _profiled(self, transaction: Transaction, aggregates: list[A]) -> None:
         """Refresh the profiles that copy from these."""
@@ -95,10 +103,11 @@ class Aggregates(Generic[A]):
     def _insert(self, aggregates: list[A]) -> list[A]:
         unit = self._unit
         for aggregate in aggregates:
-            self._check(aggregate)
             if aggregate.version != 0:
                 raise Refused("aggregates.new", "is stored already: save it", str(aggregate.id))
-        stored = [attrs.evolve(aggregate, version=1) for aggregate in aggregates]
+        stored = [self._adopted(attrs.evolve(aggregate, version=1)) for aggregate in aggregates]
+        for aggregate in stored:
+            self._check(aggregate, None)
         with unit.writing() as transaction:
             transaction.insert(self._kind, [(a, unit.model.keys_of(a)) for a in stored])
             unit.record(self._entry(Operation.ADDED, stored, [a.at for a in stored]))
@@ -109,16 +118,15 @@ class Aggregates(Generic[A]):
         by_id = {aggregate.id: aggregate for aggregate in aggregates}
         if len(by_id) < len(aggregates):
             raise InvalidInput.of("aggregates", "name one aggregate twice")
-        for aggregate in aggregates:
-            self._check(aggregate)
+        held = unit.writes.fetch(self._kind, sorted(by_id), lock=True)
+        for id, aggregate in by_id.items():
+            if id not in held:
+                raise NotFound(self._kind.name, str(id))
+            if held[id].version != aggregate.version:
+                raise Stale(self._kind.name, str(id), aggregate.version)
+            self._check(aggregate, held[id])
+        stored = [self._loaded(attrs.evolve(a, version=a.version + 1)) for a in aggregates]
         with unit.writing() as transaction:
-            held = transaction.fetch(self._kind, sorted(by_id), lock=True)
-            for id, aggregate in by_id.items():
-                if id not in held:
-                    raise NotFound(self._kind.name, str(id))
-                if held[id].version != aggregate.version:
-                    raise Stale(self._kind.name, str(id), aggregate.version)
-            stored = [attrs.evolve(a, version=a.version + 1) for a in aggregates]
             transaction.replace(self._kind, [(a, unit.model.keys_of(a)) for a in stored])
             self._profiled(transaction, stored)
             differences = [changes_between(held[a.id], a) for a in stored]
@@ -197,14 +205,15 @@ class Customers(Aggregates[Customer]):
         """
         unit = self._unit
         id = CustomerId(customer.id)
-        with unit.writing() as transaction:
-            if id not in transaction.lock_profiles([id]):
-                raise NotFound("customers", str(id))
-            held = transaction.fetch(CUSTOMERS, [id], lock=True).get(id)
-            if held is None or held.version != customer.version:
-                raise Stale("customers", str(id), customer.version)
-            if transaction.has_facts(id):
-                raise Refused("customers.has_facts", "has facts and cannot be removed", str(id))
+        transaction = unit.writes
+        if id not in transaction.lock_profiles([id]):
+            raise NotFound("customers", str(id))
+        held = transaction.fetch(CUSTOMERS, [id], lock=True).get(id)
+        if held is None or held.version != customer.version:
+            raise Stale("customers", str(id), customer.version)
+        if transaction.has_facts(id):
+            raise Refused("customers.has_facts", "has facts and cannot be removed", str(id))
+        with unit.writing():
             transaction.delete(CUSTOMERS, customer)
             unit.record(self._entry(Operation.REMOVED, [customer], [unit.recorded_at]))
 
@@ -214,8 +223,17 @@ class Customers(Aggregates[Customer]):
             return aggregate
         return attrs.evolve(aggregate, life_cycle=life_cycle)
 
-    def _check(self, aggregate: Customer) -> None:
-        self._unit.model.check(aggregate)
+    def _adopted(self, aggregate: Customer) -> Customer:
+        """Under the model's life cycle; who is still in the first stage of their own begins it."""
+        life_cycle = self._unit.model.life_cycle
+        if aggregate.life_cycle is life_cycle or aggregate.life_cycle == life_cycle:
+            return aggregate
+        begins = aggregate.stage == aggregate.life_cycle.first
+        stage = life_cycle.first if begins else aggregate.stage
+        return attrs.evolve(aggregate, life_cycle=life_cycle, stage=stage)
+
+    def _check(self, aggregate: Customer, held: Customer | None) -> None:
+        self._unit.model.check(aggregate, held=held)
 
     def _profiled(self, transaction: Transaction, aggregates: list[Customer]) -> None:
         transaction.copy_to_profiles(aggregates)
@@ -229,11 +247,6 @@ class Products(Aggregates[Product]):
 
     def find_by_sku(self, sku: str) -> Product | None:
         """The product with this SKU, or `None`."""
+        checked_text(sku, "sku", 100)
         ids = self._unit.reads.find(PRODUCTS, "sku", [sku]).get(sku)
         return self.get(ProductId(ids[0])) if ids else None
-
-
-def _batches(aggregates: Iterable[A]) -> Iterator[list[A]]:
-    remaining = iter(aggregates)
-    while batch := list(islice(remaining, BATCH)):
-        yield batch

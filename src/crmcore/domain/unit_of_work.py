@@ -1,7 +1,7 @@
 """The unit of work: one transaction and the collections to work on in it.
 
 It commits on a clean exit and rolls back on an exception. `rollback()` gives up on purpose. When
-a write fails half-way (`Stale`, `IdentifierTaken`...), the unit is doomed: nothing of it is kept,
+a write fails half-way (`IdentifierTaken`, say), the unit is doomed: nothing of it is kept,
 and using it further is refused, on every backend alike.
 """
 
@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import date, datetime
 from types import TracebackType
 from typing import Self
 
 import attrs
 
-from crmcore.domain.errors import Refused
+from crmcore.domain.errors import InvalidInput, Refused
 from crmcore.domain.fact_repositories import Facts, OrderFacts, Orders
 from crmcore.domain.instants import instant, zone_named
 from crmcore.domain.interaction import Interaction
@@ -131,8 +131,14 @@ class UnitOfWork:
     def in_base(self, money: Money, at: datetime) -> Money:
         """`money` in the model's currency at the rate of the local day of `at`."""
         zone = zone_named(self.model.zone)
-        into = self.model.currency
-        return convert(money, into=into, on=lambda: at.astimezone(zone).date(), rates=self.rates)
+
+        def day() -> date:
+            try:
+                return at.astimezone(zone).date()
+            except OverflowError:
+                raise InvalidInput.of("at", "is beyond the last day of the model's zone") from None
+
+        return convert(money, into=self.model.currency, on=day, rates=self.rates)
 
 
 def _doomed() -> Refused:

@@ -42,6 +42,7 @@ def advance(backend: Backend, *, at: datetime, actor: str = "advance") -> Advanc
     """
     at = instant(at)
     moves = [move for move in backend.model.life_cycle.moves if move.falls_due]
+    instant(at - max((move.idle for move in moves if move.idle), default=timedelta()))
     asked = dict.fromkeys(range(len(moves)), 0)
     waiting = set(asked)
     made: dict[str, int] = {}

@@ -42,9 +42,9 @@ def import_purchases(
     through memory in batches of 10,000, each in date order. Days without time are in `zone`,
     amounts without a currency column in `currency` (both the model's by default). A row recorded
     before is `unchanged`; the same key with other content is rejected, as is any row that cannot
-    be read or has no exchange rate: see the file `rejects`. A negative amount is rejected: goods
-    that come back are returns. A file that cannot be opened, or has not the columns, is
-    `InvalidInput`.
+    be read, has no exchange rate, or takes a sum of its customer's profile beyond 2**53: see the
+    file `rejects`. A negative amount is rejected: goods that come back are returns. A file that
+    cannot be opened, or has not the columns, is `InvalidInput`.
     """
     columns = columns or PurchaseColumns()
     zone, currency = zone or backend.model.zone, currency or backend.model.currency
@@ -56,20 +56,26 @@ def import_purchases(
     added = unchanged = customers_added = 0
     with read_rows(rows, rejects, needed=header) as (numbered, rejected):
         for batch in accepted(numbered, read, rejected):
-            sifting = _Sifting(backend, columns, source, rejected)
-            kept = sifting.with_rates(batch)
-            try:
-                new, met = backend.run(_store, kept, source, actor=actor, source=source)
-            except ConflictingFact:
-                kept = sifting.without_conflicts(kept)
-                new, met = backend.run(_store, kept, source, actor=actor, source=source)
+            sifting = _Sifting(backend, columns, source, actor, rejected)
+            kept, new, met = sifting.recorded(sifting.with_rates(batch))
             added += new
-            unchanged += len(kept) - new
+            unchanged += kept - new
             customers_added += met
     return ImportReport(
         rows=added + unchanged + rejected.count, added=added, unchanged=unchanged,
         rejected=rejected.count, customers_added=customers_added, rejects=tuple(rejected.first),
     )  # fmt: skip
+
+
+def _tried(
+    unit: UnitOfWork, found: list[PurchaseRow], source: str
+) -> tuple[int, int] | InvalidInput:
+    """What `_store` answers; or, with nothing kept, what is wrong with one of the rows."""
+    try:
+        return _store(unit, found, source)
+    except InvalidInput as error:
+        unit.rollback()
+        return error
 
 
 def _store(unit: UnitOfWork, found: list[PurchaseRow], source: str) -> tuple[int, int]:
@@ -103,7 +109,36 @@ class _Sifting:
     backend: Backend
     columns: PurchaseColumns
     source: str
+    actor: str
     rejected: Rejects
+
+    def recorded(self, rows: list[PurchaseRow]) -> tuple[int, int, int]:
+        """Record the rows: how many stand, how many of them are new, how many customers are.
+
+        Of rows that the store refuses, each half is tried alone, in date order, down to the row.
+        """
+        try:
+            done = self._run(rows)
+        except ConflictingFact:
+            rows = self.without_conflicts(rows)
+            done = self._run(rows)
+        if not isinstance(done, InvalidInput):
+            return len(rows), *done
+        if len(rows) == 1:
+            self._refuse(rows[0], *self._place(done.faults[0]))
+            return 0, 0, 0
+        rows = sorted(rows, key=lambda row: row.at)
+        middle = len(rows) // 2
+        first, last = self.recorded(rows[:middle]), self.recorded(rows[middle:])
+        return first[0] + last[0], first[1] + last[1], first[2] + last[2]
+
+    def _run(self, rows: list[PurchaseRow]) -> tuple[int, int] | InvalidInput:
+        return self.backend.run(_tried, rows, self.source, actor=self.actor, source=self.source)
+
+    def _place(self, fault: Fault) -> tuple[str, str]:
+        """Column and reason of what the store says of a row."""
+        named = {"amount": self.columns.amount, "at": self.columns.at}
+        return (named[fault.path], fault.reason) if fault.path in named else ("", str(fault))
 
     def with_rates(self, rows: list[PurchaseRow]) -> list[PurchaseRow]:
         """The rows whose amount is known in the model's currency."""
@@ -116,8 +151,11 @@ class _Sifting:
                 try:
                     unit.in_base(row.total, row.at)
                 except InvalidInput as error:
+                    fault = error.faults[0]
                     where = self.columns.currency or self.columns.amount
-                    self._refuse(row, where, error.faults[0].reason)
+                    self._refuse(
+                        row, self.columns.at if fault.path == "at" else where, fault.reason
+                    )
                 else:
                     kept.append(row)
         return kept

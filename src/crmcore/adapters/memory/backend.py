@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 
-from crmcore.adapters.backend import Backend
+from crmcore.adapters.backend import Backend, check_place, check_window
 from crmcore.adapters.columns import BatchStream
 from crmcore.adapters.memory.extracts import extract
 from crmcore.adapters.memory.tables import MemoryStore
@@ -55,6 +55,7 @@ class MemoryBackend(Backend):
     ) -> Columns:
         """See `Backend.columns`."""
         since, until = optional_instant(since), optional_instant(until)
+        check_window(kind, since, until)
         transaction = self._begin(write=False)
 
         def rows() -> Iterable[tuple[Any, ...]]:
@@ -65,6 +66,7 @@ class MemoryBackend(Backend):
     def journal(self, *, after: int = 0, limit: int = 1000) -> list[Entry]:
         """See `Backend.journal`. Positions are places in the list, which follows commits."""
         self._check_migrated()
+        check_place(after, limit)
         with self.store.reading:
             entries = self.store.journals[self.tenant][after : after + limit]
         return [

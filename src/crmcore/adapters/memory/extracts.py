@@ -24,7 +24,9 @@ def extract(
         for id, row in transaction.table("profiles").items():
             yield (id.bytes, *(row[name] for name in names))
         return
-    for found in _objects(transaction, kind):
+    with transaction.reading:  # commits are seen whole; no lock is held while rows are taken
+        every = list(_objects(transaction, kind))
+    for found in every:
         if (since is None or found.at >= since) and (until is None or found.at < until):
             yield codec_of(type(found)).encode(found)
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, cast
 from uuid import UUID
 
-from crmcore.adapters.memory.tables import Overlay
+from crmcore.adapters.memory.tables import Overlay, at_one_moment
 from crmcore.adapters.profile_codec import ProfileCodec
 from crmcore.adapters.row_folding import Row, merged_row, refolded
 from crmcore.adapters.wire import column_of, wire_predicate, wired
@@ -26,8 +27,9 @@ __all__ = ["MemoryProfiles"]
 class MemoryProfiles:
     """The profile half of a memory transaction."""
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, reading: AbstractContextManager[bool]) -> None:
         self.model = model
+        self.reading = reading
         self._codec = ProfileCodec(model)
 
     @abstractmethod
@@ -60,10 +62,12 @@ class MemoryProfiles:
         for id, row in refolded(self._codec, cast(Transaction, self), held).items():
             rows.put(id, row)
 
+    @at_one_moment
     def profiles(self, customers: Collection[CustomerId]) -> dict[CustomerId, Profile]:
         rows = self.table("profiles")
         return {id: self._decoded(id, row) for id in customers if (row := rows.get(id))}
 
+    @at_one_moment
     def select(self, query: Query) -> list[Profile]:
         found = sorted(self._matching(query.where), key=lambda pair: pair[0])
         if query.order_by is not None:
@@ -87,9 +91,11 @@ class MemoryProfiles:
             return id > last_id
         return bool(value < last if query.descending else value > last)
 
+    @at_one_moment
     def select_ids(self, where: Predicate | None) -> Iterator[CustomerId]:
         return iter(sorted(CustomerId(id) for id, _ in self._matching(where)))
 
+    @at_one_moment
     def count(self, where: Predicate | None) -> int:
         return sum(1 for _ in self._matching(where))
 

@@ -3,16 +3,45 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from functools import wraps
 from threading import Lock, RLock, get_ident
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
 from crmcore.domain.errors import Busy
 
-__all__ = ["MemoryStore", "Overlay"]
+__all__ = [
+    "MemoryStore",
+    "Overlay",
+    "Reader",
+    "at_one_moment",
+]
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 ABSENT: Any = object()
+
+
+class Reader(Protocol):
+    """What reads a store; `reading` is the lock that commits apply their changes under."""
+
+    reading: AbstractContextManager[bool]
+
+
+S = TypeVar("S", bound=Reader)
+
+
+def at_one_moment(method: Callable[Concatenate[S, P], R]) -> Callable[Concatenate[S, P], R]:
+    """A method that sees every commit whole or not at all; it must not answer lazily."""
+
+    @wraps(method)
+    def held(self: S, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        with self.reading:
+            return method(self, *args, **kwargs)
+
+    return held
 
 
 class Overlay:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from crmcore.adapters.codec import codec_of, recorded_encoder
 from crmcore.adapters.memory.profiles import MemoryProfiles
-from crmcore.adapters.memory.tables import MemoryStore, Overlay
+from crmcore.adapters.memory.tables import MemoryStore, Overlay, at_one_moment
 from crmcore.domain.customer import Customer
 from crmcore.domain.errors import AlreadyExists, IdentifierTaken, Stale
 from crmcore.domain.facts import Fact
@@ -35,7 +35,7 @@ class MemoryTransaction(MemoryProfiles):
         self._write = write
         self._overlays: dict[str, Overlay] = {}
         self._entries: list[Entry] = []
-        super().__init__(model)
+        super().__init__(model, store.reading)
 
     def table(self, name: str) -> Overlay:
         """The overlay of one table, the same one throughout."""
@@ -56,6 +56,7 @@ class MemoryTransaction(MemoryProfiles):
             if isinstance(aggregate, Customer):
                 self.new_profile(aggregate)
 
+    @at_one_moment
     def fetch(
         self, kind: AggregateKind[A], ids: Collection[UUID], *, lock: bool = False
     ) -> dict[UUID, A]:
@@ -78,12 +79,14 @@ class MemoryTransaction(MemoryProfiles):
         if kind.name == CUSTOMERS.name:
             self.table("profiles").put(aggregate.id, None)
 
+    @at_one_moment
     def find(
         self, kind: AggregateKind[A], scope: str, values: Collection[str]
     ) -> dict[str, tuple[UUID, ...]]:
         by_key = self.table(f"{kind.name} by key")
         return {v: tuple(sorted(ids)) for v in values if (ids := by_key.get((scope, v)))}
 
+    @at_one_moment
     def after(self, kind: AggregateKind[A], id: UUID | None, limit: int) -> list[A]:
         decode = codec_of(kind.cls).decode
         found = sorted((k, row) for k, row in self.table(kind.name).items() if not id or k > id)
@@ -125,6 +128,7 @@ class MemoryTransaction(MemoryProfiles):
                 self._index(kind, "order", cast(Any, fact).order_id, fact.id)
         return True
 
+    @at_one_moment
     def recorded(self, kind: FactKind[F], facts: Sequence[F], source: str | None) -> dict[int, F]:
         rows, decode = self.table(kind.name), codec_of(kind.cls).decode
         keys = self.table(f"{kind.name} by source key")
@@ -136,6 +140,7 @@ class MemoryTransaction(MemoryProfiles):
                 found[index] = decode(row)
         return found
 
+    @at_one_moment
     def facts(
         self,
         kind: FactKind[F],
@@ -159,6 +164,7 @@ class MemoryTransaction(MemoryProfiles):
         struck, decode = self.table(f"{kind.name} struck"), codec_of(kind.cls).decode
         return (decode(row) for id, row in self.table(kind.name).items() if not struck.get(id))
 
+    @at_one_moment
     def has_facts(self, customer_id: CustomerId) -> bool:
         return any(self.table(f"{fact.name} by customer").get(customer_id) for fact in FACTS)
 
@@ -178,14 +184,14 @@ class MemoryTransaction(MemoryProfiles):
     def write(self, entry: Entry) -> None:
         self._entries.append(entry)
 
+    @at_one_moment
     def history(self, kind: AggregateKind[A], id: UUID) -> list[Entry]:
-        with self._store.reading:
-            entries = [*self._store.journals[self._tenant], *self._entries]
+        entries = [*self._store.journals[self._tenant], *self._entries]
         return [entry for entry in entries if entry.kind == kind.name and id in entry.ids]
 
     def commit(self) -> None:
         try:
-            with self._store.reading:
+            with self.reading:
                 for overlay in self._overlays.values():
                     overlay.apply()
                 self._store.journals[self._tenant] += self._entries

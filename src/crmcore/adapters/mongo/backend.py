@@ -11,7 +11,7 @@ import attrs
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
 
-from crmcore.adapters.backend import Backend, window
+from crmcore.adapters.backend import Backend, check_window, window
 from crmcore.adapters.columns import BatchStream
 from crmcore.adapters.mongo.client import Document, translated
 from crmcore.adapters.mongo.collections import Collections
@@ -95,6 +95,7 @@ class MongoBackend(Backend):
         personal: bool = False,
     ) -> Columns:
         """See `Backend.columns`."""
+        check_window(kind, since, until)
         self._begin(write=False).rollback()
 
         def rows() -> Iterator[tuple[Any, ...]]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from pymongo import UpdateOne
 
+from crmcore.adapters.backend import check_place
 from crmcore.adapters.mongo.client import translated
 from crmcore.adapters.mongo.transaction import entry_of
 from crmcore.domain.journal import Entry
@@ -18,6 +19,7 @@ __all__ = ["read_journal"]
 
 def read_journal(backend: MongoBackend, after: int, limit: int) -> list[Entry]:
     """The rows behind position `after`, at most `limit`."""
+    check_place(after, limit)
     reading = backend.begin(write=False)
     try:
         if any(True for _ in reading.read("journal", {"position": None}, limit=1)):

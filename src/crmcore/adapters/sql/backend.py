@@ -10,7 +10,7 @@ from typing import Any
 import attrs
 import sqlalchemy as sa
 
-from crmcore.adapters.backend import Backend, window
+from crmcore.adapters.backend import Backend, check_window, window
 from crmcore.adapters.columns import BatchStream
 from crmcore.adapters.sql.engine import translated
 from crmcore.adapters.sql.extracts import extract
@@ -80,6 +80,7 @@ class SqlBackend(Backend):
         personal: bool = False,
     ) -> Columns:
         """See `Backend.columns`."""
+        check_window(kind, since, until)
         bounds = window(since, until)
         self._begin(write=False).rollback()
 

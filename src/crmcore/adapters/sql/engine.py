@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -18,13 +18,14 @@ from sqlalchemy.exc import (
 
 from crmcore.domain.errors import (
     Busy,
+    CrmError,
     MissingExtra,
     OutcomeUnknown,
     StorageError,
     UnknownBackend,
 )
 
-__all__ = ["breaks_a_check", "engine_for", "sqlite_engine", "translated"]
+__all__ = ["engine_for", "sqlite_engine", "translated"]
 
 EXTRAS = {"postgresql": "postgres", "mariadb": "mariadb"}
 LOCKED = ("database is locked", "database table is locked", "database schema is locked")
@@ -35,7 +36,11 @@ BUSY_NUMBERS = (1205, 1213, 1305)
 
 
 CHECK_NUMBER = 4025
-"""MariaDB: a CHECK constraint failed."""
+"""MariaDB: a CHECK constraint failed, which it calls operational."""
+OVERFLOW_STATE = "22003"
+"""PostgreSQL: a number out of range."""
+OVERFLOW = "integer overflow"
+"""SQLite: a sum beyond 64 bits."""
 
 
 def engine_for(url: str) -> sa.Engine:
@@ -103,34 +108,56 @@ def sqlite_engine(url: str) -> sa.Engine:
 
 
 @contextmanager
-def translated(*, committing: bool = False) -> Iterator[None]:
+def translated(
+    *, committing: bool = False, out_of_range: Callable[[], CrmError] | None = None
+) -> Iterator[None]:
     """Let no driver exception out. Messages of ours carry no value of a statement.
 
     Nothing is chained but an operational error of the driver's own, which speaks of locks and
-    connections; any other may quote the values of a row.
+    connections; any other may quote the values of a row. `out_of_range` makes the error for
+    what a CHECK constraint refuses.
     """
     try:
         yield
     except DBAPIError as error:
-        if _is_busy(error):
-            raise Busy("another writer holds what is needed") from None
-        if error.connection_invalidated:
-            if committing:
-                raise OutcomeUnknown("the connection was lost while committing") from None
-            raise StorageError("the connection to the database was lost") from None
-        name = type(error.orig).__name__
-        if isinstance(error, OperationalError):
-            raise StorageError(f"the database failed: {name}") from error.orig
-        raise StorageError(f"the database refused: {name}") from None
+        ours = _translation(error, committing=committing, out_of_range=out_of_range)
+        plain = type(ours) is StorageError and not error.connection_invalidated
+        cause = error.orig if plain and isinstance(error, OperationalError) else None
     except SQLAlchemyError as error:
-        raise StorageError(f"the database layer failed: {type(error).__name__}") from None
+        ours, cause = StorageError(f"the database layer failed: {type(error).__name__}"), None
+    else:
+        return
+    try:
+        raise ours from cause
+    finally:
+        # `from` only hides the context, and SQLAlchemy's error may quote the parameters.
+        ours.__context__ = None
 
 
-def breaks_a_check(error: DBAPIError) -> bool:
-    """Did a CHECK constraint refuse the statement? MariaDB calls that operational."""
+def _translation(
+    error: DBAPIError, *, committing: bool, out_of_range: Callable[[], CrmError] | None
+) -> CrmError:
+    if _is_busy(error):
+        return Busy("another writer holds what is needed")
+    if error.connection_invalidated:
+        if committing:
+            return OutcomeUnknown("the connection was lost while committing")
+        return StorageError("the connection to the database was lost")
+    if out_of_range is not None and _out_of_range(error):
+        return out_of_range()
+    name = type(error.orig).__name__
+    if isinstance(error, OperationalError):
+        return StorageError(f"the database failed: {name}")
+    return StorageError(f"the database refused: {name}")
+
+
+def _out_of_range(error: DBAPIError) -> bool:
+    """Did a CHECK constraint refuse a value, or a sum leave 64 bits before it was checked?"""
     driver = error.orig
     number = driver.args[0] if driver is not None and driver.args else None
-    return isinstance(error, IntegrityError) or number == CHECK_NUMBER
+    if isinstance(error, IntegrityError) or number == CHECK_NUMBER:
+        return True
+    return getattr(driver, "sqlstate", None) == OVERFLOW_STATE or str(driver) == OVERFLOW
 
 
 def _is_busy(error: DBAPIError) -> bool:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
+from crmcore.adapters.backend import check_place
 from crmcore.adapters.sql.engine import translated
 from crmcore.adapters.sql.transaction import entry_of
 from crmcore.domain.journal import Entry
@@ -18,6 +19,7 @@ __all__ = ["read_journal"]
 
 def read_journal(backend: SqlBackend, after: int, limit: int) -> list[Entry]:
     """The rows behind position `after`, at most `limit`."""
+    check_place(after, limit)
     journal = backend.tables.journal
     mine = journal.c.tenant == backend.tenant
     waiting = sa.select(journal.c.seq).where(mine, journal.c.position.is_(None))

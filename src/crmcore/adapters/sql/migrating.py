@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy.dialects import mysql
 from sqlalchemy.schema import CreateColumn, CreateIndex
 
 from crmcore.adapters.profile_codec import measure_columns
+from crmcore.adapters.row_folding import LIMIT
 from crmcore.adapters.sql.engine import translated
 from crmcore.adapters.sql.predicates import attribute
 from crmcore.adapters.sql.transaction import SqlTransaction
@@ -20,7 +24,13 @@ from crmcore.domain.instants import instant, to_millis
 if TYPE_CHECKING:
     from crmcore.adapters.sql.backend import SqlBackend
 
-__all__ = ["config", "migrate", "stored_definition", "stored_version"]
+__all__ = [
+    "config",
+    "known_revisions",
+    "migrate",
+    "stored_definition",
+    "stored_version",
+]
 
 BRANCH = "crmcore"
 SCRIPTS = "crmcore.adapters.sql:migrations"
@@ -56,11 +66,13 @@ def migrate(backend: SqlBackend) -> None:
 
 def stored_version(backend: SqlBackend, connection: sa.Connection, *, checked: bool) -> int | None:
     """The version of this tenant's stored model; `None` where there are no tables or no model.
-    `checked` says that the tables are known to be there.
+    `checked` says that the tables are known to be there, and to be none of a newer release.
     """
     models = backend.tables.models
-    if not checked and not sa.inspect(connection).has_table(models.name, schema=backend.schema):
-        return None
+    if not checked:
+        if not sa.inspect(connection).has_table(models.name, schema=backend.schema):
+            return None
+        _check_revision(backend, connection)
     newest = sa.select(sa.func.max(models.c.version)).where(models.c.tenant == backend.tenant)
     found: int | None = connection.execute(newest).scalar()
     return found
@@ -79,6 +91,21 @@ def stored_definition(backend: SqlBackend, connection: sa.Connection) -> str | N
     return found
 
 
+def _check_revision(backend: SqlBackend, connection: sa.Connection) -> None:
+    """Refuse tables of a revision that this release does not know."""
+    version = {"version_table": f"{backend.prefix}version", "version_table_schema": backend.schema}
+    context = MigrationContext.configure(connection, opts=version)
+    if not known_revisions().issuperset(context.get_current_heads()):
+        raise NotMigrated("a newer crmcore made these tables: upgrade the program's crmcore")
+
+
+@lru_cache(maxsize=1)
+def known_revisions() -> frozenset[str]:
+    """The revisions of this release."""
+    scripts = ScriptDirectory.from_config(config())
+    return frozenset(script.revision for script in scripts.walk_revisions())
+
+
 def _upgrade(backend: SqlBackend, connection: sa.Connection) -> None:
     inspector = sa.inspect(connection)
     held = set(inspector.get_table_names(schema=backend.schema))
@@ -92,6 +119,7 @@ def _upgrade(backend: SqlBackend, connection: sa.Connection) -> None:
             if set(table.c.keys()) - {column["name"] for column in columns}:
                 raise NotMigrated("the host's alembic keeps these tables: upgrade crmcore@head")
         return
+    _check_revision(backend, connection)
     settings = config(prefix=backend.prefix, schema=backend.schema)
     settings.attributes["connection"] = connection
     command.upgrade(settings, f"{BRANCH}@head")
@@ -113,12 +141,16 @@ def _add_columns(backend: SqlBackend, connection: sa.Connection) -> None:
     profiles = backend.tables.profiles
     inspector = sa.inspect(connection)
     held = {c["name"]: c["type"] for c in inspector.get_columns(profiles.name, backend.schema)}
-    where = connection.dialect.identifier_preparer.format_table(profiles)
+    preparer = connection.dialect.identifier_preparer
+    where = preparer.format_table(profiles)
     for measure in backend.model.all_measures:
         for column in measure_columns(measure):
             wanted = profiles.c[column.name]
             if column.name not in held:
-                text = CreateColumn(wanted).compile(dialect=connection.dialect)
+                text = str(CreateColumn(wanted).compile(dialect=connection.dialect))
+                if measure.starts_at_zero:  # a sum stays where every store keeps it exactly
+                    name = preparer.quote(column.name)
+                    text += f" CHECK ({name} > -{LIMIT} AND {name} < {LIMIT})"
                 connection.exec_driver_sql(f"ALTER TABLE {where} ADD COLUMN {text}")
             elif _family(held[column.name]) != _family(wanted.type):
                 reason = "is a column of another type already: another tenant's measure?"

@@ -7,10 +7,9 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError
 
-from crmcore.adapters.row_folding import beyond_limit
-from crmcore.adapters.sql.engine import breaks_a_check, translated
+from crmcore.adapters.row_folding import LIMIT, beyond_limit
+from crmcore.adapters.sql.engine import translated
 from crmcore.adapters.sql.facts import SqlFacts
 from crmcore.adapters.sql.folds import fold_statements, merge_statement
 from crmcore.adapters.sql.predicates import attribute, compiled
@@ -56,7 +55,8 @@ class SqlProfiles(SqlFacts):
             row = {f"new_{n}": v for n, v in self.profile_codec.copies(customer).items()}
             data.append(row | {"who": customer.id.bytes})
         names = [name.removeprefix("new_") for name in data[0] if name != "who"]
-        self._update({name: sa.bindparam(f"new_{name}") for name in names}, data)
+        with translated():
+            self._update({name: sa.bindparam(f"new_{name}") for name in names}, data)
 
     def merge(self, kind: FactKind[Any], deltas: Deltas) -> None:
         measures = self.model.plan.by_kind.get(kind.name, ())
@@ -67,17 +67,16 @@ class SqlProfiles(SqlFacts):
         statement = merge_statement(self.tables, self.tenant, measures)
         data = []
         delta = self.profile_codec.deltas(measures, prefix="new_")
+        sums = [measure.name for measure in measures if measure.starts_at_zero]
         for customer_id, state in deltas.items():
+            # From within the limits to within them no sum goes further, and drivers bind 64 bits.
+            if any(abs(state.get(name, 0)) >= 2 * LIMIT for name in sums):
+                raise beyond_limit()
             row = delta(state)
             row["who"] = customer_id.bytes
             data.append(row)
-        with translated():
-            try:
-                self.connection.execute(statement, data)
-            except DBAPIError as error:
-                if breaks_a_check(error):
-                    raise beyond_limit() from None
-                raise
+        with translated(out_of_range=beyond_limit):
+            self.connection.execute(statement, data)
 
     def refold(self, customers: Collection[CustomerId] | None) -> None:
         if customers is None:
@@ -91,7 +90,7 @@ class SqlProfiles(SqlFacts):
         reset = sa.update(profiles).where(self._mine).values(self.profile_codec.untouched())
         if ids is not None:
             reset = reset.where(profiles.c.customer_id.in_(ids))
-        with translated():
+        with translated(out_of_range=beyond_limit):
             self.connection.execute(reset)
             for kind, measures in self.model.plan.by_kind.items():
                 for whole, customer in fold_statements(self.tables, self.tenant, kind, measures):
@@ -114,8 +113,7 @@ class SqlProfiles(SqlFacts):
             .where(self._mine, profiles.c.customer_id == sa.bindparam("who"))
             .values(changes)
         )
-        with translated():
-            self.connection.execute(statement, data)
+        self.connection.execute(statement, data)
 
     def profiles(self, customers: Collection[CustomerId]) -> dict[CustomerId, Profile]:
         id = self.tables.profiles.c.customer_id

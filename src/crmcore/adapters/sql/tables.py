@@ -11,7 +11,6 @@ import sqlalchemy as sa
 
 from crmcore.adapters.codec import Column, codec_of
 from crmcore.adapters.profile_codec import FIXED_COLUMNS, measure_columns
-from crmcore.adapters.row_folding import LIMIT
 from crmcore.adapters.sql.types import BYTES, COUNTER, ID, INTEGER, TEXT, TYPES, short
 from crmcore.domain.kinds import AGGREGATES, FACTS
 from crmcore.domain.model import Model
@@ -145,10 +144,8 @@ def _profiles(prefix: str, metadata: sa.MetaData, customers: sa.Table, model: Mo
 
 
 def _sum(column: Column) -> sa.Column[Any]:
-    """A count or sum: zero without facts, and never beyond what every store keeps exactly."""
-    name = column.name
-    within = sa.CheckConstraint(f"{name} > -{LIMIT} AND {name} < {LIMIT}")
-    return sa.Column(name, TYPES[column.type], within, nullable=False, server_default="0")
+    """A count or sum: zero without facts."""
+    return sa.Column(column.name, TYPES[column.type], nullable=False, server_default="0")
 
 
 def _journal(prefix: str, metadata: sa.MetaData) -> sa.Table:

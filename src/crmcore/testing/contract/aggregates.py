@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 import attrs
@@ -166,6 +167,22 @@ class AggregatesContract(Subject):
 
         with backend.reading() as uow:
             assert uow.customers.get(ana.id).version == 2
+
+    def test_an_id_may_be_given_as_its_text(self, backend: Backend) -> None:
+        """A web application has ids as text; what is no id is refused, the same everywhere."""
+        with backend.unit_of_work() as unit:
+            ana = unit.customers.add(a_customer())
+            order = unit.orders.add(an_order(ana))
+
+        with backend.reading() as reading:
+            uow: Any = reading
+            assert uow.customers.get(str(ana.id)) == ana
+            assert uow.profiles.get(str(ana.id))["order_count"] == 1
+            assert uow.orders.get(str(order.id)) == order
+            assert uow.orders.of(ana.id.hex) == [order]
+            for ask in (uow.customers.get, uow.profiles.get, uow.orders.get, uow.orders.of):
+                with pytest.raises(InvalidInput):
+                    ask("no id")
 
     def test_a_customer_with_facts_stays(self, backend: Backend) -> None:
         """What happened is not forgotten with the record: `Refused`, by name."""

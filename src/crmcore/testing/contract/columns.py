@@ -110,7 +110,12 @@ class ColumnsContract(Subject):
 
     @pytest.mark.parametrize(
         ("kind", "names"),
-        [("profiles", {"name", "email", "phone", "attributes"}), ("interactions", {"subject"})],
+        [
+            ("profiles", {"name", "email", "phone", "attributes"}),
+            ("interactions", {"subject"}),
+            ("returns", {"reason"}),
+            ("cancellations", {"reason"}),
+        ],
     )
     def test_personal_columns_come_only_when_asked_for(
         self, backend: Backend, kind: str, names: set[str]
@@ -155,6 +160,14 @@ class ColumnsContract(Subject):
             _rows(backend, "orders", since=naive)
         with pytest.raises(InvalidInput):
             _rows(backend, "orders", until=naive)
+
+    @pytest.mark.parametrize("bound", ["since", "until"])
+    def test_profiles_take_no_bounds(self, backend: Backend, bound: str) -> None:
+        """They have no instant of their own, so a bound is invalid rather than ignored."""
+        with pytest.raises(InvalidInput) as raised:
+            backend.columns("profiles", **{bound: AT})  # type: ignore[arg-type]
+
+        assert [fault.path for fault in raised.value.faults] == [bound]
 
 
 def _rows(backend: Backend, kind: str, **asked: Any) -> list[dict[str, Any]]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from crmcore.adapters.backend import Backend
+from crmcore.domain.errors import InvalidInput
 from crmcore.domain.journal import Entry, Operation
 from crmcore.testing.builders import AT, a_cancellation, a_customer, a_product, an_order
 from crmcore.testing.clock import FrozenClock
@@ -55,6 +57,24 @@ class JournalContract(Subject):
 
         assert seen == [1, 2, 3, 4, 5]
         assert backend.journal(after=5) == []
+
+    @pytest.mark.parametrize(
+        ("asked", "path"),
+        [
+            ({"after": -1}, "after"), ({"after": 2**63}, "after"), ({"after": "1"}, "after"),
+            ({"limit": 0}, "limit"), ({"limit": -1}, "limit"), ({"limit": 10_001}, "limit"),
+            ({"limit": None}, "limit"),
+        ],
+    )  # fmt: skip
+    def test_a_place_that_no_journal_has_is_invalid(
+        self, backend: Backend, asked: dict[str, Any], path: str
+    ) -> None:
+        """Positions are not negative, and one reading is of 1 to 10,000 rows."""
+        with pytest.raises(InvalidInput) as raised:
+            backend.journal(**asked)
+
+        assert [fault.path for fault in raised.value.faults] == [path]
+        assert backend.journal(limit=10_000) == []
 
     def test_what_was_rolled_back_left_no_row(self, backend: Backend) -> None:
         """Nothing of a unit that was given up, and no gap where it would have been."""

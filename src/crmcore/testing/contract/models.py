@@ -8,8 +8,10 @@ import pytest
 from crmcore.adapters.backend import Backend
 from crmcore.domain.attributes import AttributeType
 from crmcore.domain.errors import InvalidInput, NotMigrated, Refused
+from crmcore.domain.identifiers import Identifier, IdentifierType
 from crmcore.domain.life_cycle import LifeCycle, Move, Stage, Standing
 from crmcore.domain.measures import Fold, Measure
+from crmcore.domain.model import Model
 from crmcore.domain.money import Money
 from crmcore.domain.predicates import field
 from crmcore.testing.builders import a_customer, an_interaction, an_order
@@ -81,6 +83,61 @@ class ModelsContract(Subject):
             assert profile["vip"] is None
             uow.customers.save(uow.customers.get(ana.id).with_attribute("vip", False, at=ana.at))
             assert uow.profiles.where(field("vip") == False).count() == 1  # noqa: E712
+
+    def test_measures_of_what_the_store_adds(self, backends: Make, clock: FrozenClock) -> None:
+        """Source, actor, time of recording and base amount count at once as after a rebuild; and
+        a measure may be named by a word of SQL.
+        """
+        model = Model(
+            measures=[
+                Measure("order", "orders", "count", where=field("source") == "shop"),
+                Measure("by_ana", "orders", "count", where=field("actor") == "ana"),
+                Measure("dear", "orders", "count", where=field("base_amount") >= Money("5", "EUR")),
+                Measure("last_recorded_at", "orders", "max", "recorded_at"),
+            ]
+        )
+        made = backends(tenant="recording", model=model, clock=clock)
+        made.migrate()
+
+        with made.unit_of_work(actor="ana", source="shop") as uow:
+            cid = uow.customers.add(a_customer("Cid"))
+            uow.orders.add(an_order(cid, "7.00"))
+            at_once = uow.profiles.get(cid.id)
+            uow.profiles.rebuild()
+
+            assert uow.profiles.get(cid.id) == at_once
+            found = [at_once[name] for name in ("order", "by_ana", "dear", "last_recorded_at")]
+            assert found == [1, 1, 1, clock.now]
+
+    def test_stages_and_identifiers_stay(self, backends: Make, clock: FrozenClock) -> None:
+        """What stored customers may be in or be known by is not dropped from the model; an
+        attribute may be, and who has it can still be saved.
+        """
+        first = Model(
+            attributes=[AttributeType("seat", "text")], identifier_types=[IdentifierType("badge")]
+        )
+        old = backends(tenant="model stays", model=first, clock=clock)
+        old.migrate()
+        with old.unit_of_work() as uow:
+            dan = a_customer("Dan").with_attribute("seat", "window", at=clock.now)
+            dan = uow.customers.add(dan.identified_by(Identifier("badge", "7")))
+        cycle = first.life_cycle
+        fewer = LifeCycle(stages=cycle.stages[:1], moves=())
+        shared = [IdentifierType("badge", exclusive=False)]
+        for changed, rule in (
+            (Model(), "model.identifiers_stay"),
+            (Model(identifier_types=shared), "model.identifiers_stay"),
+            (Model(identifier_types=first.identifier_types, life_cycle=fewer), "model.stages_stay"),
+        ):
+            with pytest.raises(Refused) as raised:
+                backends(tenant="model stays", model=changed, clock=clock).migrate()
+            assert raised.value.rule == rule
+
+        lean = Model(identifier_types=first.identifier_types)
+        new = backends(tenant="model stays", model=lean, clock=clock)
+        new.migrate()
+        with new.unit_of_work() as uow:
+            assert uow.customers.save(uow.customers.get(dan.id).renamed("Daniel")).version == 2
 
     def test_a_measure_may_go(self, backend: Backend, backends: Make, clock: FrozenClock) -> None:
         """A model with fewer measures has fewer fields, and no fact is lost."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Coroutine
+from contextvars import ContextVar
 from threading import Event, get_ident
 from typing import Any, TypeVar
 
@@ -135,6 +137,46 @@ class RunningContract(Subject):
 
         assert _awaited(cancel()) == [True, True]
         assert len(backend.journal()) == 1
+
+    def test_cancelling_what_fails_leaves_no_loose_error(self, backend: Backend) -> None:
+        """The task is cancelled, the unit rolled back, and asyncio has nothing to complain of."""
+        begun, may_end = Event(), Event()
+        complaints: list[dict[str, Any]] = []
+
+        def fail(uow: UnitOfWork) -> None:
+            _add(uow, "Ana Ruiz")
+            begun.set()
+            may_end.wait(5)
+            raise LookupError
+
+        async def cancel() -> bool:
+            loop = asyncio.get_running_loop()
+            loop.set_exception_handler(lambda _, context: complaints.append(context))
+            task = asyncio.create_task(backend.run_async(fail))
+            while not begun.is_set():  # noqa: ASYNC110  set by a thread
+                await asyncio.sleep(0.001)
+            task.cancel()
+            await asyncio.sleep(0.01)
+            may_end.set()
+            await asyncio.wait([task])
+            was_cancelled = task.cancelled()
+            del task
+            gc.collect()
+            return was_cancelled
+
+        assert _awaited(cancel())
+        assert complaints == []
+        assert backend.journal() == []
+
+    def test_run_async_takes_context_variables_along(self, backend: Backend) -> None:
+        """What the caller set (a request's id, a locale) the use case reads."""
+        request: ContextVar[str] = ContextVar("request")
+
+        async def ask() -> str:
+            request.set("r-17")
+            return await backend.run_async(lambda _: request.get())
+
+        assert _awaited(ask()) == "r-17"
 
     def test_many_at_once_are_all_kept(self, backend: Backend) -> None:
         """Several use cases awaited together each commit."""

@@ -5,10 +5,20 @@ from __future__ import annotations
 from datetime import timedelta
 from threading import Thread
 
+import attrs
 import pytest
 
 from crmcore.adapters.backend import Backend
-from crmcore.domain.errors import Busy, CrmError, Refused, Stale
+from crmcore.domain.errors import (
+    Busy,
+    ConflictingFact,
+    CrmError,
+    IdentifierTaken,
+    NotFound,
+    Refused,
+    Stale,
+)
+from crmcore.domain.identifiers import Identifier
 from crmcore.testing.builders import a_customer, an_interaction, an_order
 from crmcore.testing.clock import FrozenClock
 from crmcore.testing.contract.subject import Make, Subject, everything_in, needs, opened
@@ -91,20 +101,41 @@ class UnitsOfWorkContract(Subject):
 
     def test_a_failed_write_dooms_the_unit(self, backend: Backend) -> None:
         """Nothing of a unit is kept in which a write failed, even if the error was caught."""
+        card = Identifier("card", "6000 1234")
         with backend.unit_of_work() as uow:
-            read = uow.customers.add(a_customer())
-            uow.customers.save(read)
+            read = uow.customers.add(a_customer().identified_by(card))
 
         with pytest.raises(Refused) as raised, backend.unit_of_work() as uow:  # noqa: PT012  what ends the unit
             uow.customers.add(a_customer("Ben"))
-            with pytest.raises(Stale):
-                uow.customers.save(read)
+            with pytest.raises(IdentifierTaken):
+                uow.customers.add(a_customer("Cid").identified_by(card))
             with pytest.raises(Refused):
                 uow.customers.get(read.id)
 
         assert raised.value.rule == "unit_of_work.doomed"
         with backend.reading() as uow:
             assert uow.profiles.where().count() == 1
+
+    def test_what_is_refused_before_a_write_leaves_the_unit_open(self, backend: Backend) -> None:
+        """A stale save, an unknown id or a conflicting fact can be caught, and the unit goes on."""
+        with backend.unit_of_work(source="shop") as uow:
+            ana = uow.customers.add(a_customer())
+            uow.customers.save(ana)
+            uow.orders.add(an_order(ana, "10.00", source_key="k"))
+
+        with backend.unit_of_work(source="shop") as uow:
+            with pytest.raises(Stale):
+                uow.customers.save(ana)
+            with pytest.raises(NotFound):
+                uow.customers.save(attrs.evolve(a_customer("Ben"), version=1))
+            with pytest.raises(ConflictingFact):
+                uow.orders.add(an_order(ana, "11.00", source_key="k"))
+            with pytest.raises(Refused):
+                uow.customers.remove(uow.customers.get(ana.id))
+            uow.customers.add(a_customer("Cid"))
+
+        with backend.reading() as uow:
+            assert uow.profiles.where().count() == 2
 
     def test_a_unit_is_entered_once(self, backend: Backend) -> None:
         """A unit that ended is not begun again, and answers no call."""

@@ -66,7 +66,7 @@ def customers(
     worth = [values.attribute_values(declared=t, currency=model.currency) for t in known]
     return Customer(
         kind=draw(values.either(kinds, st.sampled_from(CustomerKind))),
-        name=draw(values.either(names, st.none() | values.texts())),
+        name=draw(values.either(names, st.none() | values.texts().filter(str.strip))),
         at=at,
         life_cycle=model.life_cycle,
         stage=draw(st.sampled_from([stage.name for stage in model.life_cycle.stages])),
