@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import attrs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,11 +17,9 @@ from crmcore import Customer, InvalidInput
 from crmcore.adapters.backend import Backend
 from crmcore.domain.contact_points import ContactKind, ContactPoint
 from crmcore.domain.customer import CustomerKind
-from crmcore.domain.life_cycle import DEFAULT_LIFE_CYCLE, LifeCycle, Stage, Standing
 from crmcore.services import CustomerColumns, import_customers, import_purchases
 from crmcore.services import importing as importing_module
 from crmcore.testing import FrozenClock
-from tests.services.conftest import Open
 from tests.services.stored import (
     SOURCE,
     csv_file,
@@ -260,24 +257,6 @@ class TestBadRows:
 
         assert report.rejected == 1
         assert {r.column for r in report.rejects} == {"Nr", "Mail", "Land", "Zeit", "kind"}
-
-    def test_what_the_model_refuses_costs_its_row(self, open_store: Open):
-        """A customer in a stage that the model no longer has cannot be saved; others can."""
-        vip = Stage("vip", Standing.CUSTOMER)
-        stages = (*DEFAULT_LIFE_CYCLE.stages, vip)
-        before = crmcore.Model(life_cycle=LifeCycle(stages, DEFAULT_LIFE_CYCLE.moves))
-        old = open_store(model=before)
-        import_customers(old, [{"customer_id": "c1"}, {"customer_id": "c2"}], source=SOURCE)
-        with old.unit_of_work() as unit:
-            unit.customers.save(attrs.evolve(customer(old, "c1"), stage="vip"))
-        backend = open_store()
-        rows = [{"customer_id": f"c{n}", "name": "Ana"} for n in (1, 2, 3)]
-
-        report = import_customers(backend, rows, source=SOURCE)
-
-        assert (report.added, report.updated, report.rejected) == (1, 1, 1)
-        assert report.rejects[0].row == 1
-        assert "stage" in report.rejects[0].column
 
     def test_rejected_values_appear_nowhere(
         self, memory: Backend, caplog: pytest.LogCaptureFixture
