@@ -86,8 +86,10 @@ def storable(value: Scalar) -> Scalar:
         return checked_text(value, "value", 10_000)
     if isinstance(value, datetime):
         return instant(value, "value")
-    if isinstance(value, float) and not math.isfinite(value):
-        raise InvalidInput.of("value", "must be a finite number")
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise InvalidInput.of("value", "must be a finite number")
+        return value + 0.0  # minus zero is zero: not every store keeps its sign
     if isinstance(value, int) and not -LIMIT < value < LIMIT:
         raise InvalidInput.of("value", "is beyond 2**53")
     if isinstance(value, Decimal):

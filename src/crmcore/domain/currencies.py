@@ -34,7 +34,7 @@ CURRENCIES: dict[str, int] = {
 
 def minor_digits(currency: str) -> int:
     """How many digits the minor unit of `currency` has; an unknown code is refused."""
-    digits = CURRENCIES.get(currency)
+    digits = CURRENCIES.get(currency) if isinstance(currency, str) else None
     if digits is None:
         raise InvalidInput.of("currency", "is no ISO 4217 currency code")
     return digits

@@ -17,11 +17,12 @@ from crmcore.domain.contact_points import Channel, ContactKind, ContactPoint
 from crmcore.domain.errors import Fault, InvalidInput, Refused
 from crmcore.domain.fields import PERSONAL, UNSTORED
 from crmcore.domain.identifiers import Identifier
-from crmcore.domain.ids import CustomerId, an_id, new_id
+from crmcore.domain.ids import CustomerId, a_version, an_id, new_id
 from crmcore.domain.instants import instant, zone_named
 from crmcore.domain.life_cycle import DEFAULT_LIFE_CYCLE, LifeCycle, Standing
 from crmcore.domain.relations import Relationship, Role
 from crmcore.domain.text import Words, checked_text, optional_text, symbol
+from crmcore.domain.trusted import built
 
 __all__ = ["Customer", "CustomerKind"]
 
@@ -36,9 +37,8 @@ class CustomerKind(Words):
     ORGANISATION = "organisation"
 
 
-def _zone(_: Any, __: attrs.Attribute[Any], value: str | None) -> None:
-    if value is not None:
-        zone_named(value)
+def _zone(value: str | None) -> str | None:
+    return None if value is None else zone_named(value).key
 
 
 def _stage_since(value: datetime) -> datetime:
@@ -84,14 +84,14 @@ def _attributes(values: Iterable[AttributeValue]) -> tuple[AttributeValue, ...]:
     return _members(values, AttributeValue, "attributes")
 
 
-def _name(_: Any, attribute: attrs.Attribute[Any], value: str | None) -> None:
-    if value is not None and not checked_text(value, attribute.name, 500).strip():
+def _name(customer: Customer, attribute: attrs.Attribute[Any], value: str | None) -> None:
+    if value is None:
+        return
+    name = checked_text(value, attribute.name, 500)
+    if not name.strip():
         raise InvalidInput.of(attribute.name, "is empty")
-
-
-def _version(_: Any, attribute: attrs.Attribute[Any], value: int) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise InvalidInput.of(attribute.name, "must be a whole number, not negative")
+    if name is not value:
+        object.__setattr__(customer, "name", name)
 
 
 def _stage(customer: Customer) -> str:
@@ -136,7 +136,7 @@ class Customer:
         default=attrs.Factory(lambda self: self.at, takes_self=True), converter=_stage_since
     )
     language: str | None = attrs.field(default=None, validator=optional_text(35))
-    zone: str | None = attrs.field(default=None, validator=_zone)
+    zone: str | None = attrs.field(default=None, converter=_zone)
     region: str | None = attrs.field(default=None, validator=optional_text(80))
     channels: tuple[Channel, ...] = attrs.field(default=(), converter=_channels)
     identifiers: tuple[Identifier, ...] = attrs.field(
@@ -154,7 +154,7 @@ class Customer:
         default=attrs.Factory(lambda self: CustomerId(new_id(self.at)), takes_self=True),
         validator=an_id,
     )
-    version: int = attrs.field(default=0, validator=_version)
+    version: int = attrs.field(default=0, validator=a_version)
 
     def __attrs_post_init__(self) -> None:
         faults = []
@@ -220,9 +220,12 @@ class Customer:
     @property
     def keys(self) -> tuple[Identifier, ...]:
         """Everything that identifies this customer: identifiers, e-mails and phones."""
-        points = (p for p in self.contact_points if p.identifies)
-        found = (*self.identifiers, *(Identifier(p.kind.value, p.value) for p in points))
-        return tuple(dict.fromkeys(found))
+        points = (
+            built(Identifier, type=p.kind.value, value=p.value, source=None)  # normalised alike
+            for p in self.contact_points
+            if p.identifies
+        )
+        return tuple(dict.fromkeys((*self.identifiers, *points)))
 
     def moved_to(self, stage: str, *, at: datetime) -> Self:
         """In another stage since `at`; `MoveRefused` names the rule when it is not allowed."""

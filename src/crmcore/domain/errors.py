@@ -105,6 +105,8 @@ class UnknownField(InvalidInput):
         """The error for `name`, suggesting the nearest of the `known` fields."""
         from difflib import get_close_matches
 
+        # Of what could be no name at all, so much is told as can be printed and read.
+        name = str(name)[:80].encode(errors="backslashreplace").decode()
         near = get_close_matches(name, known, n=1)
         suggestion = near[0] if near else None
         hint = f"; did you mean {suggestion!r}?" if suggestion else ""

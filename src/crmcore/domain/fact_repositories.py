@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from itertools import islice
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 import attrs
@@ -131,7 +132,7 @@ class Facts(Generic[F]):
                 reason = "needs a source: the fact's own, or unit_of_work(source=...)"
                 raise InvalidInput.of(f"[{index}].source_key", reason)
         facts = self._distinct(facts)
-        customers = sorted({fact.customer_id for fact in facts})
+        customers = sorted({fact.customer_id for fact in facts}, key=attrgetter("int"))
         transaction = unit.writes
         known = transaction.lock_profiles(customers)
         for customer_id in customers:
@@ -165,16 +166,20 @@ class Facts(Generic[F]):
 
     def _distinct(self, facts: list[F]) -> list[F]:
         """`facts` without repetitions of one id or source key."""
+        source = self._unit.source
+        keys = [(f.source or source, f.source_key) for f in facts if f.source_key is not None]
+        if len({fact.id.int for fact in facts}) == len(facts) and len(set(keys)) == len(keys):
+            return facts
         seen: dict[object, F] = {}
         kept = []
         for fact in facts:
-            keys: list[object] = [fact.id]
+            own: list[object] = [fact.id]
             if fact.source_key is not None:
-                keys.append((fact.source or self._unit.source, fact.source_key))
-            known = next((seen[key] for key in keys if key in seen), None)
+                own.append((fact.source or source, fact.source_key))
+            known = next((seen[key] for key in own if key in seen), None)
             if known is None:
                 kept.append(fact)
-                seen |= dict.fromkeys(keys, fact)
+                seen |= dict.fromkeys(own, fact)
             else:
                 self._same(known, fact)
         return kept

@@ -16,6 +16,7 @@ from crmcore.domain.ids import CustomerId, FactId, an_id, new_id
 from crmcore.domain.instants import instant, optional_instant
 from crmcore.domain.money import Money
 from crmcore.domain.text import optional_text
+from crmcore.domain.trusted import changed
 
 __all__ = ["Fact", "Recording", "as_recorded", "differences"]
 
@@ -69,10 +70,7 @@ def as_recorded(fact: F, recording: Recording) -> F:
     more: dict[str, Any] = {"source": fact.source or recording.source}
     if fact.money is not None and cast(Any, fact).base_amount is None:
         more["base_amount"] = fact.money
-    whole: F = attrs.evolve(
-        cast(Any, fact), recorded_at=recording.at, actor=recording.actor, **more
-    )
-    return whole
+    return changed(fact, recorded_at=recording.at, actor=recording.actor, **more)
 
 
 def differences(stored: Fact, given: Fact) -> tuple[str, ...]:

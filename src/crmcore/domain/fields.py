@@ -53,7 +53,9 @@ class FieldType(Words):
 
 @attrs.frozen
 class Field:
-    """One field: its name, type and marks. `python` is the annotated class, for conversion."""
+    """One field: its name, type and marks. `python` is the annotated class, for conversion;
+    `limit` the most characters of a text, where one is declared.
+    """
 
     name: str
     type: FieldType
@@ -61,6 +63,7 @@ class Field:
     personal: bool = False
     python: Any = attrs.field(default=None, repr=False, eq=False)
     indexed: bool = False
+    limit: int | None = None
 
 
 SCALARS: dict[Any, FieldType] = {
@@ -89,7 +92,10 @@ def _fields_of(cls: Any) -> tuple[Field, ...]:
         if attribute.metadata.get("stored", True):
             bare, optional = _unwrapped(hints[attribute.name])
             personal = bool(attribute.metadata.get("personal", False))
-            found.append(Field(attribute.name, _type_of(bare), optional, personal, bare))
+            limit = getattr(attribute.validator, "limit", None)
+            found.append(
+                Field(attribute.name, _type_of(bare), optional, personal, bare, limit=limit)
+            )
     return tuple(found)
 
 

@@ -6,10 +6,10 @@ triple `(at, recorded_at, value)` for `latest`. States merge, in any order, to t
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import Enum
+from functools import lru_cache, partial
 from typing import Any, cast
 
 import attrs
@@ -52,20 +52,20 @@ def fold(
 
     `recorded_at` stands for facts that do not carry their own yet.
     """
-    facts = list(facts)
-    deltas: dict[CustomerId, dict[str, Any]] = defaultdict(dict)
-    for measure in measures:
-        value = _getter(measure)
-        add = _ADD[measure.fold]
-        name = measure.name
-        for fact in _matching(measure, facts):
-            found = value(fact)
-            if found is not None:
-                if measure.fold is Fold.LATEST:
-                    own = getattr(fact, "recorded_at", None)
-                    found = (fact.at, own or recorded_at, found)
-                state = deltas[fact.customer_id]
-                state[name] = add(state[name], found) if name in state else found
+    steps = [_step(measure, recorded_at) for measure in measures]
+    deltas: dict[CustomerId, dict[str, Any]] = {}
+    for fact in facts:
+        customer_id = fact.customer_id
+        state = deltas.get(customer_id)
+        begun = state is not None
+        for name, holds, value, add in steps:
+            if holds is None or holds(partial(getattr, fact)):
+                found = value(fact)
+                if found is not None:
+                    state = {} if state is None else state
+                    state[name] = add(state[name], found) if name in state else found
+        if state is not None and not begun:
+            deltas[customer_id] = state
     return deltas
 
 
@@ -74,11 +74,22 @@ def merged(measure: Measure, before: Any, delta: Any) -> Any:
     return delta if before is None else _ADD[measure.fold](before, delta)
 
 
-def _matching(measure: Measure, facts: list[Any]) -> Iterable[Any]:
-    if measure.where is None:
-        return facts
-    holds = matcher(measure.where)
-    return (fact for fact in facts if holds(lambda name, fact=fact: getattr(fact, name)))  # type: ignore[misc]
+_Step = tuple[str, Callable[[Any], bool] | None, Callable[[Any], Any], Callable[[Any, Any], Any]]
+"""A measure's name, for which facts it holds, what it takes of one, and how two states meet."""
+
+
+def _step(measure: Measure, recorded_at: datetime) -> _Step:
+    value = _getter(measure)
+    holds = None if measure.where is None else matcher(measure.where)
+    if measure.fold is not Fold.LATEST:
+        return measure.name, holds, value, _ADD[measure.fold]
+
+    def dated(fact: Any) -> tuple[datetime, datetime, Any] | None:
+        found = value(fact)
+        own = getattr(fact, "recorded_at", None)
+        return None if found is None else (fact.at, own or recorded_at, found)
+
+    return measure.name, holds, dated, _ADD[measure.fold]
 
 
 def _getter(measure: Measure) -> Callable[[Any], Any]:
@@ -140,6 +151,7 @@ class FoldPlan:
         return found
 
 
+@lru_cache(maxsize=1024)
 def _looks_at_recording(measure: Measure) -> bool:
     """Does it ask for a field that is absent until the fact is recorded?
 

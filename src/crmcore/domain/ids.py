@@ -21,6 +21,7 @@ __all__ = [
     "FactId",
     "OrderId",
     "ProductId",
+    "a_version",
     "an_id",
     "as_id",
     "new_id",
@@ -68,3 +69,9 @@ def optional_id(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> N
     """An attrs validator: `None` or an id."""
     if value is not None:
         an_id(instance, attribute, value)
+
+
+def a_version(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+    """An attrs validator: how often an aggregate was stored."""
+    if type(value) is not int or not 0 <= value < 2**53:
+        raise InvalidInput.of(attribute.name, "must be a whole number, not negative")

@@ -22,7 +22,9 @@ class Direction(Words):
 
 
 def _seconds(_: object, attribute: attrs.Attribute[int | None], value: int | None) -> None:
-    if value is not None and not (isinstance(value, int) and 0 <= value < 2**31):
+    if value is None:
+        return
+    if type(value) is not int or not 0 <= value < 2**31:
         raise InvalidInput.of(attribute.name, "must be a whole number of seconds, not negative")
 
 

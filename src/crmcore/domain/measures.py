@@ -14,6 +14,7 @@ from typing import Any
 
 import attrs
 
+from crmcore.domain.bounds import INDEXED_TEXT, check_size
 from crmcore.domain.errors import InvalidInput, UnknownField
 from crmcore.domain.fields import Field, FieldType
 from crmcore.domain.kinds import FACTS, MEASURABLE
@@ -77,6 +78,8 @@ class Measure:
             raise InvalidInput.of("value", f"{self.fold} does not take {known[self.value].type}")
         if self.fold is Fold.LATEST and self.of not in _RECORDED:
             raise InvalidInput.of("fold", f"{self.of} are derived, so none was recorded last")
+        if self.indexed and (known[self.value].limit or 0) > INDEXED_TEXT:
+            raise InvalidInput.of("indexed", f"{self.value} is longer than an index holds")
 
     @property
     def type(self) -> FieldType:
@@ -109,6 +112,7 @@ class Measure:
         """This measure with its predicate checked against the kind's fields."""
         if self.where is None:
             return self
+        check_size(self.where)
         where = checked(self.where, MEASURABLE[self.of].comparable, currency)
         return attrs.evolve(self, where=where)
 

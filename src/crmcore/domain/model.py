@@ -10,6 +10,7 @@ from typing import Any
 import attrs
 
 from crmcore.domain.attributes import AttributeType, scalar_type
+from crmcore.domain.bounds import INDEXED_TEXT, check_size
 from crmcore.domain.currencies import minor_digits
 from crmcore.domain.customer import Customer
 from crmcore.domain.errors import Fault, InvalidInput, Refused
@@ -100,16 +101,21 @@ class Model:
         """The measures by the kind of fact they fold."""
         return FoldPlan.of(self.all_measures)
 
+    @cached_property
+    def _identifier_types(self) -> Mapping[str, IdentifierType]:
+        return {known.name: known for known in (*IDENTIFIER_TYPES, *self.identifier_types)}
+
     def checked(self, predicate: Predicate) -> Predicate:
         """`predicate` over profile fields, values in the fields' own form, or `InvalidInput`."""
+        check_size(predicate)
         return checked(predicate, self.profile_fields, self.currency)
 
     def identifier_type(self, name: str) -> IdentifierType:
         """The declared type of that name; `InvalidInput` if there is none."""
-        for known in (*IDENTIFIER_TYPES, *self.identifier_types):
-            if known.name == name:
-                return known
-        raise InvalidInput.of("type", "is no identifier type of this model")
+        known = self._identifier_types.get(name)
+        if known is None:
+            raise InvalidInput.of("type", "is no identifier type of this model")
+        return known
 
     def check(self, customer: Customer, *, held: Customer | None = None) -> None:
         """Refuse a customer whose stage, identifiers or attributes this model does not know.
@@ -122,7 +128,7 @@ class Model:
             self.life_cycle.standing(customer.stage)
         except InvalidInput as error:
             faults += error.faults
-        declared = {a.name: a.type for a in self.attributes}
+        declared = {a.name: a.type for a in self.attributes} if customer.attributes else {}
         for index, known in enumerate(customer.attributes):
             if known in kept and known.name not in declared:
                 continue
@@ -131,6 +137,13 @@ class Model:
                 faults.append(Fault(f"attributes[{index}]", reason))
             elif isinstance(known.value, Money) and known.value.currency != self.currency:
                 faults.append(Fault(f"attributes[{index}]", f"is not in {self.currency}"))
+            elif (
+                isinstance(known.value, str)
+                and len(known.value) > INDEXED_TEXT
+                and self.profile_fields[known.name].indexed
+            ):
+                reason = f"is indexed, and longer than {INDEXED_TEXT} characters"
+                faults.append(Fault(f"attributes[{index}]", reason))
         for index, identifier in enumerate(customer.identifiers):
             try:
                 self.identifier_type(identifier.type)

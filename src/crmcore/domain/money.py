@@ -60,19 +60,25 @@ class Money:
 
     def __init__(self, amount: str | int | Decimal, currency: str) -> None:
         object.__setattr__(self, "minor", _minor(amount, minor_digits(currency)))
-        object.__setattr__(self, "currency", currency)
+        object.__setattr__(
+            self, "currency", currency if type(currency) is str else str.__str__(currency)
+        )
 
     @classmethod
     def of_minor(cls, minor: int, currency: str) -> Money:
         """`minor` units of `currency`: `Money.of_minor(1250, "EUR")` is 12.50 EUR."""
         minor_digits(currency)
-        if isinstance(minor, bool) or not isinstance(minor, int):
-            raise InvalidInput.of("amount", "minor units are an integer")
+        if type(minor) is not int:
+            if isinstance(minor, bool) or not isinstance(minor, int):
+                raise InvalidInput.of("amount", "minor units are an integer")
+            minor = int(minor)
         if not -LIMIT < minor < LIMIT:
             raise InvalidInput.of("amount", "is beyond 2**53 minor units")
         money = cls.__new__(cls)
         object.__setattr__(money, "minor", minor)
-        object.__setattr__(money, "currency", currency)
+        object.__setattr__(
+            money, "currency", currency if type(currency) is str else str.__str__(currency)
+        )
         return money
 
     @classmethod

@@ -43,6 +43,7 @@ __all__ = [
     "checked",
     "field",
     "field_names",
+    "fitting",
     "matcher",
 ]
 
@@ -180,7 +181,7 @@ def checked(predicate: Predicate, fields: Mapping[str, Field], currency: str) ->
     """
 
     def typed(name: str) -> Field:
-        if name not in fields:
+        if not isinstance(name, str) or name not in fields:
             raise UnknownField.named(name, known=tuple(fields))
         if fields[name].type is FieldType.NESTED:
             raise InvalidInput.of(name, "is structured and cannot be compared")
@@ -193,18 +194,20 @@ def checked(predicate: Predicate, fields: Mapping[str, Field], currency: str) ->
                     raise InvalidInput.of(name, f"cannot be compared with {other}: another type")
                 return node
             case Comparison(name, op, value):
-                return Comparison(name, op, _fitting(value, typed(name), currency))
+                return Comparison(name, op, fitting(value, typed(name), currency))
             case OneOf(name, values):
                 known = typed(name)
-                return OneOf(name, tuple(_fitting(value, known, currency) for value in values))
+                return OneOf(name, tuple(fitting(value, known, currency) for value in values))
             case Present(name):
-                if name not in fields:
+                if not isinstance(name, str) or name not in fields:
                     raise UnknownField.named(name, known=tuple(fields))
                 return node
             case And(parts):
                 return And(tuple(walk(part) for part in parts))
             case Or(parts):
                 return Or(tuple(walk(part) for part in parts))
+            case Not(Not(part)):
+                return walk(part)
             case Not(part):
                 return Not(walk(part))
         raise InvalidInput.of("", f"{type(node).__name__} is no predicate")
@@ -273,7 +276,8 @@ def _operand(value: object) -> Any:
     return OtherField(value.name) if isinstance(value, FieldRef) else value
 
 
-def _fitting(value: Any, known: Field, currency: str) -> Value:
+def fitting(value: Any, known: Field, currency: str) -> Value:
+    """`value` in the form of the field it is compared with; another type is `InvalidInput`."""
     if isinstance(value, Enum):
         value = value.value
     given = SCALARS.get(type(value))

@@ -6,7 +6,7 @@ from datetime import datetime
 
 import attrs
 
-from crmcore.domain.ids import ProductId, an_id, new_id
+from crmcore.domain.ids import ProductId, a_version, an_id, new_id
 from crmcore.domain.instants import instant
 from crmcore.domain.money import Money, optional_amount
 from crmcore.domain.text import optional_text, text
@@ -27,7 +27,7 @@ class Product:
         default=attrs.Factory(lambda self: ProductId(new_id(self.at)), takes_self=True),
         validator=an_id,
     )
-    version: int = attrs.field(default=0)
+    version: int = attrs.field(default=0, validator=a_version)
 
     def priced(self, price: Money | None) -> Product:
         """At another list price; orders keep the price they were agreed at."""

@@ -91,5 +91,6 @@ class Page:
 
 def check_limit(limit: int) -> None:
     """A page holds 1 to 10,000 rows."""
-    if not 1 <= limit <= 10_000:
+    whole = isinstance(limit, int) and not isinstance(limit, bool)
+    if not whole or not 1 <= limit <= 10_000:
         raise InvalidInput.of("limit", "must be from 1 to 10,000")

@@ -18,7 +18,7 @@ from crmcore.domain.ids import CustomerId, as_id
 from crmcore.domain.instants import from_millis, to_millis
 from crmcore.domain.money import Money
 from crmcore.domain.ports import Query
-from crmcore.domain.predicates import Predicate
+from crmcore.domain.predicates import Predicate, fitting
 from crmcore.domain.profile import Page, Profile, check_limit
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class ProfileQuery:
     def order_by(self, name: str, *, descending: bool = False) -> ProfileQuery:
         """Ordered by one field, absent values last, equals by id."""
         fields = self.unit.model.profile_fields
-        if name not in fields:
+        if not isinstance(name, str) or name not in fields:
             raise UnknownField.named(name, known=tuple(fields))
         return attrs.evolve(
             self, query=attrs.evolve(self.query, order_by=name, descending=descending)
@@ -116,30 +116,43 @@ class ProfileQuery:
         return base64.urlsafe_b64encode(json.dumps(data).encode()).decode()
 
     def _decoded(self, cursor: str) -> tuple[Any, UUID]:
-        try:
-            name, descending, value, id = json.loads(base64.urlsafe_b64decode(cursor.encode()))
-            if [name, descending] != self._order():
-                raise InvalidInput.of("after", "is the cursor of another order")
-            if name is not None and self._is_personal(name):
-                last = CustomerId(UUID(id))
-                known = self.unit.reads.profiles([last])
-                if last not in known:
-                    raise InvalidInput.of("after", "is the cursor of a customer since removed")
-                return known[last][name], last
-            return self._typed(name, value), UUID(id)
-        except (ValueError, TypeError, AttributeError, ArithmeticError):
-            raise InvalidInput.of("after", "is no cursor of such a page") from None
+        place = self._place(cursor)
+        if place is None:
+            raise InvalidInput.of("after", "is no cursor of a page in this order")
+        name, last = self.query.order_by, CustomerId(place[1])
+        if name is None or not self._is_personal(name):
+            return place
+        known = self.unit.reads.profiles([last])
+        if last not in known:
+            raise InvalidInput.of("after", "is the cursor of a customer since removed")
+        return known[last][name], last
 
-    def _typed(self, name: str | None, value: Any) -> Any:
-        if name is None or value is None:
+    def _place(self, cursor: str) -> tuple[Any, UUID] | None:
+        """Where a page ended; `None` if it does not say so. Whoever sends it may have changed it,
+        so its value is checked as a predicate's would be.
+        """
+        name = self.query.order_by
+        try:
+            *order, value, id = json.loads(base64.urlsafe_b64decode(cursor.encode()))
+            if order != self._order():
+                return None
+            if name is None or value is None or self._is_personal(name):
+                return None, UUID(id)
+            return self._typed(name, value), UUID(id)
+        except (ValueError, TypeError, AttributeError, ArithmeticError, RecursionError):
             return None
-        match self.unit.model.profile_fields[name].type:
+        except InvalidInput:
+            return None
+
+    def _typed(self, name: str, value: Any) -> Any:
+        known = self.unit.model.profile_fields[name]
+        match known.type:
             case FieldType.INSTANT:
-                return from_millis(value)
+                value = from_millis(value)
             case FieldType.MONEY:
-                return Money.of_minor(value, self.unit.model.currency)
+                value = Money.of_minor(value, self.unit.model.currency)
             case FieldType.DATE:
-                return date.fromisoformat(value)
+                value = date.fromisoformat(value)
             case FieldType.DECIMAL:
-                return Decimal(value)
-        return value
+                value = Decimal(value)
+        return fitting(value, known, self.unit.model.currency)

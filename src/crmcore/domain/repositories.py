@@ -20,6 +20,7 @@ from crmcore.domain.kinds import CUSTOMERS, PRODUCTS, AggregateKind
 from crmcore.domain.ports import Transaction
 from crmcore.domain.product import Product
 from crmcore.domain.text import checked_text
+from crmcore.domain.trusted import changed
 
 if TYPE_CHECKING:
     from crmcore.domain.unit_of_work import UnitOfWork
@@ -105,7 +106,7 @@ class Aggregates(Generic[A]):
         for aggregate in aggregates:
             if aggregate.version != 0:
                 raise Refused("aggregates.new", "is stored already: save it", str(aggregate.id))
-        stored = [self._adopted(attrs.evolve(aggregate, version=1)) for aggregate in aggregates]
+        stored = [self._adopted(changed(aggregate, version=1)) for aggregate in aggregates]
         for aggregate in stored:
             self._check(aggregate, None)
         with unit.writing() as transaction:
@@ -125,7 +126,7 @@ class Aggregates(Generic[A]):
             if held[id].version != aggregate.version:
                 raise Stale(self._kind.name, str(id), aggregate.version)
             self._check(aggregate, held[id])
-        stored = [self._loaded(attrs.evolve(a, version=a.version + 1)) for a in aggregates]
+        stored = [self._loaded(changed(a, version=a.version + 1)) for a in aggregates]
         with unit.writing() as transaction:
             transaction.replace(self._kind, [(a, unit.model.keys_of(a)) for a in stored])
             self._profiled(transaction, stored)
@@ -221,7 +222,7 @@ class Customers(Aggregates[Customer]):
         life_cycle = self._unit.model.life_cycle
         if aggregate.life_cycle is life_cycle:
             return aggregate
-        return attrs.evolve(aggregate, life_cycle=life_cycle)
+        return changed(aggregate, life_cycle=life_cycle)
 
     def _adopted(self, aggregate: Customer) -> Customer:
         """Under the model's life cycle; who is still in the first stage of their own begins it."""
@@ -230,7 +231,7 @@ class Customers(Aggregates[Customer]):
             return aggregate
         begins = aggregate.stage == aggregate.life_cycle.first
         stage = life_cycle.first if begins else aggregate.stage
-        return attrs.evolve(aggregate, life_cycle=life_cycle, stage=stage)
+        return changed(aggregate, life_cycle=life_cycle, stage=stage)
 
     def _check(self, aggregate: Customer, held: Customer | None) -> None:
         self._unit.model.check(aggregate, held=held)

@@ -20,7 +20,7 @@ def _finite(value: float) -> float:
         found = math.nan
     if not math.isfinite(found):
         raise InvalidInput.of("value", "must be a finite number")
-    return found
+    return found + 0.0  # minus zero is zero: not every store keeps its sign
 
 
 @attrs.frozen(kw_only=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
+from functools import cached_property
 from types import TracebackType
 from typing import Self
 
@@ -40,7 +41,7 @@ from crmcore.domain.text import optional_text
 __all__ = ["UnitOfWork"]
 
 
-@attrs.define(slots=False, eq=False)
+@attrs.define(slots=False, eq=False, on_setattr=attrs.setters.NO_OP)
 class UnitOfWork:
     """What `backend.unit_of_work()` and `backend.reading()` give; use it in a `with` block."""
 
@@ -59,16 +60,6 @@ class UnitOfWork:
         self.recorded_at: datetime = instant(self.clock(), "clock")
         self.transaction: Transaction = self.begin()
         self.state = "open"
-        self.customers: Customers = Customers(self)
-        self.products: Products = Products(self)
-        self.orders: Orders = Orders(self)
-        self.payments: OrderFacts[Payment] = OrderFacts(self, PAYMENTS)
-        self.fulfilments: OrderFacts[Fulfilment] = OrderFacts(self, FULFILMENTS)
-        self.cancellations: OrderFacts[Cancellation] = OrderFacts(self, CANCELLATIONS)
-        self.returns: OrderFacts[Return] = OrderFacts(self, RETURNS)
-        self.interactions: Facts[Interaction] = Facts(self, INTERACTIONS)
-        self.scores: Facts[Score] = Facts(self, SCORES)
-        self.profiles: Profiles = Profiles(self)
         return self
 
     def __exit__(
@@ -86,6 +77,56 @@ class UnitOfWork:
                 raise _doomed()
         else:
             self.transaction.commit()
+
+    @cached_property
+    def customers(self) -> Customers:
+        """The customers."""
+        return Customers(self)
+
+    @cached_property
+    def products(self) -> Products:
+        """The products."""
+        return Products(self)
+
+    @cached_property
+    def orders(self) -> Orders:
+        """The orders, as they were placed."""
+        return Orders(self)
+
+    @cached_property
+    def payments(self) -> OrderFacts[Payment]:
+        """What was paid for orders."""
+        return OrderFacts(self, PAYMENTS)
+
+    @cached_property
+    def fulfilments(self) -> OrderFacts[Fulfilment]:
+        """What was delivered of orders."""
+        return OrderFacts(self, FULFILMENTS)
+
+    @cached_property
+    def cancellations(self) -> OrderFacts[Cancellation]:
+        """Which orders were called off."""
+        return OrderFacts(self, CANCELLATIONS)
+
+    @cached_property
+    def returns(self) -> OrderFacts[Return]:
+        """What came back of orders."""
+        return OrderFacts(self, RETURNS)
+
+    @cached_property
+    def interactions(self) -> Facts[Interaction]:
+        """Calls, visits, messages."""
+        return Facts(self, INTERACTIONS)
+
+    @cached_property
+    def scores(self) -> Facts[Score]:
+        """What models and rules said of customers."""
+        return Facts(self, SCORES)
+
+    @cached_property
+    def profiles(self) -> Profiles:
+        """The single view of each customer."""
+        return Profiles(self)
 
     def rollback(self) -> None:
         """Give up on purpose: nothing is kept, and the unit takes no further call."""

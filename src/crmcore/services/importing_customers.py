@@ -168,10 +168,12 @@ PLAIN: tuple[attrs.Attribute[Any], ...] = tuple(
     for field in attrs.fields(Customer)
     if field.name in ("name", "language", "zone", "region")
 )
-"""Fields of a customer that take the text of a cell as it is, by their own validators."""
+"""Fields of a customer that take the text of a cell as it is, checked as the customer does it."""
 
 
 def _checked(field: attrs.Attribute[Any], text: str) -> str:
+    if callable(field.converter):
+        text = field.converter(text)
     if field.validator is not None:
         field.validator(None, field, text)
     return text

@@ -1,0 +1,54 @@
+"""What every store takes in: how long an indexed text and how large a predicate may be.
+
+Each engine sets bounds of its own: PostgreSQL to the bytes of one index entry (2,704) and the
+parameters of one statement (65,535), SQLite to the depth of an expression (1,000), Mongo to the
+depth and the bytes of a document. These are within all of them, so that none is met on one
+backend and not on the others.
+"""
+
+from __future__ import annotations
+
+from crmcore.domain.errors import InvalidInput
+from crmcore.domain.predicates import And, Comparison, Not, OneOf, Or, Predicate
+
+__all__ = ["INDEXED_TEXT", "check_size"]
+
+INDEXED_TEXT = 500
+"""Characters of a text that an index holds."""
+
+COMPARISONS = 500
+VALUES = 10_000
+CHARACTERS = 1_000_000
+DEPTH = 40
+
+
+def check_size(predicate: Predicate) -> None:
+    """Refuse a predicate of more than 500 comparisons, 10,000 values, a million characters of
+    text, or 40 levels of "and" and "or".
+    """
+    comparisons, values, depth = 0, list[object](), 0
+    pending: list[tuple[object, int]] = [(predicate, 0)]
+    while pending and depth <= DEPTH:
+        node, level = pending.pop()
+        depth = max(depth, level)
+        match node:
+            case And(parts) | Or(parts):
+                pending += ((part, level + 1) for part in parts)
+            case Not(part):
+                pending.append((part, level))
+            case OneOf(_, several):
+                comparisons += 1
+                values += several
+            case Comparison(_, _, value):
+                comparisons += 1
+                values.append(value)
+            case _:
+                comparisons += 1
+    for count, most, what in (
+        (comparisons, COMPARISONS, "comparisons"),
+        (len(values), VALUES, "values"),
+        (sum(len(v) for v in values if isinstance(v, str)), CHARACTERS, "characters of text"),
+        (depth, DEPTH, "levels"),
+    ):
+        if count > most:
+            raise InvalidInput.of("", f"is a predicate of more than {most:,} {what}")
