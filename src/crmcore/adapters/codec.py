@@ -14,14 +14,17 @@ from uuid import UUID
 
 import attrs
 
-from crmcore.adapters.nested import json_reader, json_writer
+from crmcore.adapters.nested_json import json_reader, json_writer
 from crmcore.domain.facts import Fact
 from crmcore.domain.fields import Field, FieldType, fields_of
 from crmcore.domain.instants import from_millis, to_millis
 from crmcore.domain.money import Money
 from crmcore.domain.ports import Recording
+from crmcore.domain.trusted import setters
 
 __all__ = ["Codec", "Column", "codec_of", "indexes_by_key", "recorded_encoder"]
+
+SET_MINOR, SET_CURRENCY = setters(Money)["minor"], setters(Money)["currency"]
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Fact)
@@ -128,7 +131,7 @@ def _encoder(fields: tuple[Field, ...]) -> Callable[[Any], tuple[Any, ...]]:
 def _decoder(cls: type[Any], fields: tuple[Field, ...]) -> Callable[[Any], Any]:
     names: dict[str, Any] = {
         "cls": cls, "new": object.__new__, "instant": from_millis, "UUID": UUID,
-        "money": Money.of_minor,
+        "money": _money,
     }  # fmt: skip
     row, lines = [], ["o = new(cls)"]
     for field in fields:
@@ -145,13 +148,13 @@ def _decoder(cls: type[Any], fields: tuple[Field, ...]) -> Callable[[Any], Any]:
                 row.append(f"c_{name}_currency")
                 built = f"money({value}, c_{name}_currency)"
             case FieldType.TEXT if _is_enum(field):
-                names[f"Enum_{name}"] = field.python
-                built = f"Enum_{name}({value})"
+                names[f"Enum_{name}"] = {word.value: word for word in field.python}
+                built = f"Enum_{name}[{value}]"
             case FieldType.NESTED:
                 names[f"read_{name}"] = json_reader(field.python)
                 built = f"read_{name}({value})"
-            case FieldType.BOOLEAN:
-                built = f"bool({value})"
+            case FieldType.BOOLEAN | FieldType.INTEGER:
+                built = f"{'bool' if field.type is FieldType.BOOLEAN else 'int'}({value})"
             case _:
                 built = value
         if field.optional and built != value:
@@ -164,6 +167,13 @@ def _decoder(cls: type[Any], fields: tuple[Field, ...]) -> Callable[[Any], Any]:
             lines.append(f"set_{attribute.name}(o, default_{attribute.name})")
     body = "\n    ".join([f"({', '.join(row)},) = row", *lines, "return o"])
     return _compiled("decode", f"def decode(row):\n    {body}", names)
+
+
+def _money(minor: int, currency: str) -> Money:
+    made = object.__new__(Money)
+    SET_MINOR(made, int(minor))  # Mongo's 64-bit integers are of a class of their own
+    SET_CURRENCY(made, currency)
+    return made
 
 
 def _optional(field: Field, expression: str) -> str:

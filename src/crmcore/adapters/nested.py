@@ -7,7 +7,6 @@ with its type beside its value.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -32,9 +31,8 @@ from crmcore.domain.predicates import (
 )
 
 __all__ = [
+    "FROM_PLAIN",
     "converter",
-    "json_reader",
-    "json_writer",
     "plain_predicate",
     "predicate_of",
     "tagged",
@@ -140,17 +138,3 @@ def predicate_of(data: list[Any]) -> Predicate:
         case [op, name, value]:
             return Comparison(name, op, untagged(value))
     raise ValueError("the stored predicate is of no known form")
-
-
-def json_writer(cls: Any) -> Callable[[Any], str]:
-    """From values annotated `cls` to compact JSON text."""
-    unstructure = converter().get_unstructure_hook(cls)
-    dump = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
-    return lambda value: dump(unstructure(value)) if value else "[]"
-
-
-def json_reader(cls: Any) -> Callable[[str], Any]:
-    """Back from the JSON text of `json_writer`."""
-    structure = converter().get_structure_hook(cls)
-    load = json.JSONDecoder().decode
-    return lambda text: structure(load(text), cls) if text != "[]" else ()

@@ -24,7 +24,7 @@ from crmcore.domain.measures import Fold, Measure
 from crmcore.domain.model import Model
 from crmcore.domain.profile import COPIED_FIELDS, Profile, copied
 
-__all__ = ["FIXED_COLUMNS", "ProfileCodec", "measure_columns"]
+__all__ = ["FIXED_COLUMNS", "ProfileCodec", "deltas", "measure_columns"]
 
 FIXED_COLUMNS = (
     *(Column(f.name, f.type, f.optional, f.personal) for f in COPIED_FIELDS),
@@ -77,39 +77,9 @@ class ProfileCodec:
                 row[columns[0].name] = 0
         return row
 
-    def deltas(
-        self, measures: Iterable[Measure], *, prefix: str = ""
-    ) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
-        """From one customer's fold state to wire values by column, each under `prefix`; nothing
-        added is zero or `None`.
-        """
-        counted: list[tuple[str, str]] = []
-        bounded: list[tuple[str, str, Callable[[Any], Any]]] = []
-        latest: list[tuple[str, tuple[str, ...], Callable[[Any], Any]]] = []
-        for measure in measures:
-            columns = tuple(prefix + column.name for column in measure_columns(measure))
-            if measure.starts_at_zero:
-                counted.append((measure.name, columns[0]))
-            elif measure.fold is Fold.LATEST:
-                latest.append((measure.name, columns, _wire(measure)))
-            else:
-                bounded.append((measure.name, columns[0], _wire(measure)))
-
-        def delta(state: Mapping[str, Any]) -> dict[str, Any]:
-            row = {column: state.get(name, 0) for name, column in counted}
-            for name, column, wire in bounded:
-                row[column] = wire(state[name]) if name in state else None
-            for name, columns, wire in latest:
-                value, at, recorded_at = columns
-                found = state.get(name)
-                if found is None:
-                    row[value] = row[at] = row[recorded_at] = None
-                else:
-                    row[at], row[recorded_at] = to_millis(found[0]), to_millis(found[1])
-                    row[value] = wire(found[2])
-            return row
-
-        return delta
+    def deltas(self, measures: Iterable[Measure]) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
+        """See the function of that name."""
+        return deltas(tuple(measures))
 
     def decoder(self, columns: Iterable[str]) -> Callable[[Any], Profile]:
         """From rows with these columns, `customer_id` first, to profiles."""
@@ -139,3 +109,39 @@ def _wire(measure: Measure) -> Callable[[Any], Any]:
     """From a fold's raw value to its wire form: minor units are that already."""
     type = measure.fields[0].type
     return (lambda value: value) if type is FieldType.MONEY else partial(wired, type)
+
+
+@lru_cache(maxsize=256)
+def deltas(
+    measures: tuple[Measure, ...], *, prefix: str = ""
+) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
+    """From one customer's fold state to wire values by column, each under `prefix`; nothing
+    added is zero or `None`.
+    """
+    counted: list[tuple[str, str]] = []
+    bounded: list[tuple[str, str, Callable[[Any], Any]]] = []
+    latest: list[tuple[str, tuple[str, ...], Callable[[Any], Any]]] = []
+    for measure in measures:
+        columns = tuple(prefix + column.name for column in measure_columns(measure))
+        if measure.starts_at_zero:
+            counted.append((measure.name, columns[0]))
+        elif measure.fold is Fold.LATEST:
+            latest.append((measure.name, columns, _wire(measure)))
+        else:
+            bounded.append((measure.name, columns[0], _wire(measure)))
+
+    def delta(state: Mapping[str, Any]) -> dict[str, Any]:
+        row = {column: state.get(name, 0) for name, column in counted}
+        for name, column, wire in bounded:
+            row[column] = wire(state[name]) if name in state else None
+        for name, columns, wire in latest:
+            value, at, recorded_at = columns
+            found = state.get(name)
+            if found is None:
+                row[value] = row[at] = row[recorded_at] = None
+            else:
+                row[at], row[recorded_at] = to_millis(found[0]), to_millis(found[1])
+                row[value] = wire(found[2])
+        return row
+
+    return delta

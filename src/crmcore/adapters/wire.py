@@ -41,6 +41,7 @@ UNWIRE: Mapping[FieldType, Callable[[Any], Any]] = {
     FieldType.DECIMAL: lambda value: _shortest(EXACT.scaleb(Decimal(value), -6)),
     FieldType.ID: lambda value: UUID(bytes=value),
     FieldType.BOOLEAN: bool,
+    FieldType.INTEGER: int,  # Mongo's 64-bit integers are of a class of their own
     FieldType.FLOAT: float,
 }
 

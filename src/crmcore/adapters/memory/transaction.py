@@ -19,6 +19,7 @@ from crmcore.domain.kinds import CUSTOMERS, FACTS, AggregateKind, FactKind, Key
 from crmcore.domain.model import Model
 from crmcore.domain.ports import Recording
 from crmcore.domain.product import Product
+from crmcore.domain.trusted import changed
 
 __all__ = ["MemoryTransaction"]
 
@@ -186,8 +187,13 @@ class MemoryTransaction(MemoryProfiles):
 
     @at_one_moment
     def history(self, kind: AggregateKind[A], id: UUID) -> list[Entry]:
-        entries = [*self._store.journals[self._tenant], *self._entries]
-        return [entry for entry in entries if entry.kind == kind.name and id in entry.ids]
+        kept: list[Entry] = self._store.journals[self._tenant]
+        found = [
+            changed(entry, position=place)
+            for place, entry in enumerate(kept, start=1)
+            if entry.kind == kind.name and id in entry.ids
+        ]
+        return found + [e for e in self._entries if e.kind == kind.name and id in e.ids]
 
     def commit(self) -> None:
         try:

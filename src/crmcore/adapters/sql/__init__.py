@@ -3,7 +3,16 @@
 Representation: one table per kind, scalar fields as columns, nested values as JSON text; ids as
 16 bytes, instants as UTC milliseconds, money as minor units beside their currency: the same
 integers on every dialect, so they compare and sort alike. One profile row per customer with one
-column per measure. Tested on SQLite (write-ahead log, foreign keys, full durability).
+column per measure. Text compares by code point everywhere. Tested on all three dialects:
+
+- SQLite: write-ahead log, foreign keys, full durability; one writer at a time, who takes the write
+  lock at once. Host attributes are indexed by expression.
+- PostgreSQL (psycopg 3): read committed; ids are BYTEA, text has the collation `C`. Attributes are
+  indexed by expression, long text by its beginning.
+- MariaDB (PyMySQL): read committed, strict mode; ids are BINARY(16), text is LONGTEXT or, in keys,
+  VARCHAR under `utf8mb4_nopad_bin`. An indexed attribute has a generated column.
+
+`docs/storage.md` lists the tables.
 """
 
 from __future__ import annotations
@@ -28,7 +37,7 @@ from crmcore.adapters.sql.engine import engine_for
 if TYPE_CHECKING:
     from crmcore.adapters.backend import Backend
 
-__all__ = ["SqlBackend", "connect"]
+__all__ = ["SqlBackend", "connect", "engine_for"]
 
 
 def connect(

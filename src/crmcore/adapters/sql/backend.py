@@ -9,13 +9,16 @@ from typing import Any
 
 import attrs
 import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
 
 from crmcore.adapters.backend import Backend, check_window, window
 from crmcore.adapters.columns import BatchStream
+from crmcore.adapters.sql.driver import driver_of
 from crmcore.adapters.sql.engine import translated
 from crmcore.adapters.sql.extracts import extract
 from crmcore.adapters.sql.journal import read_journal
 from crmcore.adapters.sql.migrating import migrate, stored_definition, stored_version
+from crmcore.adapters.sql.reading import Reading
 from crmcore.adapters.sql.tables import Tables, tables_of
 from crmcore.adapters.sql.transaction import SqlTransaction
 from crmcore.domain.errors import NotMigrated
@@ -85,7 +88,7 @@ class SqlBackend(Backend):
         self._begin(write=False).rollback()
 
         def rows() -> Iterator[tuple[Any, ...]]:
-            return extract(self.engine, self.tables, self.tenant, kind, bounds)
+            return extract(self.begin(write=False), self.tables, self.tenant, kind, bounds)
 
         return BatchStream.of(kind, self.model, personal, rows)
 
@@ -95,54 +98,88 @@ class SqlBackend(Backend):
         return read_journal(self, after, limit)
 
     def begin(self, *, write: bool) -> sa.Connection:
-        """A connection in a transaction; for writing, the write lock is taken at once."""
+        """A connection that answers; for writing in a transaction."""
+        for attempt in (1, 2):
+            connection = self._connected(write=write)
+            try:
+                connection.exec_driver_sql("SELECT 1")
+            except DBAPIError as error:
+                connection.close()
+                if attempt == 2 or not error.connection_invalidated:
+                    with translated():
+                        raise
+            else:
+                break
+        return connection
+
+    def _connected(self, *, write: bool) -> sa.Connection:
+        """A connection, perhaps one that the server has ended while it was idle; for writing in a
+        transaction, which on SQLite has the write lock at once.
+        """
         with translated():
             connection = self.engine.connect()
         try:
             with translated():
-                connection.begin()
-                _begin_now(connection, "BEGIN IMMEDIATE" if write else "BEGIN")
+                if write:
+                    connection.begin()
+                    _begin_now(connection)
         except BaseException:
             connection.close()
             raise
         return connection
 
     def _begin(self, *, write: bool) -> SqlTransaction:
-        connection = self.begin(write=write)
+        connect = partial(self._connected, write=True) if write else None
+        with translated():
+            connection = connect() if connect is not None else Reading(self.engine)
+        transaction = SqlTransaction(
+            connection, self.tables, self.tenant, self.model, connect=connect
+        )
         try:
-            self._check_model(connection, write=write)
+            self._check_model(transaction, write=write)
         except BaseException:
-            connection.close()
+            transaction.close()
             raise
-        return SqlTransaction(connection, self.tables, self.tenant, self.model)
+        return transaction
 
     def _join(self, connection: sa.Connection) -> SqlTransaction:
         with translated():
-            _begin_now(connection, "BEGIN IMMEDIATE")
-            self._check_model(connection, write=True)
-            savepoint = connection.begin_nested()
-        return SqlTransaction(connection, self.tables, self.tenant, self.model, savepoint)
+            _begin_now(connection)
+            joined = connection.begin_nested()
+        transaction = SqlTransaction(
+            connection, self.tables, self.tenant, self.model, joined=joined
+        )
+        try:
+            self._check_model(transaction, write=True)
+        except BaseException:
+            transaction.rollback()
+            raise
+        return transaction
 
-    def _check_model(self, connection: sa.Connection, *, write: bool) -> None:
+    def _check_model(self, transaction: SqlTransaction, *, write: bool) -> None:
         """Is the stored model ours? Writers ask each time: under a model that another process
         has changed since, they would leave its new measures behind.
         """
         if self.known_version is not None and not write:
             return
         with translated():
-            version = stored_version(self, connection, checked=self.known_version is not None)
+            if self.known_version is None:
+                version = stored_version(self, transaction.connection, checked=False)
+            else:
+                version = transaction.model_version()
             if version is None or version != self.known_version:
+                connection = transaction.connection
                 if version is None or stored_definition(self, connection) != self.definition:
                     reason = "this store has no data of this tenant and model: call migrate()"
                     raise NotMigrated(reason)
                 self.known_version = version
 
 
-def _begin_now(connection: sa.Connection, statement: str) -> None:
+def _begin_now(connection: sa.Connection) -> None:
     """Begin in the database what SQLAlchemy calls begun: SQLite's driver would wait for the first
     write, and release a savepoint before it as if it were the whole transaction.
     """
     if connection.dialect.name == "sqlite":
-        driver: Any = connection.connection.driver_connection
-        if not driver.in_transaction:
-            connection.exec_driver_sql(statement)
+        with driver_of(connection) as driver:
+            if not driver.in_transaction:
+                driver.execute("BEGIN IMMEDIATE")

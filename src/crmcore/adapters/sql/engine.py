@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -27,12 +28,21 @@ from crmcore.domain.errors import (
 
 __all__ = ["engine_for", "sqlite_engine", "translated"]
 
+POSTGRES_OPTIONS = (
+    "-c lock_timeout=5000 -c idle_in_transaction_session_timeout=600000 -c timezone=UTC"
+)
+MARIADB_SETTINGS = (
+    "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION',"
+    " SESSION innodb_lock_wait_timeout = 5, SESSION lock_wait_timeout = 5"
+)
+"""Strictness, and five seconds of waiting for rows, and for tables that are being changed."""
 EXTRAS = {"postgresql": "postgres", "mariadb": "mariadb"}
 LOCKED = ("database is locked", "database table is locked", "database schema is locked")
 BUSY_STATES = ("40001", "40P01", "55P03")
 """PostgreSQL: serialisation failure, deadlock, lock not available."""
-BUSY_NUMBERS = (1205, 1213, 1305)
-"""MariaDB: lock wait timeout, deadlock, and the savepoint that a deadlock took away."""
+BUSY_NUMBERS = (1020, 1205, 1213, 1305)
+"""MariaDB: a row changed since the snapshot, lock wait timeout, deadlock, and the savepoint that a
+deadlock took away."""
 
 
 CHECK_NUMBER = 4025
@@ -43,48 +53,63 @@ OVERFLOW = "integer overflow"
 """SQLite: a sum beyond 64 bits."""
 
 
-def engine_for(url: str) -> sa.Engine:
-    """An engine with the settings that the backend counts on, for any URL it serves."""
+def engine_for(
+    url: str, *, pool_size: int = 5, max_overflow: int = 27, pool_timeout: float = 30.0
+) -> sa.Engine:
+    """An engine with the settings that the backend counts on, for any URL it serves.
+
+    `pool_size` connections are kept, `max_overflow` more are opened at need, and who waits longer
+    than `pool_timeout` seconds for one gets a `StorageError`.
+    """
+    pool = {"pool_size": pool_size, "max_overflow": max_overflow, "pool_timeout": pool_timeout}
     try:
         parsed = sa.make_url(url)
     except ArgumentError:
         raise UnknownBackend("this is no URL of a database") from None
     if parsed.get_backend_name() == "sqlite":
-        return sqlite_engine(url)
-    return _server_engine(parsed)
+        return sqlite_engine(url, **pool)
+    return _server_engine(parsed, pool)
 
 
-def _server_engine(url: sa.URL) -> sa.Engine:
-    """A pooled engine that tries connections before use and reads what is committed.
+def _log() -> str:
+    """The name under which our engines log. Where the whole program logs at DEBUG, SQLAlchemy
+    would log every row it reads: whoever wants that sets this very logger to DEBUG.
+    """
+    name = "crmcore"
+    engines = logging.getLogger(f"sqlalchemy.engine.Engine.{name}")
+    if engines.level == logging.NOTSET and engines.getEffectiveLevel() < logging.INFO:
+        engines.setLevel(logging.INFO)
+    return name
 
-    What the URL's query says (TLS, timeouts) goes to the driver as it is. Whoever waits five
-    seconds for a lock is `Busy`; a transaction that idles for ten minutes is ended by PostgreSQL.
+
+def _server_engine(url: sa.URL, pool: dict[str, Any]) -> sa.Engine:
+    """A pooled engine that reads what is committed.
+
+    What the URL's query says (TLS, timeouts) goes to the driver as it is; its `options` and
+    `init_command` come after ours. Whoever waits five seconds for a lock is `Busy`; a transaction
+    that idles for ten minutes is ended by PostgreSQL.
     """
     arguments: dict[str, Any] = {}
-    if url.get_backend_name() == "postgresql" and "options" not in url.query:
-        arguments["options"] = (
-            "-c lock_timeout=5000 -c idle_in_transaction_session_timeout=600000 -c timezone=UTC"
-        )
+    if url.get_backend_name() == "postgresql":
+        arguments["options"] = f"{POSTGRES_OPTIONS} {url.query.get('options', '')}".strip()
     elif url.get_backend_name() == "mariadb":
-        strict = "STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION"
-        arguments["init_command"] = (
-            f"SET SESSION sql_mode = '{strict}', SESSION innodb_lock_wait_timeout = 5"
-        )
+        own = str(url.query.get("init_command", "")).strip().removeprefix("SET ")
+        arguments["init_command"] = f"{MARIADB_SETTINGS}, {own}" if own else MARIADB_SETTINGS
     try:
         return sa.create_engine(
             url,
             hide_parameters=True,
-            pool_pre_ping=True,
-            pool_size=5,
-            max_overflow=27,
+            logging_name=_log(),
+            pool_reset_on_return=None,  # every unit ends its transaction itself
             isolation_level="READ COMMITTED",
             connect_args=arguments,
+            **pool,
         )
     except ImportError:
         raise MissingExtra(EXTRAS.get(url.get_backend_name(), "sql")) from None
 
 
-def sqlite_engine(url: str) -> sa.Engine:
+def sqlite_engine(url: str, **pool: Any) -> sa.Engine:
     """An engine for a SQLite file: write-ahead log, foreign keys, five seconds of patience."""
     try:
         parsed = sa.make_url(url)
@@ -92,7 +117,8 @@ def sqlite_engine(url: str) -> sa.Engine:
         raise UnknownBackend("this is no URL of a SQLite file: sqlite:///file") from None
     if parsed.database in (None, "", ":memory:"):
         raise UnknownBackend("SQLite in memory is not served: sqlite:///file, or memory://")
-    engine = sa.create_engine(parsed, hide_parameters=True, pool_size=5, max_overflow=27)
+    pool = {"pool_size": 5, "max_overflow": 27, **pool}
+    engine = sa.create_engine(parsed, hide_parameters=True, logging_name=_log(), **pool)
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _: Any) -> None:
@@ -119,10 +145,14 @@ def translated(
     """
     try:
         yield
+    except CrmError as error:
+        error.__context__ = None  # what it was raised from may be a driver's error as well
+        raise
     except DBAPIError as error:
         ours = _translation(error, committing=committing, out_of_range=out_of_range)
         plain = type(ours) is StorageError and not error.connection_invalidated
-        cause = error.orig if plain and isinstance(error, OperationalError) else None
+        quotable = isinstance(error, OperationalError) and not _may_quote(error.orig)
+        cause = error.orig if plain and quotable else None
     except SQLAlchemyError as error:
         ours, cause = StorageError(f"the database layer failed: {type(error).__name__}"), None
     else:
@@ -132,6 +162,14 @@ def translated(
     finally:
         # `from` only hides the context, and SQLAlchemy's error may quote the parameters.
         ours.__context__ = None
+
+
+def _may_quote(driver: BaseException | None) -> bool:
+    """MariaDB calls nearly every error of its server operational, those that quote the values of
+    a row among them; 2000 to 2999 are the client's own, about the connection.
+    """
+    number = driver.args[0] if driver is not None and driver.args else None
+    return isinstance(number, int) and not 2000 <= number < 3000
 
 
 def _translation(

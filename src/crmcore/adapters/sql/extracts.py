@@ -20,7 +20,7 @@ FETCH = 10_000
 
 
 def extract(
-    engine: sa.Engine,
+    connection: sa.Connection,
     tables: Tables,
     tenant: str,
     kind: str,
@@ -28,7 +28,7 @@ def extract(
 ) -> Iterator[tuple[Any, ...]]:
     """The rows of a kind in the order of its columns, with `since <= at < until`."""
     statement = _statement(tables, tenant, kind, window)
-    with translated(), engine.connect() as connection:
+    with translated(), connection:
         streamed = connection.execution_options(stream_results=True, max_row_buffer=FETCH)
         found = streamed.execute(statement)
         while rows := found.fetchmany(FETCH):

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, TypeVar, cast
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError
 
 from crmcore.adapters.codec import codec_of, indexes_by_key, recorded_encoder
+from crmcore.adapters.sql import bulk, statements
 from crmcore.adapters.sql.engine import translated
-from crmcore.adapters.sql.records import SqlRecords, chunks
+from crmcore.adapters.sql.records import SqlRecords
+from crmcore.adapters.sql.tables import HEADER
 from crmcore.domain.facts import Fact
 from crmcore.domain.ids import CustomerId, FactId, OrderId
 from crmcore.domain.instants import to_millis
-from crmcore.domain.kinds import FACTS, FactKind
+from crmcore.domain.kinds import FactKind
 from crmcore.domain.ports import Recording
 
 __all__ = ["SqlFacts"]
@@ -29,31 +31,21 @@ class SqlFacts(SqlRecords):
 
     def append(self, kind: FactKind[F], facts: Sequence[F], recording: Recording) -> bool:
         table, codec = self.tables.kinds[kind.name], codec_of(kind.cls)
-        names = [column.name for column in codec.columns]
-        encode = recorded_encoder(codec, recording)
-        rows = [
-            (self.tenant, fact.customer_id.bytes, kind.version, *encode(fact)) for fact in facts
-        ]
-        header = ("tenant", "resolved_customer_id", "schema_version")
+        names = (*HEADER, *(column.name for column in codec.columns))
+        encode, tenant, version = recorded_encoder(codec, recording), self.tenant, kind.version
+        rows = [(tenant, fact.customer_id.bytes, version, *encode(fact)) for fact in facts]
         with translated():
-            try:
-                with self.connection.begin_nested():
-                    self.insert_rows(table, (*header, *names), rows)
-            except IntegrityError:
-                return False
-        return True
+            return not rows or bulk.inserted(self.connection, table, names, rows)
 
     def recorded(self, kind: FactKind[F], facts: Sequence[F], source: str | None) -> dict[int, F]:
-        table = self.tables.kinds[kind.name]
         by_id = {fact.id: index for index, fact in enumerate(facts)}
         by_key = indexes_by_key(facts, source)
         found: dict[int, F] = {}
-        for fact in self._read(kind, table.c.id, [id.bytes for id in by_id], removed=True):
+        for fact in self._read(kind, "ids", [id.bytes for id in by_id], removed=True):
             found[by_id[fact.id]] = fact
         for each in {source for source, _ in by_key}:
             keys = sorted(key for source, key in by_key if source == each)
-            among = table.c.source == each
-            for fact in self._read(kind, table.c.source_key, keys, among, removed=True):
+            for fact in self._read(kind, "source_keys", keys, removed=True, source=each):
                 for index in by_key[fact.source, fact.source_key or ""]:
                     found[index] = fact
         return found
@@ -66,45 +58,36 @@ class SqlFacts(SqlRecords):
         customers: Collection[CustomerId] | None = None,
         orders: Collection[OrderId] | None = None,
     ) -> list[F]:
-        table = self.tables.kinds[kind.name]
-        column, values = table.c.id, cast("Collection[UUID]", ids or ())
+        by, values = "ids", cast("Collection[UUID]", ids or ())
         if customers is not None:
-            column, values = table.c.resolved_customer_id, customers
+            by, values = "customers", customers
         elif orders is not None:
-            column, values = table.c.order_id, orders
-        found = list(self._read(kind, column, [value.bytes for value in values]))
-        return sorted(found, key=lambda fact: (fact.at, fact.id))
+            by, values = "orders", orders
+        found = list(self._read(kind, by, [value.bytes for value in values]))
+        return sorted(found, key=attrgetter("at", "id"))
 
     def _read(
         self,
         kind: FactKind[F],
-        column: sa.ColumnElement[Any],
-        values: Collection[Any],
-        *among: sa.ColumnElement[bool],
+        by: str,
+        values: Sequence[Any],
+        *,
         removed: bool = False,
-    ) -> Iterable[F]:
-        table, codec = self.tables.kinds[kind.name], codec_of(kind.cls)
-        own = [table.c[c.name] for c in codec.columns]
-        chosen = column.in_(sa.bindparam("values", expanding=True))
-        statement = sa.select(*own).where(table.c.tenant == self.tenant, *among, chosen)
-        if not removed:
-            statement = statement.where(table.c.removed_at.is_(None))
+        **given: Any,
+    ) -> Iterator[F]:
+        def make(one: bool) -> sa.Select[Any]:
+            return statements.facts_by(self.tables, kind, by, one=one, removed=removed)
+
         with translated():
-            for chunk in chunks(values):
-                yield from map(codec.decode, self.connection.execute(statement, {"values": chunk}))
+            rows = self.rows_of(make, values, "value", **given)
+            yield from map(codec_of(kind.cls).decode, rows)
 
     def has_facts(self, customer_id: CustomerId) -> bool:
-        told = [
-            sa.exists().where(
-                table.c.tenant == self.tenant, table.c.resolved_customer_id == customer_id.bytes
-            )
-            for table in (self.tables.kinds[fact.name] for fact in FACTS)
-        ]
+        params = {"tenant": self.tenant, "id": customer_id.bytes}
         with translated():
-            return bool(self.connection.execute(sa.select(sa.or_(*told))).scalar_one())
+            return bool(self.rows(statements.has_facts(self.tables), params)[0][0])
 
     def strike(self, kind: FactKind[F], id: FactId, at: datetime) -> None:
-        table = self.tables.kinds[kind.name]
-        mine = sa.and_(table.c.tenant == self.tenant, table.c.id == id.bytes)
+        params = {"of_tenant": self.tenant, "who": id.bytes, "gone": to_millis(at)}
         with translated():
-            self.connection.execute(sa.update(table).where(mine).values(removed_at=to_millis(at)))
+            self.run(statements.strike(self.tables, kind), params)

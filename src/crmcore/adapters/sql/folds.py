@@ -151,7 +151,7 @@ def whole(value: sa.ColumnElement[Any]) -> sa.ColumnElement[int]:
 
 
 @lru_cache(maxsize=256)
-def merge_statement(tables: Tables, tenant: str, measures: tuple[Measure, ...]) -> sa.Update:
+def merge_statement(tables: Tables, measures: tuple[Measure, ...]) -> sa.Update:
     """The update that merges one customer's deltas, given as `ProfileCodec.delta` makes them."""
     profiles = tables.profiles
     changes: list[tuple[sa.ColumnElement[Any], Any]] = []
@@ -170,7 +170,10 @@ def merge_statement(tables: Tables, tenant: str, measures: tuple[Measure, ...]) 
             changes.append((column, sa.case((better, value), else_=column)))
     return (
         sa.update(profiles)
-        .where(profiles.c.tenant == tenant, profiles.c.customer_id == sa.bindparam("who"))
+        .where(
+            profiles.c.tenant == sa.bindparam("of_tenant"),
+            profiles.c.customer_id == sa.bindparam("who"),
+        )
         .ordered_values(*changes)
     )
 

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from crmcore.adapters.backend import check_place
 from crmcore.adapters.sql.engine import translated
 from crmcore.adapters.sql.transaction import entry_of
+from crmcore.domain.errors import Busy
 from crmcore.domain.journal import Entry
 
 if TYPE_CHECKING:
@@ -18,7 +19,11 @@ __all__ = ["read_journal"]
 
 
 def read_journal(backend: SqlBackend, after: int, limit: int) -> list[Entry]:
-    """The rows behind position `after`, at most `limit`."""
+    """The rows behind position `after`, at most `limit`.
+
+    Where a writer keeps the store so long that the newest rows cannot be given their positions,
+    the others are answered; `Busy` if there are none.
+    """
     check_place(after, limit)
     journal = backend.tables.journal
     mine = journal.c.tenant == backend.tenant
@@ -29,11 +34,19 @@ def read_journal(backend: SqlBackend, after: int, limit: int) -> list[Entry]:
         .order_by(journal.c.position)
         .limit(limit)
     )
-    with translated(), backend.engine.connect() as connection:
+    connection = backend.begin(write=False)
+    with translated(), connection:
+        busy: Busy | None = None
         if connection.execute(waiting.limit(1)).first() is not None:
             connection.rollback()
-            _sequence(backend)
-        return [entry_of(row) for row in connection.execute(statement).mappings()]
+            try:
+                _sequence(backend)
+            except Busy as error:
+                busy = error
+        found = [entry_of(row) for row in connection.execute(statement).mappings()]
+        if busy is not None and not found:
+            raise busy
+        return found
 
 
 def _sequence(backend: SqlBackend) -> None:

@@ -1,7 +1,15 @@
-"""Migrations: tables by alembic under the branch `crmcore`, profile columns by the model."""
+"""Migrations: tables by alembic under the branch `crmcore`, profile columns by the model.
+
+One process migrates at a time, in one transaction; the others wait, and find it done. PostgreSQL
+and SQLite undo an upgrade that was interrupted. MariaDB commits each change of a table by itself,
+so every step can be run again, and running `migrate()` again comes to the same end.
+"""
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -11,14 +19,15 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy.dialects import mysql
-from sqlalchemy.schema import CreateColumn, CreateIndex
+from sqlalchemy.schema import CreateColumn
 
 from crmcore.adapters.profile_codec import measure_columns
 from crmcore.adapters.row_folding import LIMIT
 from crmcore.adapters.sql.engine import translated
-from crmcore.adapters.sql.predicates import attribute
+from crmcore.adapters.sql.indexes import add_missing_indexes
 from crmcore.adapters.sql.transaction import SqlTransaction
-from crmcore.domain.errors import InvalidInput, NotMigrated
+from crmcore.adapters.sql.types import MARIADB
+from crmcore.domain.errors import Busy, InvalidInput, NotMigrated
 from crmcore.domain.instants import instant, to_millis
 
 if TYPE_CHECKING:
@@ -34,6 +43,8 @@ __all__ = [
 
 BRANCH = "crmcore"
 SCRIPTS = "crmcore.adapters.sql:migrations"
+PATIENCE = 60
+"""Seconds that one process waits for another to have migrated."""
 
 
 def config(*, prefix: str = "crm_", schema: str | None = None) -> Config:
@@ -47,21 +58,60 @@ def config(*, prefix: str = "crm_", schema: str | None = None) -> Config:
 
 
 def migrate(backend: SqlBackend) -> None:
-    """Upgrade the tables, add the model's columns, fold anew what they need."""
-    connection = backend.begin(write=True)
-    with translated(), connection:
+    """Upgrade the tables, add the model's columns and indexes, fold anew what they need.
+
+    `Busy` when another process has been migrating for a minute, or holds a table for too long.
+    """
+    connection = _begun(backend)
+    with translated(), connection, _alone(backend, connection):
         _upgrade(backend, connection)
-        connection.commit()
-    connection = backend.begin(write=True)
-    with translated(), connection:
-        if stored_definition(backend, connection) != backend.definition:
-            backend.check_follows(stored_definition(backend, connection))
+        stored = stored_definition(backend, connection)
+        if stored != backend.definition:
+            backend.check_follows(stored)
             _add_columns(backend, connection)
-            _add_indexes(backend, connection)
+        add_missing_indexes(connection, backend.tables.profiles, backend.model)
+        if stored != backend.definition:
             transaction = SqlTransaction(connection, backend.tables, backend.tenant, backend.model)
             transaction.refold(None)
             _store(backend, connection)
         connection.commit()
+
+
+def _begun(backend: SqlBackend) -> sa.Connection:
+    """A transaction for writing, for which SQLite waits as patiently as the servers do."""
+    last = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return backend.begin(write=True)
+        except Busy:
+            if time.monotonic() > last:
+                raise
+
+
+@contextmanager
+def _alone(backend: SqlBackend, connection: sa.Connection) -> Iterator[None]:
+    """One at a time for these tables. SQLite's write lock is held already."""
+    dialect = connection.dialect.name
+    place = f"crmcore {backend.schema or ''}.{backend.prefix}"
+    if dialect == "postgresql":
+        # Held to the end of the transaction. Other locks go on being waited for as before.
+        before = connection.exec_driver_sql("SHOW lock_timeout").scalar_one()
+        connection.execute(sa.select(sa.func.set_config("lock_timeout", f"{PATIENCE}s", True)))
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtext(place))))
+        connection.execute(sa.select(sa.func.set_config("lock_timeout", before, True)))
+    elif dialect in MARIADB:
+        # A lock of the whole server, so its name has the database; at most 64 characters.
+        name = sa.func.md5(sa.func.concat_ws(".", sa.func.database(), place))
+        if connection.execute(sa.select(sa.func.get_lock(name, PATIENCE))).scalar() != 1:
+            raise Busy("another process is migrating")
+        try:
+            yield
+        except BaseException:
+            connection.invalidate()  # a lock goes with its connection
+            raise
+        connection.execute(sa.select(sa.func.release_lock(name)))
+        return
+    yield
 
 
 def stored_version(backend: SqlBackend, connection: sa.Connection, *, checked: bool) -> int | None:
@@ -72,7 +122,7 @@ def stored_version(backend: SqlBackend, connection: sa.Connection, *, checked: b
     if not checked:
         if not sa.inspect(connection).has_table(models.name, schema=backend.schema):
             return None
-        _check_revision(backend, connection)
+        _check_revision(backend, connection, newest=True)
     newest = sa.select(sa.func.max(models.c.version)).where(models.c.tenant == backend.tenant)
     found: int | None = connection.execute(newest).scalar()
     return found
@@ -91,19 +141,25 @@ def stored_definition(backend: SqlBackend, connection: sa.Connection) -> str | N
     return found
 
 
-def _check_revision(backend: SqlBackend, connection: sa.Connection) -> None:
-    """Refuse tables of a revision that this release does not know."""
+def _check_revision(backend: SqlBackend, connection: sa.Connection, *, newest: bool) -> None:
+    """Refuse tables of a revision that this release does not know, or that is not its `newest`.
+
+    A host's own alembic keeps its revisions elsewhere, so nothing is known of it here.
+    """
     version = {"version_table": f"{backend.prefix}version", "version_table_schema": backend.schema}
     context = MigrationContext.configure(connection, opts=version)
-    if not known_revisions().issuperset(context.get_current_heads()):
+    held = set(context.get_current_heads())
+    if not known_revisions().keys() >= held:
         raise NotMigrated("a newer crmcore made these tables: upgrade the program's crmcore")
+    if newest and held and not any(known_revisions()[revision] for revision in held):
+        raise NotMigrated("an older crmcore made these tables: call migrate()")
 
 
 @lru_cache(maxsize=1)
-def known_revisions() -> frozenset[str]:
-    """The revisions of this release."""
+def known_revisions() -> Mapping[str, bool]:
+    """The revisions of this release: is it the newest?"""
     scripts = ScriptDirectory.from_config(config())
-    return frozenset(script.revision for script in scripts.walk_revisions())
+    return {script.revision: script.is_head for script in scripts.walk_revisions()}
 
 
 def _upgrade(backend: SqlBackend, connection: sa.Connection) -> None:
@@ -119,10 +175,26 @@ def _upgrade(backend: SqlBackend, connection: sa.Connection) -> None:
             if set(table.c.keys()) - {column["name"] for column in columns}:
                 raise NotMigrated("the host's alembic keeps these tables: upgrade crmcore@head")
         return
-    _check_revision(backend, connection)
+    _check_revision(backend, connection, newest=False)
+    _clear_remains(backend, connection, held)
     settings = config(prefix=backend.prefix, schema=backend.schema)
     settings.attributes["connection"] = connection
     command.upgrade(settings, f"{BRANCH}@head")
+
+
+def _clear_remains(backend: SqlBackend, connection: sa.Connection, held: set[str]) -> None:
+    """Drop what an interrupted first upgrade left on MariaDB: empty tables of no revision yet."""
+    version = f"{backend.prefix}version"
+    if version not in held:
+        return
+    revisions = sa.table(version, sa.column("version_num"), schema=backend.schema)
+    if connection.execute(sa.select(revisions.c.version_num)).first() is not None:
+        return
+    for table in reversed(backend.tables.metadata.sorted_tables):
+        if table.name in held:
+            if connection.execute(sa.select(sa.literal(1)).select_from(table).limit(1)).first():
+                raise NotMigrated(f"{table.name} has rows, but {version} says of no revision")
+            table.drop(connection)
 
 
 def _store(backend: SqlBackend, connection: sa.Connection) -> None:
@@ -164,28 +236,3 @@ def _family(kind: sa.types.TypeEngine[Any]) -> str:
         if isinstance(kind, family):
             return family.__name__
     return type(kind).__name__
-
-
-def _add_indexes(backend: SqlBackend, connection: sa.Connection) -> None:
-    profiles = backend.tables.profiles
-    tenant, id = profiles.c.tenant, profiles.c.customer_id
-    wanted = [
-        profiles.c[measure_columns(m)[0].name] for m in backend.model.all_measures if m.indexed
-    ]
-    for column in wanted:
-        name = f"ix_{profiles.name}_{column.name}"
-        _create(connection, sa.Index(name, tenant, column, id, _table=profiles))
-    for known in backend.model.attributes:
-        if known.indexed and connection.dialect.name in ("sqlite", "postgresql"):
-            dialect = connection.dialect.name
-            value = attribute(sa.column("attributes"), known.name, known.type, dialect)
-            text = str(
-                value.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True})
-            )
-            name = f"ix_{profiles.name}_at_{known.name}"
-            _create(connection, sa.Index(name, tenant, sa.text(f"({text})"), id, _table=profiles))
-
-
-def _create(connection: sa.Connection, index: sa.Index) -> None:
-    # Not `checkfirst`: it reflects, and warns of every index over an expression.
-    connection.execute(CreateIndex(index, if_not_exists=True))

@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
-from crmcore.adapters.sql.types import BY_CODE_POINT
+from crmcore.adapters.sql.types import BY_CODE_POINT, INDEXED_TEXT, INTEGER, IndexedText
 from crmcore.domain.errors import InvalidInput
 from crmcore.domain.fields import FieldType
 from crmcore.domain.predicates import (
@@ -27,7 +27,7 @@ from crmcore.domain.predicates import (
     Present,
 )
 
-__all__ = ["attribute", "compiled"]
+__all__ = ["attribute", "compiled", "form_of", "generated"]
 
 Expression = sa.ColumnElement[Any]
 Condition = sa.ColumnElement[bool]
@@ -41,27 +41,87 @@ OPERATORS: Mapping[str, Callable[[Any, Any], Any]] = {
 }
 
 
-def attribute(column: Expression, name: str, type: FieldType, dialect: str) -> Expression:
+NUMBER = '?(@.type() == "number")'
+"""Of a path in PostgreSQL: what is no number is absent."""
+
+FORMS: Mapping[FieldType, str] = {
+    FieldType.TEXT: "t",
+    FieldType.DATE: "t",
+    FieldType.FLOAT: "f",
+    FieldType.BOOLEAN: "b",
+}
+
+
+def form_of(type: FieldType) -> str:
+    """A letter for how the wire value is read: text, float, boolean, or else a whole number."""
+    return FORMS.get(type, "n")
+
+
+def attribute(
+    column: Expression, name: str, type: FieldType, dialect: str, *, indexed: bool = False
+) -> Expression:
     """The wire value of a host attribute within the JSON column: text by code point, or a number.
 
     The path stands in the statement itself, not as a parameter, or no index would serve it; a
-    declared name has no character that could end it.
+    declared name has no character that could end it. On PostgreSQL what is no number, as the same
+    name may be to another tenant, is absent and no error. On MariaDB an `indexed` one is read from
+    its generated column.
     """
-    is_text = type in (FieldType.TEXT, FieldType.DATE)
+    form = form_of(type)
+    text: sa.types.TypeEngine[Any] = IndexedText() if indexed else sa.Text()
     if dialect == "sqlite":
         found: Expression = sa.func.json_extract(column, sa.literal_column(f"'$.\"{name}\"'"))
-        return sa.type_coerce(found, sa.Text() if is_text else sa.Numeric())
+        return sa.type_coerce(found, sa.Text() if form == "t" else sa.Numeric())
     if dialect == "postgresql":
-        step = sa.cast(column, JSONB).op("->>", return_type=sa.Text())
-        found, collation = step(sa.literal_column(f"'{name}'")), "C"
-    else:
-        path: Expression = sa.literal_column(f"'$.{name}'")
-        found, collation = sa.func.json_value(column, path, type_=sa.Text()), BY_CODE_POINT
-    if is_text:
-        return sa.collate(found, collation)
-    if type is FieldType.BOOLEAN:
+        json = sa.cast(column, JSONB)
+        if form == "t":
+            found = json.op("->>", return_type=sa.Text())(sa.literal_column(f"'{name}'"))
+            return sa.type_coerce(sa.collate(found, "C"), text)
+        path: Expression = sa.literal_column(f"'$.\"{name}\" {NUMBER}'")
+        found = sa.func.jsonb_path_query_first(json, path)
+        if form == "f":
+            return sa.cast(found, sa.Double())
+        return sa.cast(found, sa.Numeric()) == 1 if form == "b" else sa.cast(found, sa.Numeric())
+    if indexed:
+        return generated(name, type)[0]
+    path = sa.literal_column(f"'$.{name}'")
+    found = sa.func.json_value(column, path, type_=sa.Text())
+    if form == "t":
+        return sa.collate(found, BY_CODE_POINT)
+    if form == "b":
         return sa.cast(found, sa.BigInteger()) == 1
-    return sa.cast(found, sa.Double() if type is FieldType.FLOAT else sa.BigInteger())
+    return sa.cast(found, sa.Double() if form == "f" else sa.BigInteger())
+
+
+def generated(name: str, type: FieldType) -> tuple[sa.ColumnClause[Any], str]:
+    """MariaDB's generated column of an indexed attribute, and its definition."""
+    form = form_of(type)
+    value = f"JSON_VALUE(attributes, '$.{name}')"
+    kind = f"JSON_TYPE(JSON_EXTRACT(attributes, '$.{name}'))"
+    forms: dict[str, tuple[sa.types.TypeEngine[Any], str]] = {
+        "t": (INDEXED_TEXT, f"LONGTEXT CHARACTER SET utf8mb4 COLLATE {BY_CODE_POINT} AS ({value})"),
+        # To MariaDB 1e+300 is of the JSON type INTEGER as well.
+        "n": (
+            INTEGER,
+            (
+                f"BIGINT AS (CASE WHEN {value} REGEXP '^-?[0-9]{{1,17}}$'"
+                f" THEN CAST({value} AS SIGNED) END)"
+            ),
+        ),
+        "b": (
+            sa.Boolean(),
+            f"BOOL AS (CASE WHEN {kind} = 'INTEGER' THEN {value} = '1' END)",
+        ),
+        "f": (
+            sa.Double(),
+            (
+                f"DOUBLE AS (CASE WHEN {kind} IN ('INTEGER', 'DOUBLE') THEN CAST({value} AS DOUBLE)"
+                " END)"
+            ),
+        ),
+    }
+    column, definition = forms[form]
+    return sa.column(f"{name}__{form}", column), f"{definition} VIRTUAL"
 
 
 def compiled(predicate: Predicate, column: Callable[[str], Expression]) -> Condition:
@@ -81,7 +141,10 @@ def _compiled(node: Predicate, column: Callable[[str], Expression], positive: bo
         case Present(name):
             return column(name).is_not(None) if positive else column(name).is_(None)
         case OneOf(name, values):
-            inside = column(name).in_(values)
+            # By the column's type: by their own, PostgreSQL would take the first one's for all.
+            known = column(name)
+            asked = sa.bindparam(None, values, type_=known.type, expanding=True, unique=True)
+            inside = known.in_(asked)
             return inside if positive else sa.or_(column(name).is_(None), sa.not_(inside))
         case Comparison(name, op, OtherField(other)):
             left, right = column(name), column(other)

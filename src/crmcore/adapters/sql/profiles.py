@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import lru_cache
+from typing import Any, TypeVar
 from uuid import UUID
 
 import sqlalchemy as sa
 
+from crmcore.adapters.profile_codec import ProfileCodec
+from crmcore.adapters.profile_codec import deltas as wire_deltas
 from crmcore.adapters.row_folding import LIMIT, beyond_limit
+from crmcore.adapters.sql import bulk, statements
 from crmcore.adapters.sql.engine import translated
 from crmcore.adapters.sql.facts import SqlFacts
 from crmcore.adapters.sql.folds import fold_statements, merge_statement
 from crmcore.adapters.sql.predicates import attribute, compiled
 from crmcore.adapters.sql.records import chunks
+from crmcore.adapters.sql.tables import Tables
 from crmcore.adapters.wire import column_of, wire_predicate, wired
 from crmcore.domain.customer import Customer
 from crmcore.domain.folding import Deltas
 from crmcore.domain.ids import CustomerId
-from crmcore.domain.kinds import ORDERS, PURCHASES, FactKind
+from crmcore.domain.kinds import ORDERS, PURCHASES, AggregateKind, FactKind
+from crmcore.domain.model import Model
 from crmcore.domain.ports import Query
 from crmcore.domain.predicates import Predicate
+from crmcore.domain.product import Product
 from crmcore.domain.profile import Profile
 
 __all__ = ["SqlProfiles"]
+
+A = TypeVar("A", Customer, Product)
 
 
 class SqlProfiles(SqlFacts):
@@ -33,30 +42,32 @@ class SqlProfiles(SqlFacts):
     def _mine(self) -> sa.ColumnElement[bool]:
         return self.tables.profiles.c.tenant == self.tenant
 
+    def fetch(
+        self, kind: AggregateKind[A], ids: Collection[UUID], *, lock: bool = False
+    ) -> dict[UUID, A]:
+        if lock and kind.cls is Customer:
+            # By their profiles, as whoever appends facts does: in one order none waits in a circle.
+            self.lock_profiles(list(map(CustomerId, ids)))
+            lock = False
+        return super().fetch(kind, ids, lock=lock)
+
     def lock_profiles(self, customers: Collection[CustomerId]) -> set[CustomerId]:
-        id = self.tables.profiles.c.customer_id
-        statement = (
-            sa.select(id)
-            .where(self._mine, id.in_(sa.bindparam("ids", expanding=True)))
-            .order_by(id)
-            .with_for_update()
-        )
-        by_bytes = {customer.bytes: customer for customer in sorted(customers)}
-        found: set[CustomerId] = set()
+        def make(one: bool) -> sa.Select[Any]:
+            return statements.lock(self.tables, one=one)
+
+        by_bytes = {customer.bytes: customer for customer in customers}
         with translated():
-            for chunk in chunks(by_bytes):
-                rows = self.connection.execute(statement, {"ids": chunk})
-                found.update(by_bytes[row[0]] for row in rows)
-        return found
+            rows = self.rows_of(make, sorted(by_bytes), "id")
+            return {by_bytes[row[0]] for row in rows}
 
     def copy_to_profiles(self, customers: Sequence[Customer]) -> None:
         data = []
         for customer in customers:
             row = {f"new_{n}": v for n, v in self.profile_codec.copies(customer).items()}
-            data.append(row | {"who": customer.id.bytes})
-        names = [name.removeprefix("new_") for name in data[0] if name != "who"]
+            row["who"] = customer.id.bytes
+            data.append(row)
         with translated():
-            self._update({name: sa.bindparam(f"new_{name}") for name in names}, data)
+            self._update(data)
 
     def merge(self, kind: FactKind[Any], deltas: Deltas) -> None:
         measures = self.model.plan.by_kind.get(kind.name, ())
@@ -64,19 +75,20 @@ class SqlProfiles(SqlFacts):
             measures = (*measures, *self.model.plan.by_kind.get(PURCHASES.name, ()))
         if not measures or not deltas:
             return
-        statement = merge_statement(self.tables, self.tenant, measures)
         data = []
-        delta = self.profile_codec.deltas(measures, prefix="new_")
+        delta = wire_deltas(measures, prefix="new_")
         sums = [measure.name for measure in measures if measure.starts_at_zero]
         for customer_id, state in deltas.items():
-            # From within the limits to within them no sum goes further, and drivers bind 64 bits.
-            if any(abs(state.get(name, 0)) >= 2 * LIMIT for name in sums):
-                raise beyond_limit()
+            for name in sums:
+                # From within the limits to within them no sum goes further; drivers bind 64 bits.
+                if name in state and abs(state[name]) >= 2 * LIMIT:
+                    raise beyond_limit()
             row = delta(state)
             row["who"] = customer_id.bytes
             data.append(row)
+        statement = merge_statement(self.tables, measures)
         with translated(out_of_range=beyond_limit):
-            self.connection.execute(statement, data)
+            bulk.update(self.connection, statement, {"of_tenant": self.tenant}, data)
 
     def refold(self, customers: Collection[CustomerId] | None) -> None:
         if customers is None:
@@ -96,30 +108,25 @@ class SqlProfiles(SqlFacts):
                 for whole, customer in fold_statements(self.tables, self.tenant, kind, measures):
                     statement = whole if ids is None else whole.where(customer.in_(ids))
                     found = self.connection.execute(statement)
-                    names = list(found.keys())[1:]
-                    changes: dict[str, Any] = {n: sa.bindparam(f"new_{n}") for n in names}
+                    names = ["who", *(f"new_{name}" for name in list(found.keys())[1:])]
                     while rows := found.fetchmany(10_000):
-                        data = [
-                            {"who": row[0]}
-                            | {f"new_{n}": v for n, v in zip(names, row[1:], strict=True)}
-                            for row in rows
-                        ]
-                        self._update(changes, data)
+                        self._update([dict(zip(names, row, strict=True)) for row in rows])
 
-    def _update(self, changes: dict[str, Any], data: list[dict[str, Any]]) -> None:
-        profiles = self.tables.profiles
-        statement = (
-            sa.update(profiles)
-            .where(self._mine, profiles.c.customer_id == sa.bindparam("who"))
-            .values(changes)
-        )
-        self.connection.execute(statement, data)
+    def _update(self, data: list[dict[str, Any]]) -> None:
+        """Set the `new_…` of each row, by column, in the profile `who`."""
+        if data:
+            names = tuple(name.removeprefix("new_") for name in data[0] if name != "who")
+            statement = statements.copying(self.tables, names)
+            bulk.update(self.connection, statement, {"of_tenant": self.tenant}, data)
 
     def profiles(self, customers: Collection[CustomerId]) -> dict[CustomerId, Profile]:
-        id = self.tables.profiles.c.customer_id
-        found: list[Profile] = []
-        for chunk in chunks([customer.bytes for customer in customers]):
-            found += self._decoded(self._all.where(id.in_(chunk)))
+        def make(one: bool) -> sa.Select[Any]:
+            return statements.profiles_of(self.tables, one=one)
+
+        decode = self._decoder
+        with translated():
+            rows = self.rows_of(make, [customer.bytes for customer in customers], "id")
+            found = list(map(decode, rows))
         return {profile.customer_id: profile for profile in found}
 
     def select(self, query: Query) -> list[Profile]:
@@ -152,14 +159,14 @@ class SqlProfiles(SqlFacts):
         statement = sa.select(id).where(self._mine, *self._where(where)).order_by(id)
         # All at once: a cursor left open would see what is written while it is gone through.
         with translated():
-            found = self.connection.execute(statement).scalars().all()
+            found = self.run(statement).scalars().all()
         return (CustomerId(UUID(bytes=id)) for id in found)
 
     def count(self, where: Predicate | None) -> int:
         profiles = self.tables.profiles
         statement = sa.select(sa.func.count()).select_from(profiles)
         with translated():
-            found = self.connection.execute(statement.where(self._mine, *self._where(where)))
+            found = self.run(statement.where(self._mine, *self._where(where)))
             return int(found.scalar_one())
 
     @property
@@ -169,8 +176,13 @@ class SqlProfiles(SqlFacts):
 
     def _decoded(self, statement: sa.Select[Any]) -> list[Profile]:
         with translated():
-            rows = self.connection.execute(statement)
-            return list(map(self.profile_codec.decoder(rows.keys()), rows))
+            rows = self.run(statement)
+            return list(map(self._decoder, rows))
+
+    @property
+    def _decoder(self) -> Callable[[Any], Profile]:
+        """From rows with all columns of a profile but the tenant."""
+        return _decoder(self.tables, self.model)
 
     def _where(self, where: Predicate | None) -> Iterator[sa.ColumnElement[bool]]:
         if where is not None:
@@ -180,5 +192,12 @@ class SqlProfiles(SqlFacts):
         for known in self.model.attributes:
             if known.name == name:
                 dialect = self.connection.dialect.name
-                return attribute(self.tables.profiles.c.attributes, name, known.type, dialect)
+                column = self.tables.profiles.c.attributes
+                return attribute(column, name, known.type, dialect, indexed=known.indexed)
         return self.tables.profiles.c[column_of(self.model.profile_fields[name])]
+
+
+@lru_cache(maxsize=256)
+def _decoder(tables: Tables, model: Model) -> Callable[[Any], Profile]:
+    columns = [column.name for column in tables.profiles.c if column.name != "tenant"]
+    return ProfileCodec(model).decoder(columns)

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Collection, Iterator, Sequence
 from itertools import islice
 from typing import Any, TypeVar
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError
 
 from crmcore.adapters.codec import Codec, codec_of
 from crmcore.adapters.profile_codec import ProfileCodec
+from crmcore.adapters.sql import bulk, statements
+from crmcore.adapters.sql.driver import found_by, text_of
 from crmcore.adapters.sql.engine import translated
+from crmcore.adapters.sql.reading import Reading
 from crmcore.adapters.sql.tables import Tables
 from crmcore.domain.customer import Customer
-from crmcore.domain.errors import AlreadyExists, IdentifierTaken, Stale, StorageError
+from crmcore.domain.errors import AlreadyExists, Busy, IdentifierTaken, Stale, StorageError
 from crmcore.domain.kinds import AggregateKind, Key
 from crmcore.domain.model import Model
 from crmcore.domain.product import Product
@@ -26,6 +28,8 @@ __all__ = ["SqlRecords", "chunks"]
 A = TypeVar("A", Customer, Product)
 T = TypeVar("T")
 CHUNK = 1000
+KEY = ("tenant", "kind", "scope", "value", "id", "claim")
+Params = dict[str, Any]
 
 
 def chunks(values: Collection[T]) -> Iterator[list[T]]:
@@ -35,40 +39,75 @@ def chunks(values: Collection[T]) -> Iterator[list[T]]:
         yield found
 
 
-@lru_cache(maxsize=256)
-def _insert_text(table: sa.Table, names: tuple[str, ...], dialect: sa.Dialect) -> str:
-    """The driver's text of an insert whose parameters are in the order of `names`."""
-    ordered = [sa.column(name, table.c[name].type) for name in names]
-    values = {column.name: sa.bindparam(column.name, type_=column.type) for column in ordered}
-    lean = sa.table(table.name, *ordered, schema=table.schema)
-    compiled = sa.insert(lean).values(values).compile(dialect=dialect)
-    if list(getattr(compiled, "positiontup", None) or []) != list(names):
-        raise StorageError("the driver's parameters come in another order")
-    return str(compiled)
-
-
 class SqlRecords:
-    """The aggregate half of a SQL transaction, and what all halves share."""
+    """The aggregate half of a SQL transaction, and what all halves share.
+
+    `connect` opens another connection, or has `reading` do so: when the first statement finds
+    that the server has ended an idle one, nothing was done on it yet, and the statement is run
+    anew. So no connection is tried, at the cost of a round trip, before each use.
+    """
 
     def __init__(
-        self, connection: sa.Connection, tables: Tables, tenant: str, model: Model
+        self,
+        connection: sa.Connection | Reading,
+        tables: Tables,
+        tenant: str,
+        model: Model,
+        *,
+        connect: Callable[[], sa.Connection] | None = None,
     ) -> None:
-        self.connection = connection
+        self._held = connection
         self.tables = tables
         self.tenant = tenant
         self.model = model
         self.profile_codec: ProfileCodec = ProfileCodec(model)
+        self._connect = connect
+        self._fresh = True
 
-    def insert_rows(self, table: sa.Table, names: Sequence[str], rows: list[Any]) -> None:
-        """Bulk insert tuples in the order of `names`: straight to the driver where it can."""
-        if not rows:
+    @property
+    def connection(self) -> sa.Connection:
+        """The open connection."""
+        return self._held.connection if isinstance(self._held, Reading) else self._held
+
+    def run(self, statement: sa.Executable, params: Params | None = None) -> sa.CursorResult[Any]:
+        """Run one statement."""
+        return self._first(lambda: self.connection.execute(statement, params))
+
+    def rows(self, statement: sa.Select[Any], params: Params) -> Sequence[Any]:
+        """The rows that a look-up by one key finds."""
+        held = self._held
+        if isinstance(held, Reading) and held.alone:
+            return self._first(lambda: held.rows(statement, params))
+        prepared = text_of(statement, self.connection.dialect)
+        values = [params[name] for name in prepared.names]
+        return self._first(lambda: found_by(self.connection, prepared.text, values))
+
+    def _first(self, ask: Callable[[], T]) -> T:
+        """Ask; if this is the first question and the connection was lost, ask once more."""
+        fresh, self._fresh = self._fresh, False
+        try:
+            return ask()
+        except DBAPIError as error:
+            if not (fresh and error.connection_invalidated):
+                raise
+        if isinstance(self._held, Reading):
+            self._held.open()
+        elif self._connect is not None:
+            self._held.close()
+            self._held = self._connect()
+        return ask()
+
+    def rows_of(
+        self, make: Callable[[bool], sa.Select[Any]], values: Sequence[Any], name: str, **given: Any
+    ) -> Iterator[Any]:
+        """The rows that the statement for one value, or that for many, finds."""
+        params = {"tenant": self.tenant, **given}
+        if len(values) == 1:
+            params[name] = values[0]
+            yield from self.rows(make(True), params)
             return
-        if self.connection.dialect.positional:
-            text = _insert_text(table, tuple(names), self.connection.dialect)
-            self.connection.exec_driver_sql(text, rows)
-        else:
-            data = [dict(zip(names, row, strict=True)) for row in rows]
-            self.connection.execute(sa.insert(table), data)
+        for chunk in chunks(values):
+            yield from self.run(make(False), params | {f"{name}s": chunk})
 
     def insert(self, kind: AggregateKind[A], added: Sequence[tuple[A, Collection[Key]]]) -> None:
         table = self.tables.kinds[kind.name]
@@ -79,64 +118,47 @@ class SqlRecords:
         customers: list[Customer] = []
         for pair in added:
             aggregate: A = pair[0]
-            keys = pair[1]
             rows.append((self.tenant, *codec.encode(aggregate)))
-            claims += [(aggregate.id, key) for key in keys]
+            claims += [(aggregate.id, key) for key in pair[1]]
             if isinstance(aggregate, Customer):
                 customers.append(aggregate)
         with translated():
-            try:
-                with self.connection.begin_nested():
-                    self.insert_rows(table, names, rows)
-            except IntegrityError:
-                seen = set(self.fetch(kind, [aggregate.id for aggregate, _ in added]))
-                for aggregate, _ in added:
-                    if aggregate.id in seen:
-                        raise AlreadyExists(kind.name, str(aggregate.id)) from None
-                    seen.add(aggregate.id)
-                raise
+            if not bulk.inserted(self.connection, table, names, rows):
+                raise self._exists(kind, [aggregate for aggregate, _ in added])
             self._claim(kind, claims)
             self._new_profiles(customers)
+
+    def _exists(self, kind: AggregateKind[A], added: list[A]) -> AlreadyExists | StorageError:
+        seen = set(self.fetch(kind, [aggregate.id for aggregate in added]))
+        for aggregate in added:
+            if aggregate.id in seen:
+                return AlreadyExists(kind.name, str(aggregate.id))
+            seen.add(aggregate.id)
+        return StorageError(f"the store refuses these {kind.name}")
 
     def fetch(
         self, kind: AggregateKind[A], ids: Collection[UUID], *, lock: bool = False
     ) -> dict[UUID, A]:
-        table, codec = self.tables.kinds[kind.name], codec_of(kind.cls)
-        columns = [table.c[column.name] for column in codec.columns]
-        statement = sa.select(*columns).where(
-            table.c.tenant == self.tenant,
-            table.c.id.in_(sa.bindparam("ids", expanding=True)),
-        )
-        if lock:
-            statement = statement.order_by(table.c.id).with_for_update()
-        found: dict[UUID, A] = {}
+        codec = codec_of(kind.cls)
+
+        def make(one: bool) -> sa.Select[Any]:
+            return statements.fetch(self.tables, kind, one=one, lock=lock)
+
         with translated():
-            for chunk in chunks(ids):
-                rows = self.connection.execute(statement, {"ids": [id.bytes for id in chunk]})
-                for aggregate in map(codec.decode, rows):
-                    found[aggregate.id] = aggregate
-        return found
+            rows = self.rows_of(make, [id.bytes for id in ids], "id")
+            return {found.id: found for found in map(codec.decode, rows)}
 
     def replace(self, kind: AggregateKind[A], saved: Sequence[tuple[A, Collection[Key]]]) -> None:
-        table, codec = self.tables.kinds[kind.name], codec_of(kind.cls)
-        names = [column.name for column in codec.columns]
-        changes: dict[str, Any] = {n: sa.bindparam(f"new_{n}") for n in names if n != "id"}
-        statement = (
-            sa.update(table)
-            .where(
-                table.c.tenant == self.tenant,
-                table.c.id == sa.bindparam("who"),
-                table.c.version == sa.bindparam("held"),
-            )
-            .values(changes)
-        )
+        codec = codec_of(kind.cls)
+        names = [f"new_{column.name}" for column in codec.columns]
         data = []
         for aggregate, _ in saved:
-            row = dict(zip(names, codec.encode(aggregate), strict=True))
-            given = {f"new_{name}": value for name, value in row.items() if name != "id"}
-            data.append(given | {"who": row["id"], "held": aggregate.version - 1})
+            row: Params = dict(zip(names, codec.encode(aggregate), strict=True))
+            row |= {"who": row.pop("new_id"), "held": aggregate.version - 1}
+            data.append(row)
         with translated():
-            changed = self.connection.execute(statement, data).rowcount
+            statement = statements.replace(self.tables, kind)
+            changed = bulk.update(self.connection, statement, {"of_tenant": self.tenant}, data)
             if changed != len(saved):
                 raise self._stale(kind, [aggregate for aggregate, _ in saved])
             self._rekey(kind, saved)
@@ -176,70 +198,61 @@ class SqlRecords:
     def find(
         self, kind: AggregateKind[A], scope: str, values: Collection[str]
     ) -> dict[str, tuple[UUID, ...]]:
-        keys = self.tables.keys
-        statement = (
-            sa.select(keys.c.value, keys.c.id)
-            .where(
-                keys.c.tenant == self.tenant,
-                keys.c.kind == kind.name,
-                keys.c.scope == scope,
-                keys.c.value.in_(sa.bindparam("values", expanding=True)),
-            )
-            .order_by(keys.c.id)
-        )
+        def make(one: bool) -> sa.Select[Any]:
+            return statements.find(self.tables, one=one)
+
         holders: dict[str, list[UUID]] = {}
         with translated():
-            for chunk in chunks(values):
-                for row in self.connection.execute(statement, {"values": chunk}):
-                    holders.setdefault(row[0], []).append(UUID(bytes=row[1]))
+            rows = self.rows_of(make, list(values), "value", kind=kind.name, scope=scope)
+            for value, id in rows:
+                holders.setdefault(value, []).append(UUID(bytes=id))
         return {value: tuple(ids) for value, ids in holders.items()}
 
     def after(self, kind: AggregateKind[A], id: UUID | None, limit: int) -> list[A]:
-        table, codec = self.tables.kinds[kind.name], codec_of(kind.cls)
-        columns = [table.c[column.name] for column in codec.columns]
-        statement = sa.select(*columns).where(table.c.tenant == self.tenant)
-        if id is not None:
-            statement = statement.where(table.c.id > id.bytes)
+        statement = statements.next_page(self.tables, kind, first=id is None)
+        params: Params = {"tenant": self.tenant, "limit": limit}
         with translated():
-            rows = self.connection.execute(statement.order_by(table.c.id).limit(limit))
-            return list(map(codec.decode, rows))
+            rows = self.run(statement, params if id is None else params | {"id": id.bytes})
+            return list(map(codec_of(kind.cls).decode, rows.all()))
 
     def _claim(self, kind: AggregateKind[A], claims: list[tuple[UUID, Key]]) -> None:
-        names = ("tenant", "kind", "scope", "value", "id", "claim")
         rows = [
             (self.tenant, kind.name, k.scope, k.value, id.bytes, k.value if k.exclusive else None)
             for id, k in claims
         ]
-        try:
-            with self.connection.begin_nested():
-                self.insert_rows(self.tables.keys, names, rows)
-        except IntegrityError:
-            raise self._taken(kind, claims) from None
+        if rows and not bulk.inserted(self.connection, self.tables.keys, KEY, rows):
+            raise self._taken(kind, claims)
 
-    def _taken(self, kind: AggregateKind[A], claims: list[tuple[UUID, Key]]) -> IdentifierTaken:
-        """Who asked for an exclusive key that is held, or asked for by another of these."""
+    def _taken(
+        self, kind: AggregateKind[A], claims: list[tuple[UUID, Key]]
+    ) -> IdentifierTaken | Busy:
+        """Which exclusive key has another holder, stored or among the claims themselves."""
+        exclusive = [(id, key) for id, key in claims if key.exclusive]
         wanted: dict[tuple[str, str], UUID] = {}
-        for id, key in claims:
-            if key.exclusive:
-                held = set(self.find(kind, key.scope, [key.value]).get(key.value, ()))
-                if held - {id} or wanted.setdefault((key.scope, key.value), id) != id:
-                    return IdentifierTaken(key.scope, str(id))
-        return IdentifierTaken(claims[0][1].scope, str(claims[0][0]))
+        by_scope: dict[str, list[str]] = {}
+        for _, key in exclusive:
+            by_scope.setdefault(key.scope, []).append(key.value)
+        held = {scope: self.find(kind, scope, values) for scope, values in by_scope.items()}
+        for id, key in exclusive:
+            others = set(held[key.scope].get(key.value, ())) - {id}
+            if others or wanted.setdefault((key.scope, key.value), id) != id:
+                return IdentifierTaken(key.scope, str(id))
+        return Busy("who had one of these keys has just let go of it")
 
     def _rekey(self, kind: AggregateKind[A], saved: Sequence[tuple[A, Collection[Key]]]) -> None:
         """Let go of keys that are no longer named, and claim the new ones."""
         keys = self.tables.keys
-        mine = sa.and_(keys.c.tenant == self.tenant, keys.c.kind == kind.name)
-        held: set[tuple[bytes, str, str]] = set()
-        statement = sa.select(keys.c.id, keys.c.scope, keys.c.value).where(
-            mine, keys.c.id.in_(sa.bindparam("ids", expanding=True))
-        )
-        for chunk in chunks([aggregate.id.bytes for aggregate, _ in saved]):
-            held |= {tuple(row) for row in self.connection.execute(statement, {"ids": chunk})}
+
+        def make(one: bool) -> sa.Select[Any]:
+            return statements.held_keys(self.tables, one=one)
+
+        ids = [aggregate.id.bytes for aggregate, _ in saved]
+        held = {tuple(row) for row in self.rows_of(make, ids, "id", kind=kind.name)}
         wanted = {(a.id.bytes, k.scope, k.value): (a.id, k) for a, ks in saved for k in ks}
         if lost := held - wanted.keys():
             leave = sa.delete(keys).where(
-                mine,
+                keys.c.tenant == self.tenant,
+                keys.c.kind == kind.name,
                 keys.c.id == sa.bindparam("who"),
                 keys.c.scope == sa.bindparam("what"),
                 keys.c.value == sa.bindparam("which"),
@@ -249,14 +262,9 @@ class SqlRecords:
         self._claim(kind, [claim for place, claim in wanted.items() if place not in held])
 
     def _new_profiles(self, customers: list[Customer]) -> None:
-        """The profiles of customers without facts."""
+        """The profiles of customers without facts: counts and sums are zero by default."""
         if customers:
-            untouched = self.profile_codec.untouched()
-            first = self.profile_codec.copies(customers[0])
-            names = ("tenant", "customer_id", *first, *untouched)
-            zero = tuple(untouched.values())
-            rows = [
-                (self.tenant, c.id.bytes, *self.profile_codec.copies(c).values(), *zero)
-                for c in customers
-            ]
-            self.insert_rows(self.tables.profiles, names, rows)
+            copies, tenant = self.profile_codec.copies, self.tenant
+            rows = [(tenant, c.id.bytes, *copies(c).values()) for c in customers]
+            names = ("tenant", "customer_id", *copies(customers[0]))
+            bulk.insert(self.connection, self.tables.profiles, names, rows)

@@ -11,7 +11,16 @@ import sqlalchemy as sa
 
 from crmcore.adapters.codec import Column, codec_of
 from crmcore.adapters.profile_codec import FIXED_COLUMNS, measure_columns
-from crmcore.adapters.sql.types import BYTES, COUNTER, ID, INTEGER, TEXT, TYPES, short
+from crmcore.adapters.sql.types import (
+    BYTES,
+    COUNTER,
+    ID,
+    INDEXED_TEXT,
+    INTEGER,
+    TEXT,
+    TYPES,
+    short,
+)
 from crmcore.domain.kinds import AGGREGATES, FACTS
 from crmcore.domain.model import Model
 
@@ -138,8 +147,13 @@ def _profiles(prefix: str, metadata: sa.MetaData, customers: sa.Table, model: Mo
         sa.Index(f"ix_{name}_stage", "tenant", "stage", "customer_id"),
     )
     for measure in model.all_measures:
-        for column in measure_columns(measure):
-            table.append_column(_sum(column) if measure.starts_at_zero else sql_column(column))
+        first, *more = (sql_column(column) for column in measure_columns(measure))
+        if measure.starts_at_zero:
+            first = _sum(measure_columns(measure)[0])
+        elif measure.indexed and first.type is TEXT:
+            first = sa.Column(first.name, INDEXED_TEXT)
+        for column in (first, *more):
+            table.append_column(column)
     return table
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any, TypeVar
 from uuid import UUID
 
 import sqlalchemy as sa
 
+from crmcore.adapters.sql import bulk, statements
 from crmcore.adapters.sql.engine import translated
 from crmcore.adapters.sql.profiles import SqlProfiles
+from crmcore.adapters.sql.reading import Reading
 from crmcore.adapters.sql.tables import Tables
 from crmcore.adapters.sql.types import BYTES
 from crmcore.domain.customer import Customer
@@ -22,6 +25,10 @@ from crmcore.domain.product import Product
 __all__ = ["SqlTransaction", "entry_of"]
 
 A = TypeVar("A", Customer, Product)
+ROW = (
+    "tenant", "kind", "operation", "aggregate_id", "ids", "version", "changes", "personal", "at",
+    "recorded_at", "actor", "source",
+)  # fmt: skip
 
 
 class SqlTransaction(SqlProfiles):
@@ -31,35 +38,41 @@ class SqlTransaction(SqlProfiles):
 
     def __init__(
         self,
-        connection: sa.Connection,
+        connection: sa.Connection | Reading,
         tables: Tables,
         tenant: str,
         model: Model,
+        *,
         joined: sa.NestedTransaction | None = None,
+        connect: Callable[[], sa.Connection] | None = None,
     ) -> None:
-        super().__init__(connection, tables, tenant, model)
+        super().__init__(connection, tables, tenant, model, connect=connect)
         self._joined = joined
 
     def write(self, entry: Entry) -> None:
         alone = len(entry.ids) == 1
+        row = (
+            self.tenant,
+            entry.kind,
+            entry.operation.value,
+            entry.ids[0].bytes if alone else None,
+            b"".join(id.bytes for id in entry.ids),
+            entry.version,
+            _json(entry.changes),
+            _json(entry.personal),
+            to_millis(entry.at),
+            to_millis(entry.recorded_at),
+            entry.actor,
+            entry.source,
+        )
         with translated():
-            self.connection.execute(
-                sa.insert(self.tables.journal),
-                {
-                    "tenant": self.tenant,
-                    "kind": entry.kind,
-                    "operation": entry.operation.value,
-                    "aggregate_id": entry.ids[0].bytes if alone else None,
-                    "ids": b"".join(id.bytes for id in entry.ids),
-                    "version": entry.version,
-                    "changes": json.dumps(entry.changes, ensure_ascii=False),
-                    "personal": json.dumps(entry.personal, ensure_ascii=False),
-                    "at": to_millis(entry.at),
-                    "recorded_at": to_millis(entry.recorded_at),
-                    "actor": entry.actor,
-                    "source": entry.source,
-                },
-            )
+            bulk.insert(self.connection, self.tables.journal, ROW, [row])
+
+    def model_version(self) -> int | None:
+        """The newest version of the tenant's stored model."""
+        found = self.rows(statements.model_version(self.tables), {"tenant": self.tenant})
+        version: int | None = found[0][0]
+        return version
 
     def history(self, kind: AggregateKind[A], id: UUID) -> list[Entry]:
         journal = self.tables.journal
@@ -74,7 +87,7 @@ class SqlTransaction(SqlProfiles):
             .order_by(journal.c.seq)
         )
         with translated():
-            entries = [entry_of(row) for row in self.connection.execute(statement).mappings()]
+            entries = [entry_of(row) for row in self.run(statement).mappings()]
         return [entry for entry in entries if id in entry.ids]
 
     def _place_of(self, id: UUID, ids: sa.ColumnElement[bytes]) -> sa.ColumnElement[int]:
@@ -92,7 +105,7 @@ class SqlTransaction(SqlProfiles):
             with translated(committing=True):
                 self.connection.commit()
         finally:
-            self.connection.close()
+            self.close()
 
     def rollback(self) -> None:
         if self._joined is not None:
@@ -101,10 +114,20 @@ class SqlTransaction(SqlProfiles):
                     self._joined.rollback()
             return
         try:
-            with translated():
-                self.connection.rollback()
+            if not isinstance(self._held, Reading):
+                with translated():
+                    self._held.rollback()
         finally:
-            self.connection.close()
+            self.close()
+
+    def close(self) -> None:
+        """Give the connection back; what is not committed is rolled back."""
+        with translated():
+            self._held.close()
+
+
+def _json(changes: tuple[Any, ...]) -> str:
+    return json.dumps(changes, ensure_ascii=False) if changes else "[]"
 
 
 def entry_of(row: Any) -> Entry:

@@ -1,0 +1,197 @@
+"""The statements of records, facts, profiles and the journal, made once for a set of tables.
+
+Building a statement and its cache key takes SQLAlchemy longer than SQLite takes to answer it, so
+none is built anew for each call. Every value is a bound parameter, the tenant too. For one value
+(`id`, `value`) there is a form with `=`; for several (`ids`, `values`) one with `IN`, which costs
+more to render.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import sqlalchemy as sa
+
+from crmcore.adapters.codec import codec_of
+from crmcore.adapters.sql.tables import Tables
+from crmcore.domain.kinds import FACTS, AggregateKind, FactKind
+
+__all__ = [
+    "copying",
+    "facts_by",
+    "fetch",
+    "find",
+    "has_facts",
+    "held_keys",
+    "lock",
+    "model_version",
+    "next_page",
+    "profiles_of",
+    "replace",
+    "strike",
+    "writing",
+]
+
+FIND_BY = {
+    "ids": "id",
+    "customers": "resolved_customer_id",
+    "orders": "order_id",
+    "source_keys": "source_key",
+}
+"""By what facts are looked for, and in which column."""
+
+Select = sa.Select[*tuple[Any, ...]]
+TENANT: sa.BindParameter[str] = sa.bindparam("tenant")
+
+
+def _chosen(column: sa.ColumnElement[Any], name: str, *, one: bool) -> sa.ColumnElement[bool]:
+    """`column` is the parameter `name`, or among the parameters `names`."""
+    if one:
+        return column == sa.bindparam(name)
+    return column.in_(sa.bindparam(f"{name}s", expanding=True))
+
+
+def _own(tables: Tables, kind: AggregateKind[Any] | FactKind[Any]) -> Select:
+    """The columns of a kind in the order of its codec, for the tenant."""
+    table = tables.kinds[kind.name]
+    own = [table.c[column.name] for column in codec_of(kind.cls).columns]
+    return sa.select(*own).where(table.c.tenant == TENANT)
+
+
+@lru_cache(maxsize=512)
+def fetch(tables: Tables, kind: AggregateKind[Any], *, one: bool, lock: bool) -> Select:
+    """Aggregates by id; `lock` holds them, in the order of ids."""
+    id = tables.kinds[kind.name].c.id
+    statement = _own(tables, kind).where(_chosen(id, "id", one=one))
+    return statement.order_by(id).with_for_update() if lock else statement
+
+
+@lru_cache(maxsize=512)
+def next_page(tables: Tables, kind: AggregateKind[Any], *, first: bool) -> Select:
+    """At most `limit` aggregates in the order of their ids, behind `id` unless it is the first."""
+    id = tables.kinds[kind.name].c.id
+    statement = _own(tables, kind)
+    if not first:
+        statement = statement.where(id > sa.bindparam("id"))
+    return statement.order_by(id).limit(sa.bindparam("limit", type_=sa.Integer()))
+
+
+@lru_cache(maxsize=512)
+def replace(tables: Tables, kind: AggregateKind[Any]) -> sa.Update:
+    """The `new_…` state of the aggregate `who`, whose stored version is `held`."""
+    table = tables.kinds[kind.name]
+    names = [column.name for column in codec_of(kind.cls).columns if column.name != "id"]
+    return (
+        sa.update(table)
+        .where(
+            table.c.tenant == sa.bindparam("of_tenant"),
+            table.c.id == sa.bindparam("who"),
+            table.c.version == sa.bindparam("held"),
+        )
+        .values({name: sa.bindparam(f"new_{name}") for name in names})
+    )
+
+
+@lru_cache(maxsize=512)
+def find(tables: Tables, *, one: bool) -> Select:
+    """Who has these keys of a `kind` and `scope`."""
+    keys = tables.keys
+    columns: list[Any] = [keys.c.value, keys.c.id]
+    return (
+        sa.select(*columns)
+        .where(
+            keys.c.tenant == TENANT,
+            keys.c.kind == sa.bindparam("kind"),
+            keys.c.scope == sa.bindparam("scope"),
+            _chosen(keys.c.value, "value", one=one),
+        )
+        .order_by(keys.c.id)
+    )
+
+
+@lru_cache(maxsize=512)
+def held_keys(tables: Tables, *, one: bool) -> Select:
+    """The keys of a `kind` that these aggregates are found by."""
+    keys = tables.keys
+    columns: list[Any] = [keys.c.id, keys.c.scope, keys.c.value]
+    return sa.select(*columns).where(
+        keys.c.tenant == TENANT,
+        keys.c.kind == sa.bindparam("kind"),
+        _chosen(keys.c.id, "id", one=one),
+    )
+
+
+@lru_cache(maxsize=512)
+def facts_by(
+    tables: Tables, kind: FactKind[Any], by: str, *, one: bool, removed: bool = False
+) -> Select:
+    """Facts by what they are looked for; source keys within a `source`. `removed` ones too."""
+    table = tables.kinds[kind.name]
+    statement = _own(tables, kind).where(_chosen(table.c[FIND_BY[by]], "value", one=one))
+    if by == "source_keys":
+        statement = statement.where(table.c.source == sa.bindparam("source"))
+    return statement if removed else statement.where(table.c.removed_at.is_(None))
+
+
+@lru_cache(maxsize=512)
+def has_facts(tables: Tables) -> Select:
+    """Is there any fact of the customer `id`?"""
+    told = [
+        sa.exists().where(table.c.tenant == TENANT, table.c.resolved_customer_id == ID)
+        for table in (tables.kinds[fact.name] for fact in FACTS)
+    ]
+    return sa.select(sa.or_(*told))
+
+
+ID: sa.BindParameter[bytes] = sa.bindparam("id")
+
+
+@lru_cache(maxsize=512)
+def strike(tables: Tables, kind: FactKind[Any]) -> sa.Update:
+    """The fact `who` is `gone` since then."""
+    table = tables.kinds[kind.name]
+    own = sa.and_(table.c.tenant == sa.bindparam("of_tenant"), table.c.id == sa.bindparam("who"))
+    return sa.update(table).where(own).values(removed_at=sa.bindparam("gone"))
+
+
+@lru_cache(maxsize=512)
+def lock(tables: Tables, *, one: bool) -> Select:
+    """Hold these profiles, in the order of ids."""
+    profiles = tables.profiles
+    id = profiles.c.customer_id
+    own = sa.select(id).where(profiles.c.tenant == TENANT, _chosen(id, "id", one=one))
+    return (own if one else own.order_by(id)).with_for_update()
+
+
+@lru_cache(maxsize=512)
+def profiles_of(tables: Tables, *, one: bool) -> Select:
+    """The profiles of these customers."""
+    profiles = tables.profiles
+    columns = [c for c in profiles.c if c.name != "tenant"]
+    chosen = _chosen(profiles.c.customer_id, "id", one=one)
+    return sa.select(*columns).where(profiles.c.tenant == TENANT, chosen)
+
+
+@lru_cache(maxsize=512)
+def copying(tables: Tables, names: tuple[str, ...]) -> sa.Update:
+    """These columns of the profile `who` become their `new_…`."""
+    profiles = tables.profiles
+    own = sa.and_(
+        profiles.c.tenant == sa.bindparam("of_tenant"),
+        profiles.c.customer_id == sa.bindparam("who"),
+    )
+    return sa.update(profiles).where(own).values({n: sa.bindparam(f"new_{n}") for n in names})
+
+
+@lru_cache(maxsize=512)
+def writing(tables: Tables) -> sa.Insert:
+    """One row of the journal."""
+    return sa.insert(tables.journal)
+
+
+@lru_cache(maxsize=512)
+def model_version(tables: Tables) -> Select:
+    """The newest version of the tenant's model."""
+    models = tables.models
+    return sa.select(sa.func.max(models.c.version)).where(models.c.tenant == TENANT)
