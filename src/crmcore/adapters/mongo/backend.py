@@ -13,18 +13,25 @@ from pymongo.database import Database
 
 from crmcore.adapters.backend import Backend, check_window, window
 from crmcore.adapters.columns import BatchStream
-from crmcore.adapters.mongo.client import Document, translated
+from crmcore.adapters.mongo.client import LOST, Document, translated
 from crmcore.adapters.mongo.collections import Collections
 from crmcore.adapters.mongo.extracts import extract
 from crmcore.adapters.mongo.journal import read_journal
+from crmcore.adapters.mongo.merging import Merging
 from crmcore.adapters.mongo.transaction import MongoTransaction
-from crmcore.domain.errors import NotMigrated
+from crmcore.adapters.profile_codec import ProfileCodec
+from crmcore.domain.errors import NotMigrated, Refused, StorageError
 from crmcore.domain.instants import instant, to_millis
 from crmcore.domain.journal import Entry
 from crmcore.domain.ports import Columns
 from crmcore.domain.unit_of_work import UnitOfWork
 
 __all__ = ["MongoBackend"]
+
+STANDALONE = (
+    "this server is no replica set, so it has no transactions: start mongod with "
+    "--replSet rs0 and run rs.initiate() once; one node is enough"
+)
 
 
 @attrs.define(slots=False, eq=False)
@@ -35,32 +42,40 @@ class MongoBackend(Backend):
     prefix: str = attrs.field(default="crm_", kw_only=True)
     owns_client: bool = attrs.field(default=False, kw_only=True, repr=False)
     known_version: int | None = attrs.field(default=None, init=False, repr=False)
+    has_transactions: bool = attrs.field(default=False, init=False, repr=False)
 
     @cached_property
     def collections(self) -> Collections:
         """The collections, for the host's own queries."""
         return Collections(self.database, self.prefix)
 
+    @cached_property
+    def merging(self) -> Merging:
+        """How facts join the profiles of this model."""
+        return Merging(ProfileCodec(self.model))
+
     def migrate(self) -> None:
-        """Create collections and indexes, store the model, fold what a changed one needs."""
+        """Create collections and indexes, store the model, fold what a changed one needs.
+
+        Without transactions it is refused before anything is created.
+        """
+        self._check_server()
         with translated():
             self.collections.prepare(self.model)
-        transaction = self._open(write=True)
+        transaction = self._open()
         try:
             version, stored = self._stored(transaction)
             if stored != self.definition:
                 self.check_follows(stored)
                 transaction.refold(None)
+                row = {
+                    "tenant": self.tenant,
+                    "version": version + 1,
+                    "definition": self.definition,
+                    "recorded_at": to_millis(instant(self.clock())),
+                }
                 with translated():
-                    self.collections["models"].insert_one(
-                        {
-                            "tenant": self.tenant,
-                            "version": version + 1,
-                            "definition": self.definition,
-                            "recorded_at": to_millis(instant(self.clock())),
-                        },
-                        session=transaction.session,
-                    )
+                    transaction.insert_documents("models", [row])
         except BaseException:
             transaction.rollback()
             raise
@@ -80,7 +95,8 @@ class MongoBackend(Backend):
         session: ClientSession | None = None,
     ) -> UnitOfWork:
         """As `Backend.unit_of_work`. With `session` it joins the host's open transaction, which
-        the host commits, or aborts when this unit fails: Mongo has no savepoints.
+        the host commits, or aborts when this unit fails: Mongo has no savepoints. A session
+        without an open transaction is `Refused`; its read and write concerns are the host's.
         """
         if session is None:
             return super().unit_of_work(actor=actor, source=source)
@@ -112,23 +128,52 @@ class MongoBackend(Backend):
         return self._begin(write=write)
 
     def _begin(self, *, write: bool) -> MongoTransaction:
-        transaction = self._open(write=write)
-        try:
-            self._check_model(transaction, write=write)
-        except BaseException:
-            transaction.rollback()
-            raise
+        """A transaction under the stored model. Where the first command, which asks for it, finds
+        that the server has ended an idle connection, nothing was done yet: it is asked again.
+        """
+        for again in (True, False):
+            transaction = self._open() if write else self._transaction(None)
+            try:
+                self._check_model(transaction, write=write)
+            except StorageError as error:
+                transaction.rollback()
+                if not again or error.what != LOST:
+                    raise
+            except BaseException:
+                transaction.rollback()
+                raise
+            else:
+                break
         return transaction
 
-    def _open(self, *, write: bool) -> MongoTransaction:
+    def _open(self) -> MongoTransaction:
+        self._check_server()
         with translated():
             session = self.database.client.start_session()
-        return MongoTransaction(session, self.collections, self.tenant, self.model, write=write)
+        try:
+            return self._transaction(session)
+        except BaseException:
+            session.end_session()
+            raise
+
+    def _transaction(
+        self, session: ClientSession | None, *, joined: bool = False
+    ) -> MongoTransaction:
+        return MongoTransaction(session, self.collections, self.tenant, self.merging, joined=joined)
+
+    def _check_server(self) -> None:
+        """Ask once what the server is: one that stands alone has no transactions."""
+        if not self.has_transactions:
+            with translated():
+                hello = self.database.client.admin.command("hello")
+            if not ("setName" in hello or "serviceId" in hello or hello.get("msg") == "isdbgrid"):
+                raise StorageError(STANDALONE)
+            self.has_transactions = True
 
     def _join(self, session: ClientSession) -> MongoTransaction:
-        transaction = MongoTransaction(
-            session, self.collections, self.tenant, self.model, write=True, joined=True
-        )
+        if not session.in_transaction:
+            raise Refused("unit_of_work.joins", "the session has no open transaction to join")
+        transaction = self._transaction(session, joined=True)
         self._check_model(transaction, write=True)
         return transaction
 
@@ -143,7 +188,6 @@ class MongoBackend(Backend):
     @staticmethod
     def _stored(transaction: MongoTransaction) -> tuple[int, str | None]:
         """Version and text of the newest stored model; `(0, None)` without one."""
-        newest = transaction.read("models", {}, sort=[("version", -1)], limit=1)
-        for row in newest:
-            return row["version"], row["definition"]
-        return 0, None
+        rows = list(transaction.read("models", {}))
+        newest = max(rows, key=lambda row: row["version"], default=None)
+        return (0, None) if newest is None else (newest["version"], newest["definition"])

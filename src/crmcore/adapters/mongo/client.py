@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from pymongo import MongoClient
+from pymongo.client_session import ClientSession
 from pymongo.database import Database
 from pymongo.errors import (
     ConfigurationError,
@@ -16,9 +18,9 @@ from pymongo.errors import (
     PyMongoError,
 )
 
-from crmcore.domain.errors import Busy, OutcomeUnknown, StorageError, UnknownBackend
+from crmcore.domain.errors import Busy, CrmError, OutcomeUnknown, StorageError, UnknownBackend
 
-__all__ = ["Document", "database_for", "translated"]
+__all__ = ["LOST", "Document", "database_for", "forget", "translated"]
 
 Document = dict[str, Any]
 
@@ -26,17 +28,31 @@ STANDALONE = 20
 WRITE_CONFLICT = 112
 LOCK_TIMEOUT = 24
 
+LOST = "the connection to the database was lost"
+
+SAFE: Mapping[str, Any] = {"w": "majority", "journal": True, "readConcernLevel": "majority"}
+PATIENT: Mapping[str, Any] = {"serverSelectionTimeoutMS": 5000}
+
 
 def database_for(url: str) -> Database[Document]:
-    """The database that a URL names, with writes acknowledged by the majority and journalled."""
+    """The database that a URL names, with writes acknowledged by the majority and journalled.
+
+    What else the URL says (TLS, pool, timeouts) goes to the driver as it is; five seconds of
+    looking for a server unless it says otherwise.
+    """
     try:
-        client: MongoClient[Document] = MongoClient(
-            url, w="majority", journal=True, readConcernLevel="majority", tz_aware=True,
-            serverSelectionTimeoutMS=5000,
-        )  # fmt: skip
-        return client.get_default_database()
+        given = {option.partition("=")[0].lower() for option in url.partition("?")[2].split("&")}
+        patient = {name: value for name, value in PATIENT.items() if name.lower() not in given}
+        client: MongoClient[Document] = MongoClient(url, **SAFE, **patient, tz_aware=True)
+        database = client.get_default_database()
     except (ConfigurationError, InvalidURI):
         raise UnknownBackend("a Mongo URL names its database: mongodb://host/database") from None
+    # Where the whole program logs at DEBUG, pymongo would log every document: whoever wants that
+    # sets this very logger to DEBUG.
+    commands = logging.getLogger("pymongo.command")
+    if commands.level == logging.NOTSET and commands.getEffectiveLevel() < logging.INFO:
+        commands.setLevel(logging.INFO)
+    return database
 
 
 @contextmanager
@@ -44,8 +60,25 @@ def translated(*, committing: bool = False) -> Iterator[None]:
     """Let no driver exception out. Nothing is chained: a driver's text may quote a document."""
     try:
         yield
+    except CrmError as error:
+        error.__context__ = None  # what it was raised from may be a driver's error as well
+        raise
     except PyMongoError as error:
-        raise _ours(error, committing) from None
+        ours = _ours(error, committing)
+    else:
+        return
+    try:
+        raise ours
+    finally:
+        ours.__context__ = None  # the driver's error, which whoever walks the chain would find
+
+
+def forget(session: ClientSession) -> None:
+    """Have the server end a transaction whose end it may not have heard: it would keep it open for
+    a minute, and hold up other writers. What is committed stays.
+    """
+    with suppress(PyMongoError):
+        session.client.admin.command("killSessions", [session.session_id])
 
 
 def _ours(error: PyMongoError, committing: bool) -> StorageError:
@@ -67,5 +100,5 @@ def _ours(error: PyMongoError, committing: bool) -> StorageError:
             "--replSet rs0 and run rs.initiate() once; one node is enough"
         )
     if isinstance(error, ConnectionFailure):
-        return StorageError("the connection to the database was lost")
+        return StorageError(LOST)
     return StorageError(f"the database refused: {type(error).__name__} {code or ''}".rstrip())

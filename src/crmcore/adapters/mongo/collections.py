@@ -1,13 +1,23 @@
-"""The collections and their indexes, derived from the declarations in `crmcore.domain.kinds`."""
+"""The collections and their indexes, derived from the declarations in `crmcore.domain.kinds`.
+
+Whatever the host's database object says, ours reads what a majority has from the primary, writes
+to a majority and its journal, and decodes documents plainly.
+"""
 
 from __future__ import annotations
 
+from functools import cached_property
+
 import attrs
-from pymongo import ASCENDING
+from bson.codec_options import CodecOptions
+from pymongo import ASCENDING, ReadPreference
 from pymongo.collection import Collection
 from pymongo.database import Database
+from pymongo.read_concern import ReadConcern
+from pymongo.write_concern import WriteConcern
 
 from crmcore.adapters.mongo.client import Document
+from crmcore.adapters.mongo.upgrading import upgrade_documents
 from crmcore.adapters.profile_codec import measure_columns
 from crmcore.domain.kinds import AGGREGATES, FACTS
 from crmcore.domain.model import Model
@@ -15,32 +25,56 @@ from crmcore.domain.model import Model
 __all__ = ["Collections"]
 
 
-@attrs.frozen
+@attrs.frozen(slots=False)
 class Collections:
     """All collections under one prefix."""
 
     database: Database[Document]
     prefix: str
 
+    @cached_property
+    def write_concern(self) -> WriteConcern:
+        """A majority and its journal; how long to wait for it is the host's to say."""
+        patience = self.database.write_concern.document.get("wtimeout")
+        return WriteConcern(w="majority", j=True, wtimeout=patience)
+
+    @cached_property
+    def _ours(self) -> Database[Document]:
+        return self.database.with_options(
+            codec_options=CodecOptions(),
+            read_preference=ReadPreference.PRIMARY,
+            write_concern=self.write_concern,
+            read_concern=ReadConcern("majority"),
+        )
+
+    @cached_property
+    def _opened(self) -> dict[str, Collection[Document]]:
+        return {}
+
     def __getitem__(self, name: str) -> Collection[Document]:
-        return self.database[self.prefix + name]
+        found = self._opened.get(name)
+        if found is None:
+            found = self._opened[name] = self._ours[self.prefix + name]
+        return found
 
     def prepare(self, model: Model) -> None:
         """Create what is missing: collections (a transaction creates none) and indexes."""
-        held = set(self.database.list_collection_names())
+        held = set(self._ours.list_collection_names())
         names = [kind.name for kind in (*AGGREGATES, *FACTS)]
         for name in (*names, "keys", "profiles", "journal", "models", "counters"):
             if self.prefix + name not in held:
-                self.database.create_collection(self.prefix + name)
+                self._ours.create_collection(self.prefix + name)
+        upgrade_documents(self.__getitem__)
         for kind in AGGREGATES:
             self._index(kind.name, "id", unique=True)
         for fact in FACTS:
             self._index(fact.name, "id", unique=True)
+            # By a field of its own: a condition on the type is not seen to follow from `$in`.
             self[fact.name].create_index(
-                [("tenant", ASCENDING), ("source", ASCENDING), ("source_key", ASCENDING)],
+                [(name, ASCENDING) for name in ("tenant", "source", "keyed", "source_key")],
                 name="source_key",
                 unique=True,
-                partialFilterExpression={"source_key": {"$type": "string"}},
+                partialFilterExpression={"keyed": True},
             )
             self._index(fact.name, "resolved_customer_id", "at")
             self._index(fact.name, "at")
@@ -66,7 +100,12 @@ class Collections:
             [("tenant", ASCENDING), ("position", ASCENDING)],
             name="position",
             unique=True,
-            partialFilterExpression={"position": {"$type": "number"}},
+            partialFilterExpression={"position": {"$gt": 0}},
+        )
+        self["journal"].create_index(
+            [("tenant", ASCENDING), ("waiting", ASCENDING)],
+            name="waiting",
+            partialFilterExpression={"waiting": True},
         )
         self._index("journal", "kind", "ids")
         self._index("models", "version", unique=True)

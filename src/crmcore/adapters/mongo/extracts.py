@@ -1,59 +1,69 @@
-"""Rows for `columns()` from Mongo, streamed outside any transaction."""
+"""Rows for `columns()` from Mongo: one server-side cursor, outside any transaction."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import closing
 from itertools import islice
+from operator import itemgetter
 from typing import Any
 
 from crmcore.adapters.codec import codec_of
 from crmcore.adapters.columns import layout
 from crmcore.adapters.mongo.client import Document
+from crmcore.adapters.mongo.documents import documents_of
 from crmcore.adapters.mongo.transaction import MongoTransaction
 from crmcore.domain.fact_repositories import histories
 from crmcore.domain.kinds import ORDERS, PURCHASES
 
 __all__ = ["extract"]
 
-CHUNK = 1000
+FETCH = 2000
+"""How many documents one answer of the server brings."""
 
 
 def extract(
     transaction: MongoTransaction, kind: str, window: tuple[int | None, int | None]
 ) -> Iterator[tuple[Any, ...]]:
     """The rows of a kind in the order of its columns, with `since <= at < until`."""
-    names = [column.name for column in layout(kind, transaction.model)]
-    try:
-        if kind == "profiles":
-            for row in transaction.read("profiles", {}):
-                row["attributes"] = json.dumps(row["attributes"], ensure_ascii=False)
-                yield tuple(row.get(name) for name in names)
-        elif kind == PURCHASES.name:
-            yield from _purchases(transaction, window)
+    name = ORDERS.name if kind == PURCHASES.name else kind
+    found = transaction.read(name, _within(window), batch_size=FETCH)
+    with closing(found):
+        if kind == PURCHASES.name:
+            yield from _purchases(transaction, found)
         else:
-            for row in transaction.read(kind, _within(window)):
-                row["customer_id"] = row["resolved_customer_id"]
-                yield tuple(row[name] for name in names)
-    finally:
-        transaction.rollback()
+            names = [column.name for column in layout(kind, transaction.model)]
+            yield from _profiles(names, found) if kind == "profiles" else _facts(names, found)
 
 
 def _within(window: tuple[int | None, int | None]) -> Document:
     since, until = window
     bounds: Document = {} if since is None else {"$gte": since}
     bounds |= {} if until is None else {"$lt": until}
-    return {"removed_at": None, **({"at": bounds} if bounds else {})}
+    return {"at": bounds} if bounds else {}
+
+
+def _profiles(names: list[str], found: Iterator[Document]) -> Iterator[tuple[Any, ...]]:
+    for document in found:
+        plain = {n: int(v) if v in (True, False) else v for n, v in document["attributes"].items()}
+        document["attributes"] = json.dumps(plain, ensure_ascii=False)
+        yield tuple([document.get(name) for name in names])
+
+
+def _facts(names: list[str], found: Iterator[Document]) -> Iterator[tuple[Any, ...]]:
+    row = itemgetter(*("resolved_customer_id" if n == "customer_id" else n for n in names))
+    for document in found:
+        if document["removed_at"] is None:
+            yield row(document)
 
 
 def _purchases(
-    transaction: MongoTransaction, window: tuple[int | None, int | None]
+    transaction: MongoTransaction, found: Iterator[Document]
 ) -> Iterator[tuple[Any, ...]]:
-    names = [column.name for column in codec_of(ORDERS.cls).columns]
-    decode = codec_of(ORDERS.cls).decode
-    rows = transaction.read("orders", _within(window))
-    while chunk := list(islice(rows, CHUNK)):
-        orders = [decode(tuple(row[name] for name in names)) for row in chunk]
-        for history in histories(transaction, orders):
+    decode, encode = documents_of(ORDERS.cls).decode, codec_of(PURCHASES.cls).encode
+    standing = (document for document in found if document["removed_at"] is None)
+    while chunk := list(islice(standing, FETCH)):
+        for history in histories(transaction, [decode(document) for document in chunk]):
             if (purchase := history.purchase) is not None:
-                yield codec_of(PURCHASES.cls).encode(purchase)
+                yield encode(purchase)

@@ -1,21 +1,29 @@
-"""Facts in Mongo: appended in bulk, read by id, customer or order."""
+"""Facts in Mongo: appended in bulk, read by id, customer or order.
+
+A duplicate would end the whole transaction, so what is stored already is asked for first, unless
+it has been asked for in this transaction. `keyed` says that a fact has a source key: the unique
+index of the keys is partial on it, and every look-up by key names it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from uuid import UUID
 
 from crmcore.adapters.codec import codec_of, indexes_by_key, recorded_encoder
+from crmcore.adapters.mongo.access import REFUSED_WRITES, duplicate
 from crmcore.adapters.mongo.client import Document, translated
+from crmcore.adapters.mongo.documents import documents_of
 from crmcore.adapters.mongo.records import MongoRecords
+from crmcore.domain.errors import Busy
 from crmcore.domain.facts import Fact, Recording
 from crmcore.domain.ids import CustomerId, FactId, OrderId
 from crmcore.domain.instants import to_millis
 from crmcore.domain.kinds import FACTS, FactKind
 
-__all__ = ["MongoFacts"]
+__all__ = ["MongoFacts", "standing"]
 
 F = TypeVar("F", bound=Fact)
 
@@ -23,36 +31,51 @@ F = TypeVar("F", bound=Fact)
 class MongoFacts(MongoRecords):
     """The fact half of a Mongo transaction."""
 
+    _new: tuple[str, frozenset[FactId]] = "", frozenset()
+
     def append(self, kind: FactKind[F], facts: Sequence[F], recording: Recording) -> bool:
-        # Asked first, because an error would end the whole transaction. Two writers of one key
-        # meet at the unique index: the second gets a write conflict, which is Busy.
         if not facts:
             return True
-        if self.recorded(kind, facts, recording.source):
+        known_new = self._new[0] == kind.name and self._new[1].issuperset(f.id for f in facts)
+        if not known_new and self.recorded(kind, facts, recording.source):
             return False
-        codec: Any = codec_of(kind.cls)
-        names = [column.name for column in codec.columns]
-        encode = recorded_encoder(codec, recording)
-        header = {"tenant": self.tenant, "schema_version": kind.version, "removed_at": None}
+        self._new = "", frozenset()
+        written = documents_of(kind.cls).names
+        head = ("tenant", "resolved_customer_id", "schema_version", "removed_at", "keyed")
+        names, key = (*head, *written), written.index("source_key")
+        encode = recorded_encoder(codec_of(kind.cls), recording)
         documents = []
         for fact in facts:
-            row = dict(zip(names, encode(fact), strict=True))
-            documents.append({**header, "resolved_customer_id": fact.customer_id.bytes, **row})
+            row = encode(fact)
+            own = (self.tenant, fact.customer_id.bytes, kind.version, None, row[key] is not None)
+            documents.append(dict(zip(names, (*own, *row), strict=True)))
         with translated():
-            self.insert_documents(kind.name, documents)
+            try:
+                self.insert_documents(kind.name, documents)
+            except REFUSED_WRITES as error:
+                if duplicate(error) is None:
+                    raise
+                raise Busy("another writer has just recorded one of these facts") from None
         return True
 
     def recorded(self, kind: FactKind[F], facts: Sequence[F], source: str | None) -> dict[int, F]:
         by_id = {fact.id: index for index, fact in enumerate(facts)}
         by_key = indexes_by_key(facts, source)
         found: dict[int, F] = {}
-        for fact in self._read(kind, {"id": {"$in": [id.bytes for id in by_id]}}):
+        decode = documents_of(kind.cls).decode
+        for row in self.read_each(kind.name, "id", [id.bytes for id in by_id]):
+            fact: F = decode(row)
             found[by_id[fact.id]] = fact
-        for each in {source for source, _ in by_key}:
-            keys = [key for source, key in by_key if source == each]
-            for fact in self._read(kind, {"source": each, "source_key": {"$in": keys}}):
+        by_source: dict[str | None, list[str]] = {}
+        for each, key in by_key:
+            by_source.setdefault(each, []).append(key)
+        for each, keys in by_source.items():
+            for row in self.read_each(kind.name, "source_key", keys, source=each, keyed=True):
+                fact = decode(row)
                 for index in by_key[fact.source, fact.source_key or ""]:
                     found[index] = fact
+        new = frozenset(fact.id for index, fact in enumerate(facts) if index not in found)
+        self._new = kind.name, new
         return found
 
     def facts(
@@ -63,28 +86,29 @@ class MongoFacts(MongoRecords):
         customers: Collection[CustomerId] | None = None,
         orders: Collection[OrderId] | None = None,
     ) -> list[F]:
-        name, values = "id", list[UUID](ids or ())
+        name, values = "id", cast("Collection[UUID]", ids or ())
         if customers is not None:
-            name, values = "resolved_customer_id", list[UUID](customers)
+            name, values = "resolved_customer_id", customers
         elif orders is not None:
-            name, values = "order_id", list[UUID](orders)
-        chosen: Document = {name: {"$in": [value.bytes for value in values]}, "removed_at": None}
-        return sorted(self._read(kind, chosen), key=lambda fact: (fact.at, fact.id))
-
-    def _read(self, kind: FactKind[F], chosen: Document) -> list[F]:
-        codec: Any = codec_of(kind.cls)
-        names = [column.name for column in codec.columns]
-        found = self.read(kind.name, chosen)
-        return [codec.decode(tuple(document[name] for name in names)) for document in found]
+            name, values = "order_id", orders
+        rows = self.read_each(kind.name, name, [value.bytes for value in values])
+        return sorted(standing(kind, rows), key=lambda fact: (fact.at, fact.id))
 
     def has_facts(self, customer_id: CustomerId) -> bool:
         told: Document = {"resolved_customer_id": customer_id.bytes}
         return any(True for fact in FACTS for _ in self.read(fact.name, told, limit=1))
 
     def strike(self, kind: FactKind[F], id: FactId, at: datetime) -> None:
+        self.written = True
         with translated():
             self.collections[kind.name].update_one(
                 {"tenant": self.tenant, "id": id.bytes},
                 {"$set": {"removed_at": to_millis(at)}},
                 session=self.session,
             )
+
+
+def standing(kind: FactKind[Any], rows: Iterable[Document]) -> list[Any]:
+    """The facts of these documents, without those that were removed."""
+    decode = documents_of(kind.cls).decode
+    return [decode(row) for row in rows if row["removed_at"] is None]

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from itertools import islice
-from typing import Any, cast
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any
 from uuid import UUID
 
 from pymongo import UpdateOne
@@ -12,63 +11,52 @@ from pymongo import UpdateOne
 from crmcore.adapters.columns import layout
 from crmcore.adapters.mongo.client import Document, translated
 from crmcore.adapters.mongo.facts import MongoFacts
+from crmcore.adapters.mongo.folding import folded_anew
 from crmcore.adapters.mongo.predicates import compiled
-from crmcore.adapters.row_folding import merged_row, refolded
 from crmcore.adapters.wire import column_of, wire_predicate, wired
 from crmcore.domain.customer import Customer
 from crmcore.domain.folding import Deltas
 from crmcore.domain.ids import CustomerId
 from crmcore.domain.kinds import FactKind
-from crmcore.domain.ports import Query, Transaction
+from crmcore.domain.ports import Query
 from crmcore.domain.predicates import Predicate
 from crmcore.domain.profile import Profile
 
 __all__ = ["MongoProfiles"]
 
-CHUNK = 1000
-KEPT = ("tenant", "customer_id", "clock", "held")
-
 
 class MongoProfiles(MongoFacts):
     """The profile half of a Mongo transaction."""
 
-    def lock_profiles(self, customers: Collection[CustomerId]) -> set[CustomerId]:
-        chosen, now = self._chosen(customers), self.tick()
-        self._touch(chosen, {"$inc": {"held": 1}, "$max": {"clock": now}})
-        found, newest = set(), now
-        for row in self.read("profiles", chosen):
-            newest = max(newest, row["clock"])
-            found.add(CustomerId(UUID(bytes=row["customer_id"])))
-        if newest > now:  # another machine's clock is ahead of ours
-            self._touch(chosen, {"$set": {"clock": self.tick(newest + 1)}})
-        return found
+    _rows: Mapping[CustomerId, Document] = {}
+    """The documents last held, as long as nothing of them is written."""
 
-    def _touch(self, chosen: Document, change: Document) -> None:
-        with translated():
-            self.collections["profiles"].update_many(
-                {"tenant": self.tenant, **chosen}, change, session=self.session
-            )
+    def lock_profiles(self, customers: Collection[CustomerId]) -> set[CustomerId]:
+        rows = self._rows = self._read_rows(customers)
+        least = 0
+        for row in rows.values():
+            if row["customer_id"] not in self.clocks:
+                self.clocks[row["customer_id"]] = row["clock"]
+                least = max(least, row["clock"] + 1)
+        self.tick(least)
+        return set(rows)
 
     def copy_to_profiles(self, customers: Sequence[Customer]) -> None:
         self.lock_profiles([CustomerId(customer.id) for customer in customers])
-        self._write({CustomerId(c.id): self.copies(c) for c in customers})
+        self._write((c.id.bytes, self.copies(c)) for c in customers)
 
     def merge(self, kind: FactKind[Any], deltas: Deltas) -> None:
-        held = self._rows(deltas)
-        self._write({id: merged_row(self.profile_codec, held[id], deltas[id]) for id in held})
+        rows = self._rows if self._rows.keys() >= deltas.keys() else self._read_rows(deltas)
+        changes = self.merging.changes
+        self._write((id.bytes, changes(rows[id], deltas[id])) for id in deltas if id in rows)
 
     def refold(self, customers: Collection[CustomerId] | None) -> None:
-        if customers is None:
-            customers = [
-                CustomerId(UUID(bytes=r["customer_id"])) for r in self.read("profiles", {})
-            ]
-        remaining = iter(customers)
-        while chunk := list(islice(remaining, CHUNK)):
-            held = self._rows(chunk)
-            self._write(refolded(self.profile_codec, cast(Transaction, self), held))
+        ids = None if customers is None else [customer.bytes for customer in customers]
+        for page in folded_anew(self, ids):
+            self._write(page.items())
 
     def profiles(self, customers: Collection[CustomerId]) -> dict[CustomerId, Profile]:
-        found = self._decoded(self.read("profiles", self._chosen(customers)))
+        found = self._decoded(self._among(customers))
         return {profile.customer_id: profile for profile in found}
 
     def select(self, query: Query) -> list[Profile]:
@@ -102,7 +90,10 @@ class MongoProfiles(MongoFacts):
         return {"$or": [further, {path: value, "customer_id": {"$gt": last.bytes}}]}
 
     def select_ids(self, where: Predicate | None) -> Iterator[CustomerId]:
-        for row in self.read("profiles", self._where(where), sort=[("customer_id", 1)]):
+        found = self.read(
+            "profiles", self._where(where), projection=["customer_id"], sort=[("customer_id", 1)]
+        )
+        for row in found:
             yield CustomerId(UUID(bytes=row["customer_id"]))
 
     def count(self, where: Predicate | None) -> int:
@@ -111,22 +102,23 @@ class MongoProfiles(MongoFacts):
                 {"tenant": self.tenant, **self._where(where)}, session=self.session
             )
 
-    def _chosen(self, customers: Collection[CustomerId]) -> Document:
-        return {"customer_id": {"$in": sorted(customer.bytes for customer in customers)}}
+    def _among(self, customers: Iterable[CustomerId]) -> Iterator[Document]:
+        ids = [customer.bytes for customer in customers]
+        return self.read_each("profiles", "customer_id", ids)
 
-    def _rows(self, customers: Collection[CustomerId]) -> dict[CustomerId, Document]:
-        found = self.read("profiles", self._chosen(customers))
-        return {CustomerId(UUID(bytes=row["customer_id"])): row for row in found}
+    def _read_rows(self, customers: Iterable[CustomerId]) -> dict[CustomerId, Document]:
+        known = {customer.bytes: customer for customer in customers}
+        return {known[row["customer_id"]]: row for row in self._among(known.values())}
 
-    def _write(self, rows: Mapping[CustomerId, Mapping[str, Any]]) -> None:
+    def _write(self, rows: Iterable[tuple[bytes, Document]]) -> None:
+        """Set these fields, and the clock with them."""
+        self._rows, now = {}, self.tick()
         writes = []
-        for id, row in rows.items():
-            values = {k: v for k, v in row.items() if k not in KEPT}
-            mine = {"tenant": self.tenant, "customer_id": id.bytes}
-            writes.append(UpdateOne(mine, {"$set": values}))
-        if writes:
-            with translated():
-                self.collections["profiles"].bulk_write(writes, ordered=False, session=self.session)
+        for id, row in rows:
+            self.clocks[id] = now
+            mine = {"tenant": self.tenant, "customer_id": id}
+            writes.append(UpdateOne(mine, {"$set": {**row, "clock": now}}))
+        self.write_many("profiles", list(writes))
 
     def _where(self, where: Predicate | None) -> Document:
         if where is None:
@@ -138,7 +130,7 @@ class MongoProfiles(MongoFacts):
             return f"attributes.{name}"
         return column_of(self.model.profile_fields[name])
 
-    def _decoded(self, rows: Iterator[Document] | list[Document]) -> list[Profile]:
+    def _decoded(self, rows: Iterable[Document]) -> list[Profile]:
         names = [column.name for column in layout("profiles", self.model)]
         decode: Callable[[Any], Profile] = self.profile_codec.decoder(names)
         return [decode([row.get(name) for name in names]) for row in rows]

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import Any, TypeVar
 from uuid import UUID
 
+from pymongo import ReadPreference
 from pymongo.client_session import ClientSession
+from pymongo.errors import PyMongoError
 from pymongo.read_concern import ReadConcern
-from pymongo.write_concern import WriteConcern
 
-from crmcore.adapters.mongo.client import Document, translated
+from crmcore.adapters.mongo.client import forget, translated
 from crmcore.adapters.mongo.collections import Collections
+from crmcore.adapters.mongo.merging import Merging
 from crmcore.adapters.mongo.profiles import MongoProfiles
 from crmcore.domain.customer import Customer
+from crmcore.domain.errors import OutcomeUnknown
 from crmcore.domain.ids import new_id
 from crmcore.domain.instants import from_millis, to_millis
 from crmcore.domain.journal import Entry, Operation
 from crmcore.domain.kinds import AggregateKind
-from crmcore.domain.model import Model
 from crmcore.domain.product import Product
 
 __all__ = ["MongoTransaction", "entry_of"]
@@ -27,35 +30,40 @@ A = TypeVar("A", Customer, Product)
 
 
 class MongoTransaction(MongoProfiles):
-    """One transaction. A `joined` one is the host's: it begins, commits and rolls back there."""
+    """One transaction of ours. Without a session it only reads what is committed.
+
+    It says itself what it needs of the server, whatever the client's own settings are: one
+    snapshot, from the primary, and a majority's journal for the commit.
+    """
 
     def __init__(
         self,
-        session: ClientSession,
+        session: ClientSession | None,
         collections: Collections,
         tenant: str,
-        model: Model,
+        merging: Merging,
         *,
-        write: bool,
         joined: bool = False,
     ) -> None:
-        super().__init__(session, collections, tenant, model)
+        super().__init__(session, collections, tenant, merging)
         self._joined = joined
         self._unit = new_id(from_millis(0)).bytes
-        self._written = 0
-        if write and not joined:
+        self._entries = 0
+        if session is not None and not joined:
             with translated():
                 session.start_transaction(
                     read_concern=ReadConcern("snapshot"),
-                    write_concern=WriteConcern(w="majority", j=True),
+                    write_concern=collections.write_concern,
+                    read_preference=ReadPreference.PRIMARY,
                 )
 
     def write(self, entry: Entry) -> None:
-        self._written += 1
+        self._entries += 1
         document = {
             "tenant": self.tenant,
             "position": None,
-            "time": [self.time or self.tick(), self._unit, self._written],
+            "waiting": True,
+            "time": [self.time or self.tick(), self._unit, self._entries],
             "kind": entry.kind,
             "operation": entry.operation.value,
             "ids": [id.bytes for id in entry.ids],
@@ -68,33 +76,56 @@ class MongoTransaction(MongoProfiles):
             "source": entry.source,
         }
         with translated():
-            self.collections["journal"].insert_one(document, session=self.session)
+            self.insert_documents("journal", [document])
 
     def history(self, kind: AggregateKind[A], id: UUID) -> list[Entry]:
-        chosen: Document = {"kind": kind.name, "ids": id.bytes}
-        found = sorted(self.read("journal", chosen), key=lambda row: row["time"])
-        return [entry_of(row) for row in found]
+        found = self.read("journal", {"kind": kind.name, "ids": id.bytes})
+        return [entry_of(row) for row in sorted(found, key=lambda row: row["time"])]
 
     def commit(self) -> None:
+        session = self.session
         if self._joined:
-            return
-        try:
-            with translated(committing=True):
-                if self.session.in_transaction:
-                    self.session.commit_transaction()
-        finally:
-            self.session.end_session()
+            self.settle()
+        elif session is None:
+            self.end_paging()
+        else:
+            try:
+                if self.written:
+                    self.settle()
+                with translated(committing=True):
+                    _commit(session)
+            except OutcomeUnknown:
+                forget(session)
+                raise
+            finally:
+                session.end_session()  # aborts what is still open
 
     def rollback(self) -> None:
         # Within the host's transaction Mongo has no savepoint: the host must abort the whole.
-        if self._joined:
+        self.end_paging()
+        session = self.session
+        if session is None or self._joined:
             return
         try:
             with translated():
-                if self.session.in_transaction:
-                    self.session.abort_transaction()
+                if session.in_transaction:
+                    session.abort_transaction()
         finally:
-            self.session.end_session()
+            session.end_session()
+
+
+def _commit(session: ClientSession) -> None:
+    """Commit. Interrupted between asking and answer, it is asked again: the server would keep
+    open a transaction that never heard the question, and hold up other writers.
+    """
+    try:
+        session.commit_transaction()
+    except Exception:
+        raise
+    except BaseException:
+        with suppress(PyMongoError):
+            session.commit_transaction()
+        raise
 
 
 def entry_of(row: Any) -> Entry:

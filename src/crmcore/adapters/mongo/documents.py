@@ -1,0 +1,37 @@
+"""Documents of one class: its codec's row under the column names, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from operator import itemgetter
+from typing import Any, cast
+
+import attrs
+
+from crmcore.adapters.codec import codec_of
+from crmcore.adapters.mongo.client import Document
+
+__all__ = ["Documents", "documents_of"]
+
+
+@attrs.frozen
+class Documents:
+    """How a stored class is written to documents and read from them."""
+
+    names: tuple[str, ...]
+    encode: Callable[[Any], Any]
+    decode: Callable[[Document], Any]
+
+
+def documents_of(cls: type[Any]) -> Documents:
+    """The documents of a stored class; other fields of a document are left out."""
+    return _made(cast(Any, cls))
+
+
+@lru_cache(maxsize=256)
+def _made(cls: Any) -> Documents:
+    codec = codec_of(cls)
+    names = tuple(column.name for column in codec.columns)
+    row, decode = itemgetter(*names), codec.decode
+    return Documents(names, codec.encode, lambda document: decode(row(document)))
