@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
+from collections.abc import Generator
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests import servers
 
 # A contract test that fails shows its values only if its module is rewritten before import.
 pytest.register_assert_rewrite("crmcore.testing")
@@ -20,3 +24,20 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "dev"))
+
+
+def pytest_configure() -> None:
+    """Told to end, a run ends as at Ctrl-C, and stops the servers that it started."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    call: pytest.CallInfo[None],
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """All tests that lack one server are skipped in one place, so they are one line in the end."""
+    report = yield
+    why = None if call.excinfo is None else call.excinfo.value.__context__
+    if isinstance(why, servers.Unavailable) and isinstance(report.longrepr, tuple):
+        report.longrepr = (str(servers.__file__), 1, report.longrepr[2])
+    return report

@@ -6,17 +6,20 @@ import inspect
 import subprocess
 import sys
 from collections import Counter
+from contextlib import nullcontext
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import crmcore
-from crmcore import Customer, Model, Order, Return
+from crmcore import Busy, Customer, Model, Order, Return
+from crmcore.adapters.memory import MemoryBackend, MemoryStore
 from crmcore.testing import FrozenClock, a_customer, a_return, an_order, builders
 from crmcore.testing.contract import BackendContract, Subject, TenantsContract
-from crmcore.testing.contract.subject import needs
+from crmcore.testing.contract.subject import lacks, needs, opened
 from crmcore.testing.registration import STRATEGIES, register
+from tests.repository.sources import ROOT
 
 register()  # as the entry point does, also where the package was installed before it had one
 
@@ -149,6 +152,109 @@ def test_a_promise_without_its_capability_is_not_collected():
 
     assert callable(Alone.test_it)
     assert getattr(Many, "test_it", None) is None
+
+
+def test_a_promise_of_those_without_a_capability_is_not_collected_with_it():
+    class Part(Subject):
+        @lacks("one_writer", "reads_as_of_its_beginning")
+        def test_it(self):
+            assert not self.one_writer
+
+    class Alone(Part):
+        one_writer = True
+
+    class Mixed:
+        reads_as_of_its_beginning = True
+
+    class Snapshots(Mixed, Part):
+        pass
+
+    assert callable(Part.test_it)
+    assert getattr(Alone, "test_it", None) is None
+    assert getattr(Snapshots, "test_it", None) is None
+
+
+def test_a_capability_that_the_suite_does_not_know_is_refused():
+    with pytest.raises(TypeError, match="one_writter is no capability; there are"):
+
+        class Misspelt(TenantsContract):
+            one_writter = True
+
+    class Aside:
+        joins_transactions = False
+
+    with pytest.raises(TypeError, match="joins_transactions is no capability"):
+
+        class Inherited(Aside, TenantsContract):
+            pass
+
+
+def test_a_capability_is_yes_or_no():
+    with pytest.raises(TypeError, match="one_writer is a flag"):
+
+        class Vague(TenantsContract):
+            one_writer = "sometimes"  # type: ignore[assignment]
+
+
+@pytest.mark.parametrize(
+    ("declared", "promise", "wrong"),
+    [
+        ({}, "test_writers_on_different_customers_do_not_meet", Busy),
+        (
+            {"one_writer": True, "reads_as_of_its_beginning": True},
+            "test_a_unit_sees_its_own_beginning",
+            AssertionError,
+        ),
+        ({"one_writer": True, "joins_host_transactions": True}, "test_the_host_commits", TypeError),
+    ],
+)
+def test_a_capability_that_a_backend_lacks_fails(memory, declared, promise, wrong):
+    """The memory backend has one writer, who keeps others waiting, and joins nobody."""
+    subject = type("Boasts", (BackendContract,), declared)()
+    subject.host_transaction = lambda backend: nullcontext({"connection": None})
+
+    with pytest.raises(wrong):
+        run_alone(subject, promise, memory)
+
+
+def test_a_store_that_forgets_does_not_pass_for_one_that_keeps():
+    store = [MemoryStore()]
+
+    class Forgets(MemoryBackend):
+        def close(self):
+            store[0] = MemoryStore()
+
+    subject = type("Boasts", (BackendContract,), {"one_writer": True})()
+
+    with pytest.raises(AssertionError):
+        run_alone(
+            subject,
+            "test_committed_data_is_there_after_closing",
+            lambda **given: Forgets(store[0], **given),
+        )
+
+
+def test_many_writers_do_not_pass_for_one(memory, monkeypatch):
+    monkeypatch.setattr(MemoryStore, "acquire", lambda self, timeout: None)
+    monkeypatch.setattr(MemoryStore, "release", lambda self: None)
+    subject = type("Modest", (BackendContract,), {"one_writer": True})()
+
+    with pytest.raises(pytest.fail.Exception, match="DID NOT RAISE"):
+        run_alone(subject, "test_a_second_writer_is_told", memory)
+
+
+def run_alone(subject, promise, make):
+    clock = FrozenClock()
+    given = {"backends": make, "clock": clock, "backend": opened(make, clock, "a")}
+    test = getattr(subject, promise)
+    test(**{name: given[name] for name in inspect.signature(test).parameters})
+
+
+def test_the_capabilities_are_listed_in_the_documentation():
+    page = (ROOT / "docs" / "testing.md").read_text("utf-8")
+    flags = {name for name, value in vars(Subject).items() if isinstance(value, bool)}
+
+    assert {flag for flag in flags if f"| `{flag}` |" in page} == flags
 
 
 def test_no_promise_hides_another():

@@ -6,28 +6,33 @@ The store is filled before the bug is planted, so that it is the promise that no
 from __future__ import annotations
 
 import inspect
+import sys
+import time
+from contextlib import suppress
+from threading import Semaphore
 from typing import Any
 
 import attrs
 import pytest
-from hypothesis import HealthCheck, Phase, settings
-from hypothesis.stateful import run_state_machine_as_test
 
-from crmcore.adapters.memory import MemoryBackend, profiles
+from crmcore.adapters.backend import Backend as SharedBackend
+from crmcore.adapters.memory import MemoryBackend, MemoryStore, profiles
 from crmcore.adapters.memory import backend as memory_backend
 from crmcore.adapters.memory.extracts import extract
 from crmcore.adapters.memory.tables import Overlay
 from crmcore.adapters.memory.transaction import MemoryTransaction
-from crmcore.domain.errors import CrmError
+from crmcore.domain.errors import Busy, CrmError
 from crmcore.domain.fact_repositories import Facts
 from crmcore.domain.measures import Fold
 from crmcore.domain.predicates import matcher
 from crmcore.domain.repositories import Aggregates
 from crmcore.domain.unit_of_work import UnitOfWork
 from crmcore.testing import FrozenClock
-from crmcore.testing.contract import BackendContract, machine_of
+from crmcore.testing.contract import BackendContract
 from crmcore.testing.contract.predicates import people
 from crmcore.testing.contract.subject import everything_in, neighbour_in, opened
+from tests.contract.conftest import memory_make
+from tests.histories import Outcome, live
 
 
 class Promises(BackendContract):
@@ -145,8 +150,29 @@ def number_anew(self, *, after=0, limit=1000, journal=MemoryBackend.journal):
     return [attrs.evolve(entry, position=n) for n, entry in enumerate(found, start=1)]
 
 
-def refuse_nothing(self, transaction, facts):
-    return facts
+def let_everybody_write(self, timeout):
+    self._writing, self._writer = Semaphore(), None
+
+
+def commit_late(self, commit=MemoryTransaction.commit):
+    time.sleep(0.05)
+    commit(self)
+
+
+def keep_every_attempt(self, use_case, *arguments, actor=None, source=None):
+    for _ in range(5):
+        with self.unit_of_work(actor=actor, source=source) as unit, suppress(Busy):
+            return use_case(unit, *arguments)
+    raise Busy("never")
+
+
+def forget_the_last_row(self):
+    self.store.journals[self.tenant] = self.store.journals[self.tenant][:-1]
+
+
+def leave_out_where_a_page_ends(self, *, after=0, limit=1000, journal=MemoryBackend.journal):
+    found = journal(self, after=after, limit=limit)
+    return found[1:] if len(found) == limit else found
 
 
 BUGS: dict[str, tuple[object, str, object, str]] = {
@@ -215,19 +241,42 @@ BUGS: dict[str, tuple[object, str, object, str]] = {
     "positions numbered anew": (
         MemoryBackend, "journal", number_anew, "test_a_reader_goes_on_behind_its_position",
     ),
+    "a page that leaves out a row": (
+        MemoryBackend, "journal", leave_out_where_a_page_ends,
+        "test_a_reader_goes_on_behind_its_position",
+    ),
+    "a second writer let in": (
+        MemoryStore, "acquire", let_everybody_write, "test_a_second_writer_is_told",
+    ),
+    "failed attempts kept": (
+        SharedBackend, "run", keep_every_attempt, "test_busy_is_tried_again_from_the_start",
+    ),
+    "a row lost at closing": (
+        MemoryBackend, "close", forget_the_last_row,
+        "test_committed_data_is_there_after_closing",
+    ),
 }  # fmt: skip
 
-BY_ANY_HISTORY = [
+FROM_ANY_SEED = (
     "a save over another's",
     "a removal despite facts",
+    "identifiers shared among tenants",
     "a known fact recorded again",
-    "repetitions counted",
     "a rollback that keeps the journal",
+    "writes seen at once",
     "the latest by arrival",
     "returns that lower nothing",
     "identifiers never freed",
+    "an exclusive identifier for two",
     "a removed fact that stays",
-]
+    "positions numbered anew",
+    "a page that leaves out a row",
+    "a second writer let in",
+    "failed attempts kept",
+    "a row lost at closing",
+)
+"""Those that random histories must find, whatever they begin with."""
+
 NOTICED = (AssertionError, CrmError, pytest.fail.Exception)
 
 
@@ -269,20 +318,56 @@ def test_the_promise_is_kept_without_the_bug(promise: str, given):
     assert given["backend"].model is not None
 
 
-@pytest.mark.parametrize("bug", BY_ANY_HISTORY)
+def found_in(memory, seeded: int) -> Outcome:
+    return live(memory, Promises, times=300, seeded=seeded, shrink=False)
+
+
+@pytest.mark.parametrize("bug", FROM_ANY_SEED)
 def test_a_random_history_notices(bug: str, memory, monkeypatch):
     owner, name, planted, _ = BUGS[bug]
     monkeypatch.setattr(owner, name, planted)
-    effort = settings(
-        max_examples=60,
-        stateful_step_count=20,
-        deadline=None,
-        database=None,
-        derandomize=True,
-        report_multiple_bugs=False,
-        phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )
+
+    assert found_in(memory, 0).violations == 1
+
+
+@pytest.mark.parametrize(
+    "promise",
+    [
+        "test_of_several_savers_one_wins",
+        "test_no_update_is_lost",
+        "test_facts_of_one_customer_are_all_folded",
+        "test_bulks_in_opposite_order_do_not_lock_each_other_out",
+        "test_one_import_from_two_places_is_recorded_once",
+        "test_of_several_claims_one_is_heard",
+        "test_no_more_comes_back_than_was_bought",
+        "test_a_customer_goes_or_gets_a_fact",
+        "test_every_consumer_sees_every_row_once",
+    ],
+)
+def test_writers_side_by_side_are_noticed_where_nobody_waits(promise: str, given, monkeypatch):
+    """The control of the promises about threads: writers that all begin before one commits."""
+    keep(promise, given)
+    given["backend"] = opened(memory_make(MemoryStore()), given["clock"], "c")
+    monkeypatch.setattr(MemoryStore, "acquire", let_everybody_write)
+    monkeypatch.setattr(MemoryTransaction, "commit", commit_late)
 
     with pytest.raises(NOTICED):
-        run_state_machine_as_test(machine_of(memory), settings=effort)
+        keep(promise, given)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("bug", FROM_ANY_SEED)
+def test_ten_seeds_of_ten_notice(bug: str, monkeypatch, capsys):
+    owner, name, planted, _ = BUGS[bug]
+    monkeypatch.setattr(owner, name, planted)
+
+    outcomes = [found_in(memory_make(MemoryStore()), seeded) for seeded in range(10)]
+
+    steps = sorted(outcome.steps for outcome in outcomes)
+    with capsys.disabled():
+        sys.stdout.write(f"\n{bug}: {steps[0]} to {steps[-1]} steps, {steps[5]} in the middle ")
+    assert [outcome.violations for outcome in outcomes] == [1] * 10
+
+
+def test_without_a_bug_no_history_is_noticed(memory):
+    assert live(memory, Promises, times=30, seeded=0, shrink=False).violations == 0

@@ -41,6 +41,21 @@ class Oracle:
         self.removed: set[Any] = set()
         self.journal: list[tuple[Any, ...]] = []
 
+    def copy(self) -> Oracle:
+        """The same, to try something on."""
+        other = Oracle(currency=self.currency, rate=self.rate)
+        other.customers = dict(self.customers)
+        other.facts = {kind: dict(rows) for kind, rows in self.facts.items()}
+        other.removed, other.journal = set(self.removed), list(self.journal)
+        return other
+
+    def about(self, row: tuple[Any, ...]) -> list[Any]:
+        """The ids of the customers whom a row of the journal is about."""
+        kind, _, ids, _ = row
+        if kind == "customers":
+            return list(ids)
+        return [self.facts[kind][id]["customer_id"] for id in ids]
+
     # customers
 
     def holders(self, key: tuple[str, str]) -> list[Any]:

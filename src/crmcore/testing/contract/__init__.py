@@ -26,15 +26,17 @@ pytest.register_assert_rewrite(
     *(
         f"{__name__}.{part}"
         for part in (
-            "aggregates", "arrivals", "columns", "facts", "histories", "host_transactions",
-            "identifiers", "journal", "machine", "models", "orders", "predicates", "profiles",
-            "queries", "running", "subject", "tenants", "units_of_work",
+            "aggregates", "arrivals", "columns", "concurrency", "deeds", "facts", "histories",
+            "host_transactions", "identifiers", "interleaving", "journal", "machine", "models",
+            "orders", "predicates", "profiles", "queries", "running", "subject", "tenants",
+            "texts", "units_of_work", "values", "witness",
         )
     )
 )  # fmt: skip
 
 from crmcore.testing.contract.aggregates import AggregatesContract  # noqa: E402  after the above
 from crmcore.testing.contract.columns import ColumnsContract  # noqa: E402
+from crmcore.testing.contract.concurrency import ConcurrencyContract  # noqa: E402
 from crmcore.testing.contract.facts import FactsContract  # noqa: E402
 from crmcore.testing.contract.histories import HistoriesContract  # noqa: E402
 from crmcore.testing.contract.host_transactions import HostTransactionsContract  # noqa: E402
@@ -49,12 +51,15 @@ from crmcore.testing.contract.queries import QueriesContract  # noqa: E402
 from crmcore.testing.contract.running import RunningContract  # noqa: E402
 from crmcore.testing.contract.subject import Make, Subject  # noqa: E402
 from crmcore.testing.contract.tenants import TenantsContract  # noqa: E402
+from crmcore.testing.contract.texts import TextsContract  # noqa: E402
 from crmcore.testing.contract.units_of_work import UnitsOfWorkContract  # noqa: E402
+from crmcore.testing.contract.values import ValuesContract  # noqa: E402
 
 __all__ = [
     "AggregatesContract",
     "BackendContract",
     "ColumnsContract",
+    "ConcurrencyContract",
     "FactsContract",
     "HistoriesContract",
     "HostTransactionsContract",
@@ -69,7 +74,9 @@ __all__ = [
     "RunningContract",
     "Subject",
     "TenantsContract",
+    "TextsContract",
     "UnitsOfWorkContract",
+    "ValuesContract",
     "machine_of",
 ]
 
@@ -83,10 +90,13 @@ class BackendContract(
     ProfilesContract,
     QueriesContract,
     PredicatesContract,
+    TextsContract,
+    ValuesContract,
     JournalContract,
     TenantsContract,
     ModelsContract,
     RunningContract,
+    ConcurrencyContract,
     ColumnsContract,
     HostTransactionsContract,
     HistoriesContract,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from crmcore.adapters.backend import Backend
-from crmcore.domain.errors import InvalidInput
+from crmcore.domain.errors import InvalidInput, MissingExtra
 from crmcore.domain.instants import to_millis
 from crmcore.domain.kinds import FACTS
 from crmcore.domain.unit_of_work import UnitOfWork
@@ -139,6 +139,27 @@ class ColumnsContract(Subject):
             uow.scores.add(a_score(ana, 0.75))
 
         assert (first, sum(len(batch["id"]) for batch in stream)) == (1, 2)
+
+    def test_a_stream_is_arrow_as_well(self, backend: Backend) -> None:
+        """Data frames take it as an Arrow stream of the same values; without the extra `frames`
+        it says what is missing.
+        """
+        with backend.unit_of_work() as uow:
+            ana = uow.customers.add(a_customer())
+            uow.orders.add_many(an_order(ana, nth=nth, at=AT + nth * DAY) for nth in range(3))
+        stream = backend.columns("orders", since=AT + DAY)
+        plain = [batch["total_minor"] for batch in stream]
+        try:
+            from pyarrow import RecordBatchReader
+        except ImportError:
+            with pytest.raises(MissingExtra):
+                stream.__arrow_c_stream__()
+            return
+        table = RecordBatchReader.from_stream(stream).read_all()
+
+        assert table.column("total_minor").to_pylist() == [n for ns in plain for n in ns]
+        assert sorted(table.column("at").to_pylist()) == [AT + DAY, AT + 2 * DAY]
+        assert table.column("customer_id").to_pylist() == [ana.id.bytes] * 2
 
     def test_nothing_uncommitted_is_streamed(self, backend: Backend) -> None:
         """An export beside an open unit is without it."""

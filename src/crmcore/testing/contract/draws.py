@@ -20,8 +20,8 @@ from crmcore.domain.predicates import field
 from crmcore.testing.strategies import predicates
 
 __all__ = [
-    "AMOUNTS", "AT", "CARDS", "CONTACT", "EMAILS", "FIRST", "INDEX", "KEYS", "KINDS", "MODEL",
-    "NEW", "QUESTIONS", "RATE", "SCORED", "TENANTS",
+    "AMOUNTS", "AT", "CARDS", "CONSUMERS", "CONTACT", "EMAILS", "FIRST", "IDENTIFIERS", "INDEX",
+    "KEYS", "KINDS", "MODEL", "NEW", "PLACES", "QUESTIONS", "RATE", "SCORED", "TENANTS",
 ]  # fmt: skip
 
 MODEL = Model(
@@ -54,9 +54,13 @@ FIRST = datetime(2024, 1, 1, tzinfo=UTC)
 RATE = Decimal("0.9173")
 TENANTS = st.sampled_from(["a", "b"])
 INDEX = st.integers(0, 7)
+PLACES = st.sampled_from([None, 0, 1])
+"""Where something is done: in a unit of work of its own, or in the first or second open one."""
+CONSUMERS = st.sampled_from(["mail", "audit"])
 AT = st.sampled_from([FIRST + n * DAY for n in range(4)])
 NAMES = st.sampled_from([None, "Ana", "Ben"])
 EMAILS = st.lists(st.sampled_from(["x@x.org", "Y@x.org"]), max_size=2, unique=True)
+IDENTIFIERS = {"card": ["0", "1", "9"], "email": ["x@x.org", "y@x.org"]}
 CARDS = st.lists(st.sampled_from(["0", "1", "9"]), max_size=1)
 AMOUNTS = st.builds(
     Money.of_minor, st.sampled_from([0, 1, 3, 100, 101]), st.sampled_from(["EUR", "USD"])

@@ -23,4 +23,4 @@ class HistoriesContract(Subject):
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
         )
 
-        run_state_machine_as_test(machine_of(backends), settings=effort)
+        run_state_machine_as_test(machine_of(backends, type(self)), settings=effort)

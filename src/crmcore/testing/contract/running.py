@@ -103,6 +103,20 @@ class RunningContract(Subject):
         (entry,) = backend.journal()
         assert (entry.ids, entry.actor, entry.source) == ((stored.id,), "ines", "till")
 
+    def test_run_async_tries_again_as_well(self, backend: Backend) -> None:
+        """`Busy` is no error yet: the use case runs again, in a unit of its own."""
+        attempts = []
+
+        def second_time(uow: UnitOfWork) -> Customer:
+            attempts.append(1)
+            stored = _add(uow, "Ana Ruiz")
+            if len(attempts) < 2:
+                raise Busy("not yet")
+            return stored
+
+        assert _awaited(backend.run_async(second_time)).version == 1
+        assert (len(attempts), len(backend.journal())) == (2, 1)
+
     def test_run_async_brings_errors(self, backend: Backend) -> None:
         """An error of the use case is raised where it is awaited."""
 

@@ -37,7 +37,7 @@ from crmcore.testing.builders import (
 )
 from crmcore.testing.clock import FrozenClock
 
-__all__ = ["MODEL", "Make", "Subject", "everything_in", "needs", "neighbour_in", "opened"]
+__all__ = ["MODEL", "Make", "Subject", "everything_in", "lacks", "needs", "neighbour_in", "opened"]
 
 T = TypeVar("T", bound=Callable[..., object])
 
@@ -72,11 +72,19 @@ class Make(Protocol):
         ...
 
 
-def needs(flag: str) -> Callable[[T], T]:
-    """Marks a promise that only backends with this capability make."""
+def needs(*flags: str) -> Callable[[T], T]:
+    """Marks a promise that only backends with these capabilities make."""
+    return _where(flags, declared=True)
 
+
+def lacks(*flags: str) -> Callable[[T], T]:
+    """Marks a promise that only backends make for which none of these holds."""
+    return _where(flags, declared=False)
+
+
+def _where(flags: tuple[str, ...], *, declared: bool) -> Callable[[T], T]:
     def mark(test: T) -> T:
-        test.needs = flag  # type: ignore[attr-defined]
+        test.where = dict.fromkeys(flags, declared)  # type: ignore[attr-defined]
         return test
 
     return mark
@@ -101,6 +109,11 @@ class Subject:
     joins_host_transactions: ClassVar[bool] = False
     """Can a unit of work join a transaction of the host's? Then give `host_transaction`."""
 
+    reads_as_of_its_beginning: ClassVar[bool] = False
+    """Does a unit of work see the store as it was when it began? Then what others committed since
+    can be `Busy` to change, where else it is changed as it is by now.
+    """
+
     examples: ClassVar[int] = 10
     """How many examples hypothesis tries for each property."""
 
@@ -109,6 +122,7 @@ class Subject:
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
+        _check_flags(cls)
         for name, value in list(vars(cls).items()):
             held = [vars(above)[name] for above in cls.__mro__[1:] if name in vars(above)]
             if name.startswith("test") and held and not _is_strict_xfail(value):
@@ -120,9 +134,10 @@ class Subject:
             n: test for above in reversed(cls.__mro__) for n, test in vars(above).items() if test
         }
         for name, test in known.items():
-            flag = getattr(test, "needs", None)
-            if isinstance(flag, str) and name not in vars(cls):
-                setattr(cls, name, test if getattr(cls, flag) else None)
+            where = getattr(test, "where", None)
+            if isinstance(where, dict) and name not in vars(cls):
+                kept = all(getattr(cls, flag) is declared for flag, declared in where.items())
+                setattr(cls, name, test if kept else None)
 
     def host_transaction(self, backend: Backend) -> AbstractContextManager[dict[str, Any]]:
         """A transaction of the host's own, which commits on a clean exit; it answers the keywords
@@ -147,6 +162,18 @@ class Subject:
         before = everything_in(other)
         yield other
         assert everything_in(other) == before
+
+
+def _check_flags(cls: type[Subject]) -> None:
+    """A flag misspelt, or given as text, would declare nothing."""
+    flags = {name for name, value in vars(Subject).items() if isinstance(value, bool)}
+    for above in cls.__mro__:
+        for name, value in vars(above).items():
+            if name in flags and not isinstance(value, bool):
+                raise TypeError(f"{cls.__name__}.{name} is a flag: True or False")
+            if isinstance(value, bool) and name not in flags and not name.startswith("_"):
+                known = ", ".join(sorted(flags))
+                raise TypeError(f"{cls.__name__}.{name} is no capability; there are {known}")
 
 
 def _is_strict_xfail(test: object) -> bool:

@@ -17,9 +17,10 @@ from crmcore.domain.errors import (
     NotFound,
     Refused,
     Stale,
+    StorageError,
 )
 from crmcore.domain.identifiers import Identifier
-from crmcore.testing.builders import a_customer, an_interaction, an_order
+from crmcore.testing.builders import a_customer, a_product, a_return, an_interaction, an_order
 from crmcore.testing.clock import FrozenClock
 from crmcore.testing.contract.subject import Make, Subject, everything_in, needs, opened
 
@@ -91,13 +92,30 @@ class UnitsOfWorkContract(Subject):
                 assert beside.profiles.where().count() == 0
 
     def test_reading_does_not_write(self, backend: Backend) -> None:
-        """A write within `reading()` is `Refused`, and reading goes on."""
-        with backend.reading() as uow:
-            with pytest.raises(Refused) as raised:
-                uow.customers.add(a_customer())
-            assert uow.profiles.where().count() == 0
+        """Every write within `reading()` is `Refused`, and reading goes on."""
+        with backend.unit_of_work() as uow:
+            ana = uow.customers.add(a_customer())
+            order = uow.orders.add(an_order(ana))
+        before = everything_in(backend)
 
-        assert raised.value.rule == "reading.no_writes"
+        with backend.reading() as uow:
+            for write in (
+                lambda: uow.customers.add(a_customer("Ben")),
+                lambda: uow.customers.add_many([a_customer("Ben")]),
+                lambda: uow.customers.save(ana),
+                lambda: uow.customers.remove(ana),
+                lambda: uow.products.add(a_product()),
+                lambda: uow.orders.add(an_order(ana, nth=2)),
+                lambda: uow.returns.add_many([a_return(order)]),
+                lambda: uow.orders.remove(order.id),
+                uow.profiles.rebuild,
+            ):
+                with pytest.raises(Refused) as raised:
+                    write()
+                assert raised.value.rule == "reading.no_writes"
+                assert uow.profiles.where().count() == 1
+
+        assert everything_in(backend) == before
 
     def test_a_failed_write_dooms_the_unit(self, backend: Backend) -> None:
         """Nothing of a unit is kept in which a write failed, even if the error was caught."""
@@ -182,6 +200,39 @@ class UnitsOfWorkContract(Subject):
         backend.close()
 
         assert everything_in(opened(backends, clock, "a")) == before
+
+    @needs("keeps_data_after_close")
+    def test_a_handle_outlives_another(
+        self, backend: Backend, backends: Make, clock: FrozenClock
+    ) -> None:
+        """Closing a handle takes nothing from the others; closing it again is nothing."""
+        other = opened(backends, clock, "a")
+        with other.unit_of_work() as uow:
+            ana = uow.customers.add(a_customer())
+        other.close()
+        other.close()
+
+        with backend.unit_of_work() as uow:
+            assert uow.customers.get(ana.id) == ana
+            assert uow.customers.save(ana).version == 2
+
+    def test_a_closed_handle_works_or_says_so(
+        self, backend: Backend, backends: Make, clock: FrozenClock
+    ) -> None:
+        """Used after `close()` a handle opens again, or raises a `StorageError`: no other error,
+        and nothing half done.
+        """
+        handle = opened(backends, clock, "c")
+        handle.close()
+        try:
+            with handle.unit_of_work() as uow:
+                uow.orders.add(an_order(uow.customers.add(a_customer())))
+            with handle.reading() as uow:
+                assert uow.profiles.get(a_customer().id)["order_count"] == 1
+        except StorageError:
+            with opened(backends, clock, "c").reading() as uow:
+                assert uow.profiles.where().count() == 0
+        assert backend.journal() == []
 
     @needs("one_writer")
     def test_a_second_writer_is_told(self, backend: Backend) -> None:
