@@ -15,7 +15,7 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS = 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-slow bench lint ruff imports dependencies spelling format types docs wheel clean
+.PHONY: help demo test test-slow faults bench lint ruff imports dependencies spelling format types docs wheel clean
 
 help:  ## say what each target does (the default)
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-13s %s\n", $$1, $$2 }'
@@ -29,6 +29,9 @@ test: $(VENV)/.test lifetimes-data  ## unit, contract and documentation tests (m
 test-slow: $(VENV)/.test lifetimes-data  ## the tests marked slow
 	$(PYTEST) -m slow $(ARGS) || { status=$$?; [ $$status -eq 5 ] || exit $$status; \
 	  echo "No test is marked slow yet."; }
+
+faults: $(VENV)/.test  ## every fault at its full count, beside its control; ARGS="FIGURE --backend B"
+	$(BIN)/python -m tests.faults $(ARGS)
 
 bench: $(VENV)/.bench  ## every benchmark beside its rival; ARGS="--json FILE" keeps the figures
 	$(BIN)/python -m benchmarks $(ARGS)

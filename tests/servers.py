@@ -3,7 +3,8 @@
 A server is taken from `CRMCORE_TEST_<NAME>_URL` where that is set; else it is started from the
 programs installed on this machine, and stopped at the end. Where there are none, the tests that
 need it are skipped with one line, and fail where nothing may be skipped. They are quick, not
-durable: what survives a crash is another test's question.
+durable; `started(name, durable=True)` is one of our own that keeps what it acknowledged, and can
+be killed and started again on the same data and port.
 """
 
 from __future__ import annotations
@@ -16,10 +17,11 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
-__all__ = ["Unavailable", "mariadb", "mongo", "postgres"]
+__all__ = ["SERVERS", "Server", "Unavailable", "mariadb", "mongo", "postgres", "started"]
 
 PATIENCE = 30.0
 
@@ -45,28 +47,70 @@ def program(name: str, *places: str) -> str:
     return found
 
 
-@contextmanager
-def running(
-    command: Sequence[str], folder: Path, ready: Callable[[], bool], stop: int
-) -> Iterator[subprocess.Popen[bytes]]:
-    """The program from when it answers until the block ends."""
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder)
-    try:
-        deadline = time.monotonic() + PATIENCE
-        while not ready():
-            if process.poll() is not None or time.monotonic() > deadline:
-                text = (folder / "log").read_text(errors="replace")[-2000:]
-                raise RuntimeError(f"{command[0]} did not start: {text}")
-            time.sleep(0.05)
-        yield process
-    finally:
-        process.send_signal(stop)
+def descendants(pid: int) -> list[int]:
+    """The processes that a process began, and those that they began."""
+    parents: dict[int, int] = {}
+    for status in Path("/proc").glob("[0-9]*/stat"):
         try:
-            process.wait(10)
+            fields = status.read_text().rpartition(")")[2].split()
+        except OSError:  # it has just ended
+            continue
+        parents[int(status.parent.name)] = int(fields[1])
+    found = [pid]
+    for known in found:
+        found += [child for child, parent in parents.items() if parent == known]
+    return found[1:]
+
+
+@dataclass
+class Server:
+    """A server that we began: it can be killed, and started again on the same data and port."""
+
+    url: str
+    port: int
+    command: Sequence[str]
+    folder: Path
+    answers: Callable[[], bool]
+    stop_signal: int
+    stale: Path | None = None
+    """What tells that it answers, and stays behind when it is killed."""
+    process: subprocess.Popen[bytes] | None = field(default=None, init=False)
+
+    def start(self) -> None:
+        """Begin, and wait until it answers."""
+        if self.stale is not None:
+            self.stale.unlink(missing_ok=True)
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(
+                self.command, stdout=log, stderr=log, cwd=self.folder, start_new_session=True
+            )
+        deadline = time.monotonic() + PATIENCE
+        while not self.answers():
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                text = (self.folder / "log").read_text(errors="replace")[-2000:]
+                raise RuntimeError(f"{self.command[0]} did not start: {text}")
+            time.sleep(0.02)
+
+    def kill(self) -> None:
+        """`kill -9` of the server and of every process that it began, at one moment."""
+        assert self.process is not None
+        os.kill(self.process.pid, signal.SIGSTOP)  # so that it begins no other meanwhile
+        for pid in (self.process.pid, *descendants(self.process.pid)):
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+        self.process.wait()
+
+    def stop(self) -> None:
+        """End in order, if it runs."""
+        if self.process is None or self.process.poll() is not None:
+            return
+        self.process.send_signal(self.stop_signal)
+        try:
+            self.process.wait(10)
         except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+            self.kill()
 
 
 @contextmanager
@@ -80,13 +124,20 @@ def folder() -> Iterator[Path]:
 
 
 @contextmanager
-def postgres() -> Iterator[str]:
-    """The URL of a PostgreSQL server, as superuser of its database `postgres`."""
-    if url := os.environ.get("CRMCORE_TEST_POSTGRES_URL"):
-        yield url
-        return
+def running(server: Server) -> Iterator[Server]:
+    """The server from when it answers until the block ends."""
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()
+
+
+@contextmanager
+def _postgres(*, durable: bool) -> Iterator[Server]:
     places = "/usr/lib/postgresql/*/bin", "/usr/local/pgsql/bin"
     initdb, server = program("initdb", *places), program("postgres", *places)
+    is_ready = program("pg_isready", *places)
     with folder() as path:
         data = path / "data"
         # PostgreSQL refuses to run as root; Debian's package brings a user for it.
@@ -103,19 +154,26 @@ def postgres() -> Iterator[str]:
         command = [
             *user, server, "-D", str(data), "-k", str(path), "-p", str(port),
             "-c", "listen_addresses=127.0.0.1", "-c", "max_connections=100",
-            "-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off",
+            "-c", "deadlock_timeout=100ms",  # tests bring deadlocks about on purpose
         ]  # fmt: skip
+        if not durable:
+            quick = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
+            command += [word for setting in quick for word in ("-c", setting)]
         socket_file = path / f".s.PGSQL.{port}"
-        with running(command, path, socket_file.exists, signal.SIGINT):
-            yield f"postgresql+psycopg://postgres@127.0.0.1:{port}/postgres"
+
+        def answers() -> bool:
+            # While it recovers, the socket is there and takes no one.
+            ask = [is_ready, "-q", "-h", str(path), "-p", str(port)]
+            return socket_file.exists() and subprocess.run(ask, check=False).returncode == 0
+
+        url = f"postgresql+psycopg://postgres@127.0.0.1:{port}/postgres"
+        made = Server(url, port, command, path, answers, signal.SIGINT, socket_file)
+        with running(made):
+            yield made
 
 
 @contextmanager
-def mariadb() -> Iterator[str]:
-    """The URL of a MariaDB server, as root of its database `crm`."""
-    if url := os.environ.get("CRMCORE_TEST_MARIADB_URL"):
-        yield url
-        return
+def _mariadb(*, durable: bool) -> Iterator[Server]:
     install, server = program("mariadb-install-db"), program("mariadbd", "/usr/sbin")
     client = program("mariadb")
     with folder() as path:
@@ -129,32 +187,68 @@ def mariadb() -> Iterator[str]:
         command = [
             server, "--no-defaults", *user, f"--datadir={data}", f"--socket={sock}",
             f"--port={port}", "--bind-address=127.0.0.1", "--max-allowed-packet=64M",
-            "--innodb-flush-log-at-trx-commit=0", "--skip-log-bin", "--sync-binlog=0",
+            "--skip-log-bin", f"--innodb-flush-log-at-trx-commit={1 if durable else 0}",
         ]  # fmt: skip
-        with running(command, path, sock.exists, signal.SIGTERM):
+        url = f"mariadb+pymysql://root@127.0.0.1:{port}/crm"
+        made = Server(url, port, command, path, sock.exists, signal.SIGTERM, sock)
+        with running(made):
             subprocess.run(
                 [client, "--no-defaults", f"--socket={sock}", "-uroot", "-e",
                  "CREATE DATABASE crm CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"],
                 check=True, capture_output=True,
             )  # fmt: skip
-            yield f"mariadb+pymysql://root@127.0.0.1:{port}/crm"
+            yield made
 
 
 @contextmanager
-def mongo() -> Iterator[str]:
-    """The URL of a server of the MongoDB wire protocol."""
-    if url := os.environ.get("CRMCORE_TEST_MONGO_URL"):
-        yield url
-        return
+def _mongo(*, durable: bool) -> Iterator[Server]:
     home = Path(os.environ.get("CRMCORE_MONGO_VENV", ".mongo")) / "bin"
     server = program("secantusd-py", str(home.absolute()))
     with folder() as path:
         port = free_port()
-        command = [server, "--host", "127.0.0.1", "--port", str(port), "--storage-path", ":memory:"]
+        kept = [str(path / "data"), "--sync-on-commit"] if durable else [":memory:"]
+        command = [server, "--host", "127.0.0.1", "--port", str(port), "--storage-path", *kept]
 
         def answers() -> bool:
             with socket.socket() as probe:
                 return probe.connect_ex(("127.0.0.1", port)) == 0
 
-        with running(command, path, answers, signal.SIGTERM):
-            yield f"mongodb://127.0.0.1:{port}/crm"
+        url = f"mongodb://127.0.0.1:{port}/crm"
+        with running(Server(url, port, command, path, answers, signal.SIGTERM)) as made:
+            yield made
+
+
+SERVERS: dict[str, Callable[..., AbstractContextManager[Server]]] = {
+    "postgres": _postgres,
+    "mariadb": _mariadb,
+    "mongo": _mongo,
+}
+
+
+def started(name: str, *, durable: bool = False) -> AbstractContextManager[Server]:
+    """A server of our own, whatever the environment offers, until the block ends."""
+    return SERVERS[name](durable=durable)
+
+
+@contextmanager
+def _url(name: str) -> Iterator[str]:
+    if url := os.environ.get(f"CRMCORE_TEST_{name.upper()}_URL"):
+        yield url
+        return
+    with started(name) as server:
+        yield server.url
+
+
+def postgres() -> AbstractContextManager[str]:
+    """The URL of a PostgreSQL server, as superuser of its database `postgres`."""
+    return _url("postgres")
+
+
+def mariadb() -> AbstractContextManager[str]:
+    """The URL of a MariaDB server, as root of its database `crm`."""
+    return _url("mariadb")
+
+
+def mongo() -> AbstractContextManager[str]:
+    """The URL of a server of the MongoDB wire protocol."""
+    return _url("mongo")
