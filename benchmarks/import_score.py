@@ -1,7 +1,8 @@
 """Import and scoring on SQLite: 1,000,000 purchases of 100,000 customers.
 
-The import's rival is the program by hand in `raw_sqlite`, on the same file and tables. Peak memory
-is taken for a quarter of the lines as well: it follows the customers and the batch, not the lines.
+The import's rival is the program by hand in `rivals/raw_sqlite`, on the same file and tables.
+Peak memory is taken for a quarter of the lines as well: it follows the customers and the batch,
+not the lines.
 `CRMCORE_BENCH_PURCHASES` sets another number of purchases, `CRMCORE_BENCH_REPEAT` of runs.
 """
 
@@ -19,7 +20,7 @@ import numpy as np
 
 import crmcore
 from benchmarks.harness import Comparison, alone, compare, peak_memory
-from benchmarks.raw_sqlite import import_by_hand
+from benchmarks.rivals.raw_sqlite import import_by_hand
 from crmcore.services import PurchaseColumns, import_purchases, score
 
 PURCHASES = int(os.environ.get("CRMCORE_BENCH_PURCHASES", "1000000"))

@@ -1,0 +1,93 @@
+"""What a dialect's own bulk module gains over the driver's `executemany`, on 10,000 rows.
+
+What gains less than 1.3 times is deleted. The headers of `adapters/sql/bulk_*.py` quote it.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import sqlalchemy as sa
+
+import crmcore
+from benchmarks.harness import Comparison, compare
+from benchmarks.persistence import AT, customers, orders
+from benchmarks.rivals.hand_rows import CUSTOMER, PROFILE, customer_row, profile_row, sums
+from crmcore.adapters.sql import bulk
+from crmcore.adapters.sql.driver import done_by, insert_text, text_of
+from crmcore.adapters.sql.folds import merge_statement
+from tests import servers
+
+ROWS = 10_000
+MEASURES = ("order_count", "purchase_count", "revenue", "first_purchase_at", "last_purchase_at")
+
+
+def main() -> list[Comparison]:
+    """COPY on PostgreSQL, joined updates on MariaDB."""
+    people = customers()[:ROWS]
+    found: list[Comparison] = []
+    with servers.started("postgres", durable=True) as server:
+        backend: Any = crmcore.connect(server.url)
+        backend.migrate()
+        table = backend.tables.kinds["customers"]
+        rows = [customer_row(customer) for customer in people]
+
+        def inserted(write: Any) -> None:
+            with backend.engine.connect() as connection, connection.begin() as transaction:
+                write(connection)
+                transaction.rollback()
+
+        def one_by_one(connection: sa.Connection) -> None:
+            text = insert_text(table, CUSTOMER, connection.dialect).text
+            done_by(connection, text, rows)
+
+        copied = partial(bulk.insert, table=table, names=CUSTOMER, rows=rows)
+        found.append(
+            compare(
+                "COPY, PostgreSQL", partial(inserted, copied), partial(inserted, one_by_one),
+                rival_name="executemany", rows=ROWS,
+            )
+        )  # fmt: skip
+        backend.close()
+    with servers.started("mariadb", durable=True) as server:
+        backend = crmcore.connect(server.url)
+        backend.migrate()
+        with backend.engine.begin() as connection:
+            bulk.insert(
+                connection, backend.tables.kinds["customers"], CUSTOMER,
+                [customer_row(customer) for customer in people],
+            )  # fmt: skip
+            bulk.insert(
+                connection, backend.tables.profiles, PROFILE,
+                [profile_row(customer) for customer in people],
+            )  # fmt: skip
+        measures = tuple(m for m in backend.model.all_measures if m.name in MEASURES)
+        statement = merge_statement(backend.tables, measures)
+        changes = [
+            {
+                "new_order_count": count, "new_purchase_count": count, "new_revenue_minor": total,
+                "new_first_purchase_at": first, "new_last_purchase_at": last, "who": id,
+            }
+            for count, total, first, last, id in sums(orders(people, AT, ROWS))
+        ]  # fmt: skip
+
+        def together() -> None:
+            with backend.engine.begin() as connection:
+                bulk.update(connection, statement, {"of_tenant": "main"}, changes)
+
+        def each() -> None:
+            with backend.engine.begin() as connection:
+                prepared = text_of(statement, connection.dialect)
+                given = [change | {"of_tenant": "main"} for change in changes]
+                values = [[one[name] for name in prepared.names] for one in given]
+                done_by(connection, prepared.text, values)
+
+        found.append(
+            compare(
+                "joined updates, MariaDB", together, each,
+                rival_name="executemany", rows=len(changes),
+            )
+        )  # fmt: skip
+        backend.close()
+    return found

@@ -1,0 +1,1 @@
+"""The rivals of the persistence benchmarks: the same rows, written by other means."""

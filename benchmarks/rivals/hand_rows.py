@@ -1,0 +1,181 @@
+"""Rows and objects by hand: what a program without crmcore would write for this one job.
+
+It encodes crmcore's customers and orders to the rows of crmcore's own tables with plain
+expressions and `json.dumps`, and decodes them into frozen, slotted attrs classes of its own,
+which check nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from typing import Any
+from uuid import UUID
+
+import attrs
+
+from crmcore import Customer, Order
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MILLISECOND = timedelta(milliseconds=1)
+BATCH = 10_000
+TENANT = "main"
+NOW = 1_700_000_000_000
+
+CUSTOMER = (
+    "tenant", "kind", "name", "at", "stage", "stage_since", "language", "zone", "region",
+    "channels", "identifiers", "contact_points", "roles", "relationships", "attributes", "id",
+    "version",
+)  # fmt: skip
+KEY = ("tenant", "kind", "scope", "value", "id", "claim")
+PROFILE = (
+    "tenant", "customer_id", "kind", "name", "stage", "stage_since", "known_since", "language",
+    "zone", "region", "email", "phone", "attributes",
+)  # fmt: skip
+ORDER = (
+    "tenant", "resolved_customer_id", "schema_version", "customer_id", "at", "source",
+    "source_key", "id", "recorded_at", "actor", "total_minor", "total_currency", "lines",
+    "channel", "base_amount_minor", "base_amount_currency",
+)  # fmt: skip
+JOURNAL = (
+    "tenant", "kind", "operation", "aggregate_id", "ids", "version", "changes", "personal", "at",
+    "recorded_at", "actor", "source",
+)  # fmt: skip
+READ = CUSTOMER[1:]
+
+
+@attrs.frozen
+class HandIdentifier:
+    """An identifier, unchecked."""
+
+    type: str
+    value: str
+    source: str | None
+
+
+@attrs.frozen
+class HandPoint:
+    """A contact point, unchecked."""
+
+    kind: str
+    value: str
+    label: str | None
+
+
+@attrs.frozen
+class HandCustomer:
+    """A customer, unchecked."""
+
+    kind: str
+    name: str | None
+    at: datetime
+    stage: str
+    stage_since: datetime
+    language: str | None
+    zone: str | None
+    region: str | None
+    channels: tuple[str, ...]
+    identifiers: tuple[HandIdentifier, ...]
+    contact_points: tuple[HandPoint, ...]
+    roles: tuple[Any, ...]
+    relationships: tuple[Any, ...]
+    attributes: tuple[Any, ...]
+    id: UUID
+    version: int
+
+
+def millis(at: datetime) -> int:
+    """UTC milliseconds."""
+    return (at - EPOCH) // MILLISECOND
+
+
+def batches(things: Iterable[Any]) -> Iterable[list[Any]]:
+    """Lists of at most `BATCH`."""
+    remaining = iter(things)
+    while batch := list(islice(remaining, BATCH)):
+        yield batch
+
+
+def _dumps(values: Sequence[dict[str, Any]]) -> str:
+    return json.dumps(values, ensure_ascii=False, separators=(",", ":")) if values else "[]"
+
+
+def customer_row(c: Customer) -> tuple[Any, ...]:
+    """The row of a new customer without roles, ties and attributes."""
+    at, since = millis(c.at), millis(c.stage_since)
+    known = _dumps([{"type": i.type, "value": i.value, "source": i.source} for i in c.identifiers])
+    points = _dumps(
+        [{"kind": p.kind.value, "value": p.value, "label": p.label} for p in c.contact_points]
+    )
+    return (
+        TENANT, c.kind.value, c.name, at, c.stage, since, c.language, c.zone, c.region, "[]",
+        known, points, "[]", "[]", "[]", c.id.bytes, 1,
+    )  # fmt: skip
+
+
+def key_rows(c: Customer) -> list[tuple[Any, ...]]:
+    """A shared key for every e-mail and phone."""
+    id = c.id.bytes
+    return [(TENANT, "customers", p.kind.value, p.value, id, None) for p in c.contact_points]
+
+
+def profile_row(c: Customer) -> tuple[Any, ...]:
+    """The profile of a customer without facts; its counts and sums have defaults."""
+    first: dict[str, str] = {}
+    for point in c.contact_points:
+        first.setdefault(point.kind.value, point.value)
+    at, since = millis(c.at), millis(c.stage_since)
+    return (
+        TENANT, c.id.bytes, c.kind.value, c.name, c.stage, since, at, c.language, c.zone, c.region,
+        first.get("email"), first.get("phone"), "{}",
+    )  # fmt: skip
+
+
+def order_row(o: Order) -> tuple[Any, ...]:
+    """The row of an order without lines, in the model's currency."""
+    who, minor, currency = o.customer_id.bytes, o.total.minor, o.total.currency
+    return (
+        TENANT, who, 1, who, millis(o.at), "shop", o.source_key, o.id.bytes, NOW, None, minor,
+        currency, "[]", None if o.channel is None else o.channel.value, minor, currency,
+    )  # fmt: skip
+
+
+def sums(orders: Iterable[Order]) -> list[tuple[int, int, int, int, bytes]]:
+    """By customer: how many orders, how much, since when, until when."""
+    found: dict[bytes, tuple[int, int, int, int]] = {}
+    for order in orders:
+        id, minor, at = order.customer_id.bytes, order.total.minor, millis(order.at)
+        if id in found:
+            count, total, first, last = found[id]
+            found[id] = (count + 1, total + minor, min(first, at), max(last, at))
+        else:
+            found[id] = (1, minor, at, at)
+    return [(*state, id) for id, state in found.items()]
+
+
+def journal_row(kind: str, operation: str, things: Sequence[Any]) -> tuple[Any, ...]:
+    """One row for a batch."""
+    alone = things[0].id.bytes if len(things) == 1 else None
+    version = 1 if alone and kind == "customers" else None
+    ids = b"".join(thing.id.bytes for thing in things)
+    at = millis(max(thing.at for thing in things))
+    return (TENANT, kind, operation, alone, ids, version, "[]", "[]", at, NOW, None, "shop")
+
+
+def customer_of(row: Sequence[Any]) -> HandCustomer:
+    """The object of a row of `READ`."""
+    (
+        kind, name, at, stage, since, language, zone, region, channels, identifiers, points, roles,
+        ties, attributes, id, version,
+    ) = row  # fmt: skip
+    return HandCustomer(
+        kind, name, EPOCH + timedelta(milliseconds=at), stage,
+        EPOCH + timedelta(milliseconds=since), language, zone, region,
+        tuple(json.loads(channels)),
+        tuple(HandIdentifier(**known) for known in json.loads(identifiers)),
+        tuple(HandPoint(**point) for point in json.loads(points)),
+        tuple(json.loads(roles)), tuple(json.loads(ties)), tuple(json.loads(attributes)),
+        UUID(bytes=bytes(id)), version,
+    )  # fmt: skip
