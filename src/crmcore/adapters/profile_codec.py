@@ -16,6 +16,7 @@ import attrs
 
 from crmcore.adapters.codec import Column
 from crmcore.adapters.wire import column_of, unwired, wired
+from crmcore.domain.contact_points import ContactKind
 from crmcore.domain.customer import Customer
 from crmcore.domain.fields import FieldType
 from crmcore.domain.ids import CustomerId
@@ -62,6 +63,22 @@ class ProfileCodec:
         known = {n: int(v) if isinstance(v, bool) else v for n, v in known.items()}
         row["attributes"] = json.dumps(known, ensure_ascii=False) if known else "{}"
         return row
+
+    def copied_row(self, customer: Customer) -> tuple[Any, ...]:
+        """The values of `copies`, in the order of `FIXED_COLUMNS`."""
+        if customer.attributes:
+            return tuple(self.copies(customer).values())
+        email = phone = None
+        for point in reversed(customer.contact_points):
+            if point.kind is ContactKind.EMAIL:
+                email = point.value
+            elif point.kind is ContactKind.PHONE:
+                phone = point.value
+        return (
+            customer.kind.value, customer.name, customer.stage, to_millis(customer.stage_since),
+            to_millis(customer.at), customer.language, customer.zone, customer.region, email,
+            phone, "{}",
+        )  # fmt: skip
 
     def attribute(self, name: str) -> Callable[[Mapping[str, Any]], Any]:
         """From a row to the wire value of one host attribute."""

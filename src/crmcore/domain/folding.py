@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import Enum
 from functools import lru_cache, partial
+from operator import add as _plus
+from operator import attrgetter
 from typing import Any, cast
 
 import attrs
@@ -52,19 +54,15 @@ def fold(
 
     `recorded_at` stands for facts that do not carry their own yet.
     """
-    steps = [_step(measure, recorded_at) for measure in measures]
+    steps = [_step(measure) for measure in measures]
     deltas: dict[CustomerId, dict[str, Any]] = {}
     for fact in facts:
         customer_id = fact.customer_id
-        state = deltas.get(customer_id)
-        begun = state is not None
-        for name, holds, value, add in steps:
-            if holds is None or holds(partial(getattr, fact)):
-                found = value(fact)
-                if found is not None:
-                    state = {} if state is None else state
-                    state[name] = add(state[name], found) if name in state else found
-        if state is not None and not begun:
+        known = deltas.get(customer_id)
+        state: dict[str, Any] = {} if known is None else known
+        for step in steps:
+            step(state, fact, recorded_at)
+        if known is None and state:
             deltas[customer_id] = state
     return deltas
 
@@ -74,40 +72,50 @@ def merged(measure: Measure, before: Any, delta: Any) -> Any:
     return delta if before is None else _ADD[measure.fold](before, delta)
 
 
-_Step = tuple[str, Callable[[Any], bool] | None, Callable[[Any], Any], Callable[[Any, Any], Any]]
-"""A measure's name, for which facts it holds, what it takes of one, and how two states meet."""
+@lru_cache(maxsize=1024)
+def _step(measure: Measure) -> Callable[[dict[str, Any], Any, datetime], None]:
+    """What one measure adds of one fact to its customer's state; `recorded_at` is for facts that
+    do not carry their own yet.
+    """
+    name, value, add = measure.name, _getter(measure), _ADD[measure.fold]
 
-
-def _step(measure: Measure, recorded_at: datetime) -> _Step:
-    value = _getter(measure)
-    holds = None if measure.where is None else matcher(measure.where)
-    if measure.fold is not Fold.LATEST:
-        return measure.name, holds, value, _ADD[measure.fold]
-
-    def dated(fact: Any) -> tuple[datetime, datetime, Any] | None:
+    def step(state: dict[str, Any], fact: Any, _: datetime) -> None:
         found = value(fact)
-        own = getattr(fact, "recorded_at", None)
-        return None if found is None else (fact.at, own or recorded_at, found)
+        if found is not None:
+            state[name] = add(state[name], found) if name in state else found
 
-    return measure.name, holds, dated, _ADD[measure.fold]
+    def count(state: dict[str, Any], _: Any, __: datetime) -> None:
+        state[name] = state.get(name, 0) + 1
+
+    def latest(state: dict[str, Any], fact: Any, recorded_at: datetime) -> None:
+        found = value(fact)
+        if found is not None:
+            own = getattr(fact, "recorded_at", None)
+            dated = (fact.at, own or recorded_at, found)
+            state[name] = max(state[name], dated) if name in state else dated
+
+    made = {Fold.COUNT: count, Fold.LATEST: latest}.get(measure.fold, step)
+    if measure.where is None:
+        return made
+    holds = matcher(measure.where)
+
+    def where(state: dict[str, Any], fact: Any, recorded_at: datetime) -> None:
+        if holds(partial(getattr, fact)):
+            made(state, fact, recorded_at)
+
+    return where
 
 
 def _getter(measure: Measure) -> Callable[[Any], Any]:
     name = measure.value
-    if name is None:
-        return lambda fact: 1
+    if name is None or measure.type is FieldType.INSTANT:
+        return attrgetter(name or "at")
     if name == "base_amount":
         # A fact in the model's own currency gets its base amount only when it is stored.
         return lambda fact: (fact.base_amount or fact.money).minor
     if measure.type is FieldType.MONEY:
         return lambda fact: None if (money := getattr(fact, name)) is None else money.minor
-    if measure.type is FieldType.INSTANT:
-        return lambda fact: getattr(fact, name)
     return lambda fact: raw(getattr(fact, name))
-
-
-def _plus(left: int, right: int) -> int:
-    return left + right
 
 
 _ADD: Mapping[Fold, Callable[[Any, Any], Any]] = {

@@ -156,10 +156,15 @@ class Model:
         """The keys under which an aggregate is found."""
         if isinstance(aggregate, Product):
             return (Key("sku", aggregate.sku),)
-        return tuple(
-            Key(i.scope, i.value, exclusive=self.identifier_type(i.type).exclusive)
-            for i in aggregate.keys
-        )
+        found = {
+            (known.scope, known.value): self.identifier_type(known.type).exclusive
+            for known in aggregate.identifiers
+        }
+        for point in aggregate.contact_points:
+            if point.identifies:  # its value is normalised as the identifier's is
+                type = point.kind.value
+                found.setdefault((type, point.value), self.identifier_type(type).exclusive)
+        return tuple([Key(scope, value, known) for (scope, value), known in found.items()])
 
     def check_follows(self, before: Model) -> None:
         """Refuse to take over a store that was kept under `before`, where that cannot be right.

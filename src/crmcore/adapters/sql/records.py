@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
 from crmcore.adapters.codec import Codec, codec_of
-from crmcore.adapters.profile_codec import ProfileCodec
+from crmcore.adapters.profile_codec import FIXED_COLUMNS, ProfileCodec
 from crmcore.adapters.sql import bulk, statements
 from crmcore.adapters.sql.driver import found_by, text_of
 from crmcore.adapters.sql.engine import translated
@@ -119,7 +119,7 @@ class SqlRecords:
         for pair in added:
             aggregate: A = pair[0]
             rows.append((self.tenant, *codec.encode(aggregate)))
-            claims += [(aggregate.id, key) for key in pair[1]]
+            claims.extend((aggregate.id, key) for key in pair[1])
             if isinstance(aggregate, Customer):
                 customers.append(aggregate)
         with translated():
@@ -216,8 +216,9 @@ class SqlRecords:
             return list(map(codec_of(kind.cls).decode, rows.all()))
 
     def _claim(self, kind: AggregateKind[A], claims: list[tuple[UUID, Key]]) -> None:
+        tenant, name = self.tenant, kind.name
         rows = [
-            (self.tenant, kind.name, k.scope, k.value, id.bytes, k.value if k.exclusive else None)
+            (tenant, name, k.scope, k.value, id.bytes, k.value if k.exclusive else None)
             for id, k in claims
         ]
         if rows and not bulk.inserted(self.connection, self.tables.keys, KEY, rows):
@@ -264,7 +265,7 @@ class SqlRecords:
     def _new_profiles(self, customers: list[Customer]) -> None:
         """The profiles of customers without facts: counts and sums are zero by default."""
         if customers:
-            copies, tenant = self.profile_codec.copies, self.tenant
-            rows = [(tenant, c.id.bytes, *copies(c).values()) for c in customers]
-            names = ("tenant", "customer_id", *copies(customers[0]))
+            copied, tenant = self.profile_codec.copied_row, self.tenant
+            rows = [(tenant, c.id.bytes, *copied(c)) for c in customers]
+            names = ("tenant", "customer_id", *(column.name for column in FIXED_COLUMNS))
             bulk.insert(self.connection, self.tables.profiles, names, rows)
