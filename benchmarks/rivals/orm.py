@@ -137,7 +137,7 @@ class Orm:
                 TABLES.profiles.c.customer_id.in_(ids[start : start + 1000]),
             )
             for profile in session.scalars(chosen.with_for_update()):
-                held[profile.customer_id] = profile  # type: ignore[attr-defined]
+                held[profile.customer_id] = profile
         rows = [made(OrderRow, ORDER, order_row(order)) for order in orders]
         self.store(session, OrderRow, rows)
         for order in orders:
@@ -166,24 +166,24 @@ class Orm:
             yield from map(decoded, session.scalars(ordered.execution_options(yield_per=10_000)))
 
 
-class _Customers(SQLAlchemySyncRepository[CustomerRow]):  # type: ignore[type-var]
+class _Customers(SQLAlchemySyncRepository[CustomerRow]):
     model_type = CustomerRow
 
 
-class _Keys(SQLAlchemySyncRepository[KeyRow]):  # type: ignore[type-var]
+class _Keys(SQLAlchemySyncRepository[KeyRow]):
     model_type = KeyRow
 
 
-class _Profiles(SQLAlchemySyncRepository[ProfileRow]):  # type: ignore[type-var]
+class _Profiles(SQLAlchemySyncRepository[ProfileRow]):
     model_type = ProfileRow
     id_attribute = "customer_id"
 
 
-class _Orders(SQLAlchemySyncRepository[OrderRow]):  # type: ignore[type-var]
+class _Orders(SQLAlchemySyncRepository[OrderRow]):
     model_type = OrderRow
 
 
-class _Journal(SQLAlchemySyncRepository[JournalRow]):  # type: ignore[type-var]
+class _Journal(SQLAlchemySyncRepository[JournalRow]):
     model_type = JournalRow
     id_attribute = "seq"
 
