@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 import attrs
 
+from crmcore.domain.collecting import uncollected
 from crmcore.domain.errors import ConflictingFact, InvalidInput, NotFound, StorageError
 from crmcore.domain.facts import Fact, as_recorded, differences
 from crmcore.domain.ids import CustomerId, FactId, OrderId, as_id
@@ -66,7 +67,8 @@ class Facts(Generic[F]):
             with self._unit.writing() if count else nullcontext():
                 if not (batch := list(islice(remaining, BATCH))):
                     return count
-                count += len(self._append(batch))
+                with uncollected:
+                    count += len(self._append(batch))
 
     def get(self, id: FactId) -> F:
         """The fact with this id; `NotFound` if there is none or it was removed."""

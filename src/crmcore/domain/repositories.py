@@ -11,6 +11,7 @@ from uuid import UUID
 
 import attrs
 
+from crmcore.domain.collecting import uncollected
 from crmcore.domain.customer import Customer
 from crmcore.domain.errors import AmbiguousIdentifier, InvalidInput, NotFound, Refused, Stale
 from crmcore.domain.identifiers import Identifier
@@ -70,7 +71,11 @@ class Aggregates(Generic[A]):
     def stream(self) -> Iterator[A]:
         """All of them in the order of their ids, a page at a time."""
         last: UUID | None = None
-        while page := self._unit.reads.after(self._kind, last, BATCH):
+        while True:
+            with uncollected:
+                page = self._unit.reads.after(self._kind, last, BATCH)
+            if not page:
+                return
             yield from map(self._loaded, page)
             last = page[-1].id
 
@@ -86,7 +91,8 @@ class Aggregates(Generic[A]):
             with self._unit.writing() if count else nullcontext():
                 if not (batch := list(islice(remaining, BATCH))):
                     return count
-                count += len(store(batch))
+                with uncollected:
+                    count += len(store(batch))
 
     def _loaded(self, aggregate: A) -> A:
         return aggregate
