@@ -45,14 +45,22 @@ def database_for(url: str) -> Database[Document]:
         patient = {name: value for name, value in PATIENT.items() if name.lower() not in given}
         client: MongoClient[Document] = MongoClient(url, **SAFE, **patient, tz_aware=True)
         database = client.get_default_database()
-    except (ConfigurationError, InvalidURI):
-        raise UnknownBackend("a Mongo URL names its database: mongodb://host/database") from None
-    # Where the whole program logs at DEBUG, pymongo would log every document: whoever wants that
-    # sets this very logger to DEBUG.
+    except (ConfigurationError, InvalidURI, OSError) as error:
+        unnamed = "default database" in str(error)
+    else:
+        _keep_documents_out_of_logs()
+        return database
+    named = "a Mongo URL names its database: mongodb://host/database"
+    raise UnknownBackend(named if unnamed else "this is no Mongo URL, or an option of it is wrong")
+
+
+def _keep_documents_out_of_logs() -> None:
+    """Where the whole program logs at DEBUG, pymongo would log every document: whoever wants that
+    sets this very logger to DEBUG.
+    """
     commands = logging.getLogger("pymongo.command")
     if commands.level == logging.NOTSET and commands.getEffectiveLevel() < logging.INFO:
         commands.setLevel(logging.INFO)
-    return database
 
 
 @contextmanager

@@ -92,7 +92,8 @@ def _server_engine(url: sa.URL, pool: dict[str, Any]) -> sa.Engine:
     if url.get_backend_name() == "postgresql":
         arguments["options"] = f"{POSTGRES_OPTIONS} {url.query.get('options', '')}".strip()
     elif url.get_backend_name() == "mariadb":
-        own = str(url.query.get("init_command", "")).strip().removeprefix("SET ")
+        own = str(url.query.get("init_command", "")).strip()
+        own = own[4:] if own[:4].upper() == "SET " else own
         arguments["init_command"] = f"{MARIADB_SETTINGS}, {own}" if own else MARIADB_SETTINGS
     try:
         return sa.create_engine(
@@ -194,7 +195,9 @@ def _translation(
         return StorageError("the connection to the database was lost")
     if out_of_range is not None and _out_of_range(error):
         return out_of_range()
-    name = type(error.orig).__name__
+    name, driver = type(error.orig).__name__, error.orig
+    if driver is not None and driver.args and isinstance(driver.args[0], int):
+        name += f" {driver.args[0]}"  # MariaDB's number says more than the class
     if isinstance(error, OperationalError):
         return StorageError(f"the database failed: {name}")
     return StorageError(f"the database refused: {name}")
