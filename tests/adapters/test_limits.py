@@ -48,7 +48,7 @@ def test_one_bulk_beyond_the_limit(opened: Open, times: int):
     """Refused as `InvalidInput`, also where the driver does not take the number."""
     backend = opened(Model())
     backend.migrate()
-    with pytest.raises(InvalidInput) as refused, backend.unit_of_work() as uow:  # noqa: PT012  what ends the unit
+    with pytest.raises(InvalidInput) as refused, backend.unit_of_work() as uow:
         ana = uow.customers.add(Customer.person(at=AT))
         uow.orders.add_many(Order(customer_id=ana.id, at=AT, total=MOST) for _ in range(times))
     assert refused.value.faults[0].path == "amount"

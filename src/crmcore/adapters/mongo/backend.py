@@ -10,6 +10,7 @@ from typing import Any
 import attrs
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
+from pymongo.errors import BulkWriteError
 
 from crmcore.adapters.backend import Backend, check_window, window
 from crmcore.adapters.columns import BatchStream
@@ -20,7 +21,7 @@ from crmcore.adapters.mongo.journal import read_journal
 from crmcore.adapters.mongo.merging import Merging
 from crmcore.adapters.mongo.transaction import MongoTransaction
 from crmcore.adapters.profile_codec import ProfileCodec
-from crmcore.domain.errors import NotMigrated, Refused, StorageError
+from crmcore.domain.errors import Busy, NotMigrated, Refused, StorageError
 from crmcore.domain.instants import instant, to_millis
 from crmcore.domain.journal import Entry
 from crmcore.domain.ports import Columns
@@ -75,7 +76,10 @@ class MongoBackend(Backend):
                     "recorded_at": to_millis(instant(self.clock())),
                 }
                 with translated():
-                    transaction.insert_documents("models", [row])
+                    try:
+                        transaction.insert_documents("models", [row])
+                    except BulkWriteError:
+                        raise Busy("another process has just migrated") from None
         except BaseException:
             transaction.rollback()
             raise

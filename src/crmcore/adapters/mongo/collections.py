@@ -6,6 +6,7 @@ to a majority and its journal, and decodes documents plainly.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import cached_property
 
 import attrs
@@ -13,6 +14,7 @@ from bson.codec_options import CodecOptions
 from pymongo import ASCENDING, ReadPreference
 from pymongo.collection import Collection
 from pymongo.database import Database
+from pymongo.errors import CollectionInvalid
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
@@ -63,7 +65,8 @@ class Collections:
         names = [kind.name for kind in (*AGGREGATES, *FACTS)]
         for name in (*names, "keys", "profiles", "journal", "models", "counters"):
             if self.prefix + name not in held:
-                self._ours.create_collection(self.prefix + name)
+                with suppress(CollectionInvalid):  # another process was first
+                    self._ours.create_collection(self.prefix + name)
         upgrade_documents(self.__getitem__)
         for kind in AGGREGATES:
             self._index(kind.name, "id", unique=True)

@@ -19,9 +19,11 @@ from crmcore.adapters.sql.extracts import extract
 from crmcore.adapters.sql.journal import read_journal
 from crmcore.adapters.sql.migrating import migrate, stored_definition, stored_version
 from crmcore.adapters.sql.reading import Reading
+from crmcore.adapters.sql.records import IDLE
 from crmcore.adapters.sql.tables import Tables, tables_of
 from crmcore.adapters.sql.transaction import SqlTransaction
-from crmcore.domain.errors import NotMigrated
+from crmcore.adapters.sql.types import MARIADB
+from crmcore.domain.errors import NotMigrated, Refused
 from crmcore.domain.journal import Entry
 from crmcore.domain.ports import Columns
 from crmcore.domain.unit_of_work import UnitOfWork
@@ -33,8 +35,8 @@ __all__ = ["SqlBackend"]
 class SqlBackend(Backend):
     """One tenant of the tables in a database; `schema` and `prefix` say where they are.
 
-    With an engine of the host's own, set the SQLite pragmas on it that `connect` would set
-    (`foreign_keys`, `journal_mode`, `busy_timeout`).
+    With an engine of the host's own, set what `connect` would set: the SQLite pragmas
+    (`foreign_keys`, `journal_mode`, `busy_timeout`), and `READ COMMITTED` on the servers.
     """
 
     engine: sa.Engine = attrs.field(kw_only=False, repr=False)
@@ -99,15 +101,18 @@ class SqlBackend(Backend):
 
     def begin(self, *, write: bool) -> sa.Connection:
         """A connection that answers; for writing in a transaction."""
-        for attempt in (1, 2):
+        for attempt in range(1, IDLE + 1):
             connection = self._connected(write=write)
             try:
                 connection.exec_driver_sql("SELECT 1")
             except DBAPIError as error:
                 connection.close()
-                if attempt == 2 or not error.connection_invalidated:
+                if attempt == IDLE or not error.connection_invalidated:
                     with translated():
                         raise
+            except BaseException:
+                connection.close()
+                raise
             else:
                 break
         return connection
@@ -123,6 +128,7 @@ class SqlBackend(Backend):
                 if write:
                     connection.begin()
                     _begin_now(connection)
+                    _check_transactions(connection)
         except BaseException:
             connection.close()
             raise
@@ -140,11 +146,15 @@ class SqlBackend(Backend):
         except BaseException:
             transaction.close()
             raise
+        if write:
+            transaction.touched()
         return transaction
 
     def _join(self, connection: sa.Connection) -> SqlTransaction:
         with translated():
             _begin_now(connection)
+            _check_transactions(connection)
+            _check_isolation(connection)
             joined = connection.begin_nested()
         transaction = SqlTransaction(
             connection, self.tables, self.tenant, self.model, joined=joined
@@ -164,6 +174,8 @@ class SqlBackend(Backend):
             return
         with translated():
             if self.known_version is None:
+                if write:
+                    _check_isolation(transaction.connection)
                 version = stored_version(self, transaction.connection, checked=False)
             else:
                 version = transaction.model_version()
@@ -183,3 +195,25 @@ def _begin_now(connection: sa.Connection) -> None:
         with driver_of(connection) as driver:
             if not driver.in_transaction:
                 driver.execute("BEGIN IMMEDIATE")
+
+
+def _check_transactions(connection: sa.Connection) -> None:
+    """Refuse an engine that commits each statement by itself: half a unit would be kept."""
+    driver: Any = connection.connection.driver_connection
+    dialect = connection.dialect.name
+    if (dialect == "postgresql" and driver.autocommit) or (
+        dialect in MARIADB and driver.get_autocommit()
+    ):
+        reason = "this engine commits each statement by itself: set another isolation_level"
+        raise Refused("unit_of_work.transaction", reason)
+
+
+def _check_isolation(connection: sa.Connection) -> None:
+    """Refuse MariaDB's REPEATABLE READ: what waited for a profile's lock would go on to read what
+    was there before, and write over it in silence. PostgreSQL's is told as `Busy`.
+    """
+    if connection.dialect.name in MARIADB:
+        level = connection.exec_driver_sql("SELECT @@tx_isolation").scalar()
+        if level == "REPEATABLE-READ":
+            reason = "on MariaDB set isolation_level='READ COMMITTED' on the engine"
+            raise Refused("unit_of_work.isolation", reason)

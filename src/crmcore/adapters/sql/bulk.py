@@ -16,11 +16,12 @@ from sqlalchemy.exc import IntegrityError
 
 from crmcore.adapters.sql import bulk_mariadb, bulk_postgresql
 from crmcore.adapters.sql.driver import done_by, insert_text, text_of
+from crmcore.adapters.sql.types import MARIADB
 
 __all__ = ["insert", "inserted", "update"]
 
 Row = tuple[Any, ...]
-MARIADB = ("mariadb", "mysql")
+TAKEN = ("SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY")
 FEW = 20
 """So few rows go as fast without the ceremony of a bulk statement."""
 
@@ -54,15 +55,27 @@ def inserted(
             return done_by(connection, text, rows) == 1
         try:
             insert(connection, table, names, rows)
-        except IntegrityError:
+        except IntegrityError as error:
+            if not _is_taken(error):
+                raise
             return False
         return True
     try:
         with connection.begin_nested():
             insert(connection, table, names, rows)
-    except IntegrityError:
+    except IntegrityError as error:
+        if not _is_taken(error):
+            raise
         return False
     return True
+
+
+def _is_taken(error: IntegrityError) -> bool:
+    """Was it a unique key that refused, and no foreign key or check?"""
+    driver: Any = error.orig
+    if getattr(driver, "sqlstate", None) == "23505" or driver.args[:1] == (1062,):
+        return True
+    return getattr(driver, "sqlite_errorname", None) in TAKEN
 
 
 def update(

@@ -7,6 +7,7 @@ its engine executes (tracing, logging), SQLAlchemy runs it, and the host sees it
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
@@ -83,8 +84,10 @@ class driver_of:  # noqa: N801  read as a phrase; a class enters faster than a g
             ours = raised(error, dialect, self.driver)
             if ours.connection_invalidated:
                 self.connection.invalidate(error)
-                self.connection.engine.dispose()  # with the server went all that idle in the pool
             raise ours from error
+        if not isinstance(error, Exception):
+            # Interrupted, the driver may not have read its answer: the next would get it.
+            self.connection.invalidate(error)
 
 
 def raised(error: Any, dialect: sa.Dialect, driver: Any = None) -> DBAPIError:
@@ -100,9 +103,10 @@ def raised(error: Any, dialect: sa.Dialect, driver: Any = None) -> DBAPIError:
 
 
 def is_seen(engine: sa.Engine) -> bool:
-    """Does anybody listen to what this engine executes?"""
+    """Does anybody listen to what this engine executes, or log it?"""
     dispatch = engine.dispatch
-    return bool(dispatch.before_cursor_execute or dispatch.after_cursor_execute)
+    listened = dispatch.before_cursor_execute or dispatch.after_cursor_execute
+    return bool(listened) or engine.logger.isEnabledFor(logging.INFO)
 
 
 def found_by(connection: sa.Connection, text: str, values: Sequence[Any]) -> Sequence[Any]:

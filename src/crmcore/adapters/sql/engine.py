@@ -35,6 +35,9 @@ MARIADB_SETTINGS = (
     " SESSION innodb_lock_wait_timeout = 5, SESSION lock_wait_timeout = 5"
 )
 """Strictness, and five seconds of waiting for rows, and for tables that are being changed."""
+IN_TRANSACTION = 1
+"""The bit of MariaDB's status that says so; each answer carries it."""
+
 EXTRAS = {"postgresql": "postgres", "mariadb": "mariadb"}
 LOCKED = ("database is locked", "database table is locked", "database schema is locked")
 BUSY_STATES = ("40001", "40P01", "55P03")
@@ -96,17 +99,31 @@ def _server_engine(url: sa.URL, pool: dict[str, Any]) -> sa.Engine:
         own = own[4:] if own[:4].upper() == "SET " else own
         arguments["init_command"] = f"{MARIADB_SETTINGS}, {own}" if own else MARIADB_SETTINGS
     try:
-        return sa.create_engine(
+        made = sa.create_engine(
             url,
             hide_parameters=True,
             logging_name=_log(),
-            pool_reset_on_return=None,  # every unit ends its transaction itself
+            pool_reset_on_return=None,  # `_as_new` does it, at no cost where nothing is to be done
             isolation_level="READ COMMITTED",
             connect_args=arguments,
             **pool,
         )
     except ImportError:
         raise MissingExtra(EXTRAS.get(url.get_backend_name(), "sql")) from None
+    event.listen(made, "reset", _as_new)
+    return made
+
+
+def _as_new(driver: Any, *_: Any) -> None:
+    """End what a unit of work that nobody ended has left on a connection, before another gets it.
+    Both drivers know without a round trip whether there is anything.
+    """
+    if hasattr(driver, "server_status"):
+        if driver.server_status & IN_TRANSACTION:
+            driver.rollback()
+        return
+    driver.rollback()
+    driver.autocommit = False
 
 
 def sqlite_engine(url: str, **pool: Any) -> sa.Engine:

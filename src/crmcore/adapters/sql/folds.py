@@ -152,7 +152,7 @@ def whole(value: sa.ColumnElement[Any]) -> sa.ColumnElement[int]:
 
 @lru_cache(maxsize=256)
 def merge_statement(tables: Tables, measures: tuple[Measure, ...]) -> sa.Update:
-    """The update that merges one customer's deltas, given as `ProfileCodec.delta` makes them."""
+    """The update that merges one customer's deltas, given as `profile_codec.deltas` makes them."""
     profiles = tables.profiles
     changes: list[tuple[sa.ColumnElement[Any], Any]] = []
     for measure in measures:

@@ -86,6 +86,7 @@ def _begun(backend: SqlBackend) -> sa.Connection:
         except Busy:
             if time.monotonic() > last:
                 raise
+            time.sleep(0.05)
 
 
 @contextmanager

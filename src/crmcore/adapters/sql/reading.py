@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
 
 from crmcore.adapters.sql.driver import is_seen, raised, text_of
 
@@ -24,20 +26,20 @@ class Reading:
     def open(self) -> None:
         """Take a connection; also instead of one that was lost."""
         self._sql: sa.Connection | None = None
+        self._before: bool | None = None
         try:
             self._pooled = self.engine.raw_connection()
+            if self.engine.dialect.name == "postgresql":
+                driver: Any = self._pooled.driver_connection
+                driver.rollback()  # what a host's listener asked when it was taken
+                self._before, driver.autocommit = driver.autocommit, True
         except self._errors as error:
             raise raised(error, self.engine.dialect) from None
-        self._alone(True)
 
     @property
     def _errors(self) -> Any:
-        return self.engine.dialect.loaded_dbapi.Error
-
-    def _alone(self, each: bool) -> None:
-        """Let each statement be a transaction by itself, or no longer."""
-        if self.engine.dialect.name == "postgresql":
-            self._pooled.driver_connection.autocommit = each  # type: ignore[union-attr]
+        dialect: Any = self.engine.dialect
+        return dialect.loaded_dbapi.Error
 
     @property
     def connection(self) -> sa.Connection:
@@ -47,8 +49,8 @@ class Reading:
         return self._sql
 
     @property
-    def alone(self) -> bool:
-        """Is SQLAlchemy not needed for it, until now?"""
+    def is_bare(self) -> bool:
+        """Was SQLAlchemy not needed for it, until now?"""
         return self._sql is None and not self._seen
 
     def rows(self, statement: sa.Select[Any], params: dict[str, Any]) -> list[Any]:
@@ -56,26 +58,31 @@ class Reading:
         prepared = text_of(statement, self.engine.dialect)
         driver = self._pooled.driver_connection
         try:
-            cursor = self._pooled.cursor()
-            cursor.execute(prepared.text, [params[name] for name in prepared.names])
-            found: list[Any] = cursor.fetchall()  # type: ignore[assignment]
-            cursor.close()
+            with closing(self._pooled.cursor()) as cursor:
+                cursor.execute(prepared.text, [params[name] for name in prepared.names])
+                found: list[Any] = list(cursor.fetchall())
         except self._errors as error:
             ours = raised(error, self.engine.dialect, driver)
+        except BaseException:
+            self._pooled.invalidate()  # interrupted: the answer is not read
+            raise
         else:
             return found
         if ours.connection_invalidated:
             self._pooled.invalidate(ours)
-            self.engine.dispose()  # the server has ended, and with it all that idle in the pool
         raise ours
 
     def close(self) -> None:
-        """Back to the pool, as it was."""
-        pooled, sql = self._pooled, self._sql
-        if pooled.is_valid and (sql is None or not sql.invalidated):
-            if sql is not None and sql.in_transaction():
-                sql.rollback()
+        """Back to the pool, as it was. Nothing was written: an error here is nobody's matter."""
+        held: Any = self._sql or self._pooled
+        try:
+            if self._sql is not None and self._sql.in_transaction():
+                self._sql.rollback()
+            if self._before is not None and self._pooled.is_valid:
+                self._pooled.driver_connection.autocommit = self._before  # type: ignore[union-attr]
             elif self.engine.dialect.name not in ("sqlite", "postgresql"):
-                pooled.rollback()
-            self._alone(False)
-        (sql or pooled).close()
+                self._pooled.rollback()
+        except (self._errors, SQLAlchemyError, AttributeError):
+            held.invalidate()
+        finally:
+            held.close()

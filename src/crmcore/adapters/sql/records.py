@@ -28,6 +28,9 @@ __all__ = ["SqlRecords", "chunks"]
 A = TypeVar("A", Customer, Product)
 T = TypeVar("T")
 CHUNK = 1000
+IDLE = 50
+"""So many lost connections are replaced at most: more than a pool keeps."""
+
 KEY = ("tenant", "kind", "scope", "value", "id", "claim")
 Params = dict[str, Any]
 
@@ -42,9 +45,9 @@ def chunks(values: Collection[T]) -> Iterator[list[T]]:
 class SqlRecords:
     """The aggregate half of a SQL transaction, and what all halves share.
 
-    `connect` opens another connection, or has `reading` do so: when the first statement finds
-    that the server has ended an idle one, nothing was done on it yet, and the statement is run
-    anew. So no connection is tried, at the cost of a round trip, before each use.
+    `connect` opens another connection, a `Reading` its own: while nothing was done yet, a
+    statement that finds that the server has ended an idle connection is run again on another. So
+    none is tried, at the cost of a round trip, before each use.
     """
 
     def __init__(
@@ -62,7 +65,7 @@ class SqlRecords:
         self.model = model
         self.profile_codec: ProfileCodec = ProfileCodec(model)
         self._connect = connect
-        self._fresh = True
+        self._untouched = connect is not None or isinstance(connection, Reading)
 
     @property
     def connection(self) -> sa.Connection:
@@ -76,25 +79,33 @@ class SqlRecords:
     def rows(self, statement: sa.Select[Any], params: Params) -> Sequence[Any]:
         """The rows that a look-up by one key finds."""
         held = self._held
-        if isinstance(held, Reading) and held.alone:
+        if isinstance(held, Reading) and held.is_bare:
             return self._first(lambda: held.rows(statement, params))
         prepared = text_of(statement, self.connection.dialect)
         values = [params[name] for name in prepared.names]
         return self._first(lambda: found_by(self.connection, prepared.text, values))
 
+    def touched(self) -> None:
+        """From now on something may have been done on this connection: its loss is an error."""
+        self._untouched = False
+
     def _first(self, ask: Callable[[], T]) -> T:
-        """Ask; if this is the first question and the connection was lost, ask once more."""
-        fresh, self._fresh = self._fresh, False
-        try:
-            return ask()
-        except DBAPIError as error:
-            if not (fresh and error.connection_invalidated):
-                raise
-        if isinstance(self._held, Reading):
-            self._held.open()
-        elif self._connect is not None:
-            self._held.close()
-            self._held = self._connect()
+        """Ask; while nothing was done, ask again on another connection if this one was lost. All
+        that idle in the pool may have been lost with it.
+        """
+        for _ in range(IDLE):
+            untouched, self._untouched = self._untouched, False
+            try:
+                return ask()
+            except DBAPIError as error:
+                if not (untouched and error.connection_invalidated):
+                    raise
+            if isinstance(self._held, Reading):
+                self._held.open()
+            elif self._connect is not None:
+                self._held.close()
+                self._held = self._connect()
+            self._untouched = True
         return ask()
 
     def rows_of(

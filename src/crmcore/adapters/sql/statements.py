@@ -30,7 +30,6 @@ __all__ = [
     "profiles_of",
     "replace",
     "strike",
-    "writing",
 ]
 
 FIND_BY = {
@@ -43,6 +42,7 @@ FIND_BY = {
 
 Select = sa.Select[*tuple[Any, ...]]
 TENANT: sa.BindParameter[str] = sa.bindparam("tenant")
+ID: sa.BindParameter[bytes] = sa.bindparam("id")
 
 
 def _chosen(column: sa.ColumnElement[Any], name: str, *, one: bool) -> sa.ColumnElement[bool]:
@@ -144,9 +144,6 @@ def has_facts(tables: Tables) -> Select:
     return sa.select(sa.or_(*told))
 
 
-ID: sa.BindParameter[bytes] = sa.bindparam("id")
-
-
 @lru_cache(maxsize=512)
 def strike(tables: Tables, kind: FactKind[Any]) -> sa.Update:
     """The fact `who` is `gone` since then."""
@@ -182,12 +179,6 @@ def copying(tables: Tables, names: tuple[str, ...]) -> sa.Update:
         profiles.c.customer_id == sa.bindparam("who"),
     )
     return sa.update(profiles).where(own).values({n: sa.bindparam(f"new_{n}") for n in names})
-
-
-@lru_cache(maxsize=512)
-def writing(tables: Tables) -> sa.Insert:
-    """One row of the journal."""
-    return sa.insert(tables.journal)
 
 
 @lru_cache(maxsize=512)
