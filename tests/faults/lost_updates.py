@@ -42,6 +42,8 @@ class Updates:
     facts: int = 0
     """Facts missing, or too many, or not in the profile."""
     foreign_errors: int = 0
+    others: Counter[str] = field(default_factory=Counter)
+    """What else reached a caller than `Stale` and `Busy`, by its text."""
 
     @property
     def violations(self) -> int:
@@ -49,7 +51,7 @@ class Updates:
         return self.lost + self.versions + abs(self.total) + self.facts + self.foreign_errors
 
     def __str__(self) -> str:
-        return " ".join(f"{name}={value}" for name, value in vars(self).items())
+        return " ".join(f"{name}={value}" for name, value in vars(self).items() if value != {})
 
 
 @dataclass
@@ -62,6 +64,7 @@ class Done:
     stale: int = 0
     busy: int = 0
     foreign: int = 0
+    others: Counter[str] = field(default_factory=Counter)
 
 
 Save = Callable[[UnitOfWork, Customer], None]
@@ -130,6 +133,7 @@ def _writer(
             done.foreign += len(complaints_about(error))
         except Exception as error:  # noqa: BLE001  whatever reaches the caller is looked at
             done.foreign += 1 + len(complaints_about(error))
+            done.others[f"{type(error).__name__}: {error}"] += 1
     return done
 
 
@@ -164,6 +168,7 @@ def _compared(backend: Backend, ids: list[CustomerId], done: list[Done]) -> Upda
     found = Updates(
         saves=saves.total(), stale=sum(each.stale for each in done),
         busy=sum(each.busy for each in done), foreign_errors=sum(each.foreign for each in done),
+        others=sum((each.others for each in done), Counter[str]()),
     )  # fmt: skip
     with backend.reading() as uow:
         held = uow.customers.get_many(ids)

@@ -23,7 +23,7 @@ from crmcore.domain.kinds import AggregateKind, Key
 from crmcore.domain.model import Model
 from crmcore.domain.product import Product
 
-__all__ = ["SqlRecords", "chunks"]
+__all__ = ["IDLE", "SqlRecords", "chunks"]
 
 A = TypeVar("A", Customer, Product)
 T = TypeVar("T")
