@@ -108,7 +108,8 @@ def opened(store: str, folder: Path) -> Iterator[Backend]:
                     database.drop_collection(held)
             database.client.close()
         else:
-            engine = engine_for(url) if store == name else sa.create_engine(url)
+            level = {} if url.startswith("sqlite") else {"isolation_level": "READ COMMITTED"}
+            engine = engine_for(url) if store == name else sa.create_engine(url, **level)
             made = SqlBackend(engine, **known)
             yield migrated(made)
             made.tables.metadata.drop_all(engine)

@@ -17,7 +17,7 @@ from sqlalchemy.dialects import mysql, postgresql, sqlite
 from crmcore import Model
 from crmcore.adapters.mongo import MongoBackend
 from crmcore.adapters.mongo.client import database_for
-from crmcore.adapters.sql.tables import tables_of
+from crmcore.adapters.sql.tables import Tables
 from tests.servers import mongo
 
 __all__ = ["BEGIN", "END", "PAGE", "collections", "page", "tables"]
@@ -40,7 +40,7 @@ def _type(column: sa.Column[Any], dialect: sa.Dialect) -> str:
 
 def tables() -> Iterator[str]:
     """Each table with its columns, keys and indexes."""
-    metadata = tables_of(Model(), prefix="crm_", schema=None).metadata
+    metadata = Tables.of(Model(), prefix="crm_", schema=None).metadata
     for table in metadata.tables.values():
         yield f"### {table.name}\n"
         yield f"| column | null | {' | '.join(DIALECTS)} |"

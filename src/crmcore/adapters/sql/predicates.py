@@ -143,7 +143,9 @@ def _compiled(node: Predicate, column: Callable[[str], Expression], positive: bo
         case OneOf(name, values):
             # By the column's type: by their own, PostgreSQL would take the first one's for all.
             known = column(name)
-            asked = sa.bindparam(None, values, type_=known.type, expanding=True, unique=True)
+            asked: Any = values
+            if not isinstance(known.type, sa.String):
+                asked = sa.bindparam(None, values, type_=known.type, expanding=True, unique=True)
             inside = known.in_(asked)
             return inside if positive else sa.or_(column(name).is_(None), sa.not_(inside))
         case Comparison(name, op, OtherField(other)):
