@@ -101,21 +101,22 @@ class SqlBackend(Backend):
 
     def begin(self, *, write: bool) -> sa.Connection:
         """A connection that answers; for writing in a transaction."""
-        for attempt in range(1, IDLE + 1):
+        left = IDLE
+        while True:
             connection = self._connected(write=write)
             try:
                 connection.exec_driver_sql("SELECT 1")
             except DBAPIError as error:
                 connection.close()
-                if attempt == IDLE or not error.connection_invalidated:
+                left -= 1
+                if left == 0 or not error.connection_invalidated:
                     with translated():
                         raise
             except BaseException:
                 connection.close()
                 raise
             else:
-                break
-        return connection
+                return connection
 
     def _connected(self, *, write: bool) -> sa.Connection:
         """A connection, perhaps one that the server has ended while it was idle; for writing in a
