@@ -68,7 +68,7 @@ class driver_of:  # noqa: N801  read as a phrase; a class enters faster than a g
     __slots__ = ("connection", "driver")
 
     def __init__(self, connection: sa.Connection) -> None:
-        self.connection = connection
+        self.connection: sa.Connection = connection
 
     def __enter__(self) -> Any:
         self.driver: Any = self.connection.connection.driver_connection

@@ -163,8 +163,8 @@ class translated:  # noqa: N801  read as a phrase; a class enters faster than a 
     def __init__(
         self, *, committing: bool = False, out_of_range: Callable[[], CrmError] | None = None
     ) -> None:
-        self.committing = committing
-        self.out_of_range = out_of_range
+        self.committing: bool = committing
+        self.out_of_range: Callable[[], CrmError] | None = out_of_range
 
     def __enter__(self) -> None:
         pass

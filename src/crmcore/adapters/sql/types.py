@@ -12,6 +12,7 @@ MariaDB does so by itself, for PostgreSQL each comparison says it (`IndexedText`
 from __future__ import annotations
 
 import operator
+from collections.abc import Callable
 from typing import Any
 
 import sqlalchemy as sa
@@ -59,14 +60,14 @@ TEXT = (
 class beginning(sa.ColumnElement[str]):  # noqa: N801  written and read as a SQL function
     """The part of a long text that PostgreSQL's index holds; the text itself elsewhere."""
 
-    inherit_cache = True
+    inherit_cache: bool | None = True
     _traverse_internals = [  # noqa: RUF012  SQLAlchemy's own annotation
         ("text", sa.sql.visitors.InternalTraversal.dp_clauseelement)
     ]
 
     def __init__(self, text: sa.ColumnElement[Any]) -> None:
         self.text = text
-        self.type = sa.Text()
+        self.type: sa.types.TypeEngine[str] = sa.Text()
 
 
 @compiles(beginning)
@@ -79,7 +80,7 @@ def _left(element: beginning, compiler: SQLCompiler, **options: Any) -> str:
     return f"left({compiler.process(element.text, **options)}, {BEGINNING})"
 
 
-COARSE = {
+COARSE: dict[Any, Callable[[Any, Any], Any]] = {
     operators.eq: operator.eq,
     operators.lt: operator.le,
     operators.le: operator.le,
@@ -106,7 +107,7 @@ class IndexedText(sa.Text):
                 return sa.and_(beginning(self.expr).in_(near), exact)
             return exact
 
-    comparator_factory = Comparator
+    comparator_factory: Any = Comparator
 
 
 INDEXED_TEXT = (

@@ -42,8 +42,8 @@ class Interleaving(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.clock = FrozenClock(FIRST)
-        self.made = 0
+        self.clock: FrozenClock = FrozenClock(FIRST)
+        self.made: int = 0
         self.witnesses: dict[str, Witness] = {}
         self.open: dict[int, OpenUnit] = {}
         self.changed: set[str] = set()
