@@ -44,4 +44,7 @@ def connect(
     url: str, *, tenant: str, model: Model, clock: Callable[[], datetime], rates: Rates
 ) -> Backend:
     """A backend on an engine of its own for a SQLite, PostgreSQL or MariaDB URL."""
-    return SqlBackend(engine_for(url), tenant=tenant, model=model, clock=clock, rates=rates)
+    engine = engine_for(url)
+    return SqlBackend(
+        engine, tenant=tenant, model=model, clock=clock, rates=rates, owns_engine=True
+    )

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from functools import cached_property, partial
 from typing import Any
 
 import attrs
 import sqlalchemy as sa
-from sqlalchemy.exc import DBAPIError
 
 from crmcore.adapters.backend import Backend, check_window, window
 from crmcore.adapters.columns import BatchStream
@@ -18,8 +17,6 @@ from crmcore.adapters.sql.engine import translated
 from crmcore.adapters.sql.extracts import extract
 from crmcore.adapters.sql.journal import read_journal
 from crmcore.adapters.sql.migrating import migrate, stored_definition, stored_version
-from crmcore.adapters.sql.reading import Reading
-from crmcore.adapters.sql.records import IDLE
 from crmcore.adapters.sql.tables import Tables, tables_of
 from crmcore.adapters.sql.transaction import SqlTransaction
 from crmcore.adapters.sql.types import MARIADB
@@ -42,7 +39,9 @@ class SqlBackend(Backend):
     engine: sa.Engine = attrs.field(kw_only=False, repr=False)
     schema: str | None = attrs.field(default=None, kw_only=True)
     prefix: str = attrs.field(default="crm_", kw_only=True)
+    owns_engine: bool = attrs.field(default=False, kw_only=True, repr=False)
     known_version: int | None = attrs.field(default=None, init=False, repr=False)
+    isolation_checked: bool = attrs.field(default=False, init=False, repr=False)
 
     @cached_property
     def tables(self) -> Tables:
@@ -59,8 +58,9 @@ class SqlBackend(Backend):
         self.known_version = None
 
     def close(self) -> None:
-        """Close the pooled connections."""
-        self.engine.dispose()
+        """Close the engine that `connect` made; an engine of the host's own stays open."""
+        if self.owns_engine:
+            self.engine.dispose()
 
     def unit_of_work(
         self,
@@ -90,37 +90,33 @@ class SqlBackend(Backend):
         self._begin(write=False).rollback()
 
         def rows() -> Iterator[tuple[Any, ...]]:
-            return extract(self.begin(write=False), self.tables, self.tenant, kind, bounds)
+            return extract(self._opened(partial(self._connected, write=False)), kind, bounds)
 
         return BatchStream.of(kind, self.model, personal, rows)
 
     def journal(self, *, after: int = 0, limit: int = 1000) -> list[Entry]:
         """See `Backend.journal`."""
-        self._begin(write=False).rollback()
         return read_journal(self, after, limit)
 
-    def begin(self, *, write: bool) -> sa.Connection:
-        """A connection that answers; for writing in a transaction."""
-        left = IDLE
-        while True:
-            connection = self._connected(write=write)
-            try:
-                connection.exec_driver_sql("SELECT 1")
-            except DBAPIError as error:
-                connection.close()
-                left -= 1
-                if left == 0 or not error.connection_invalidated:
-                    with translated():
-                        raise
-            except BaseException:
-                connection.close()
-                raise
-            else:
-                return connection
+    def begin(self, *, write: bool) -> SqlTransaction:
+        """An open transaction, under the stored model."""
+        return self._begin(write=write)
 
-    def _connected(self, *, write: bool) -> sa.Connection:
-        """A connection, perhaps one that the server has ended while it was idle; for writing in a
-        transaction, which on SQLite has the write lock at once.
+    def connected(self) -> sa.Connection:
+        """A connection that answers, in a transaction for writing, whatever is stored."""
+        transaction = self._opened(partial(self._connected, write=True))
+        try:
+            with translated():
+                transaction.run(sa.select(sa.literal(1)))
+        except BaseException:
+            transaction.close()
+            raise
+        return transaction.connection
+
+    def _connected(self, *, write: bool, alone: bool = False) -> sa.Connection:
+        """A connection, perhaps one that the server has ended while it was idle. For writing it is
+        in a transaction, which on SQLite has the write lock at once; `alone`, each statement on
+        PostgreSQL is a transaction by itself.
         """
         with translated():
             connection = self.engine.connect()
@@ -130,25 +126,26 @@ class SqlBackend(Backend):
                     connection.begin()
                     _begin_now(connection)
                     _check_transactions(connection)
+                elif alone and connection.dialect.name == "postgresql":
+                    connection.execution_options(isolation_level="AUTOCOMMIT")
         except BaseException:
             connection.close()
             raise
         return connection
 
+    def _opened(self, connect: Callable[[], sa.Connection]) -> SqlTransaction:
+        return SqlTransaction(connect(), self.tables, self.tenant, self.model, connect=connect)
+
     def _begin(self, *, write: bool) -> SqlTransaction:
-        connect = partial(self._connected, write=True) if write else None
-        with translated():
-            connection = connect() if connect is not None else Reading(self.engine)
-        transaction = SqlTransaction(
-            connection, self.tables, self.tenant, self.model, connect=connect
-        )
+        transaction = self._opened(partial(self._connected, write=write, alone=not write))
         try:
             self._check_model(transaction, write=write)
+            if write and not self.isolation_checked:
+                _check_isolation(transaction.connection)
+                self.isolation_checked = True
         except BaseException:
             transaction.close()
             raise
-        if write:
-            transaction.touched()
         return transaction
 
     def _join(self, connection: sa.Connection) -> SqlTransaction:
@@ -175,8 +172,7 @@ class SqlBackend(Backend):
             return
         with translated():
             if self.known_version is None:
-                if write:
-                    _check_isolation(transaction.connection)
+                transaction.run(sa.select(sa.literal(1)))  # does the connection answer?
                 version = stored_version(self, transaction.connection, checked=False)
             else:
                 version = transaction.model_version()
@@ -214,7 +210,8 @@ def _check_isolation(connection: sa.Connection) -> None:
     was there before, and write over it in silence. PostgreSQL's is told as `Busy`.
     """
     if connection.dialect.name in MARIADB:
-        level = connection.exec_driver_sql("SELECT @@tx_isolation").scalar()
+        with translated():
+            level = connection.exec_driver_sql("SELECT @@tx_isolation").scalar()
         if level == "REPEATABLE-READ":
             reason = "on MariaDB set isolation_level='READ COMMITTED' on the engine"
             raise Refused("unit_of_work.isolation", reason)

@@ -6,8 +6,8 @@ least 1.3 times faster than the driver's `executemany`; its header says how much
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import lru_cache
+from collections.abc import Sequence
+from contextlib import nullcontext
 from operator import itemgetter
 from typing import Any
 
@@ -48,20 +48,12 @@ def inserted(
     ends the transaction: there one row is inserted "on conflict do nothing", and many within a
     savepoint as everywhere.
     """
-    if len(rows) == 1:
-        if connection.dialect.name == "postgresql":
-            prepared = insert_text(table, tuple(names), connection.dialect)
-            text = f"{prepared.text} ON CONFLICT DO NOTHING"
-            return done_by(connection, text, rows) == 1
-        try:
-            insert(connection, table, names, rows)
-        except IntegrityError as error:
-            if not _is_taken(error):
-                raise
-            return False
-        return True
+    alone = len(rows) == 1
+    if alone and connection.dialect.name == "postgresql":
+        prepared = insert_text(table, tuple(names), connection.dialect)
+        return done_by(connection, f"{prepared.text} ON CONFLICT DO NOTHING", rows) == 1
     try:
-        with connection.begin_nested():
+        with nullcontext() if alone else connection.begin_nested():
             insert(connection, table, names, rows)
     except IntegrityError as error:
         if not _is_taken(error):
@@ -92,17 +84,5 @@ def update(
     if connection.dialect.name in MARIADB and len(rows) > FEW:
         return bulk_mariadb.update(connection, statement, shared, rows)
     prepared = text_of(statement, connection.dialect)
-    names = tuple(name for name in prepared.names if name not in shared)
-    if prepared.names != (*names, *shared):
-        data: list[Row] = [itemgetter(*prepared.names)(row | shared) for row in rows]
-    else:
-        pick, tail = _picker(names), tuple(shared.values())
-        data = [pick(row) + tail for row in rows]
-    return done_by(connection, prepared.text, data)
-
-
-@lru_cache(maxsize=256)
-def _picker(names: tuple[str, ...]) -> Callable[[dict[str, Any]], Row]:
-    if len(names) == 1:
-        return lambda row: (row[names[0]],)
-    return itemgetter(*names)
+    pick = itemgetter(*prepared.names)
+    return done_by(connection, prepared.text, [pick(row | shared) for row in rows])

@@ -12,6 +12,7 @@ from crmcore.adapters.profile_codec import FIXED_COLUMNS
 from crmcore.adapters.sql.engine import translated
 from crmcore.adapters.sql.folds import purchases
 from crmcore.adapters.sql.tables import Tables
+from crmcore.adapters.sql.transaction import SqlTransaction
 from crmcore.domain.kinds import FACTS, PURCHASES
 
 __all__ = ["extract"]
@@ -20,19 +21,18 @@ FETCH = 10_000
 
 
 def extract(
-    connection: sa.Connection,
-    tables: Tables,
-    tenant: str,
-    kind: str,
-    window: tuple[int | None, int | None],
+    transaction: SqlTransaction, kind: str, window: tuple[int | None, int | None]
 ) -> Iterator[tuple[Any, ...]]:
     """The rows of a kind in the order of its columns, with `since <= at < until`."""
-    statement = _statement(tables, tenant, kind, window)
-    with translated(), connection:
-        streamed = connection.execution_options(stream_results=True, max_row_buffer=FETCH)
-        found = streamed.execute(statement)
-        while rows := found.fetchmany(FETCH):
-            yield from rows
+    statement = _statement(transaction.tables, transaction.tenant, kind, window)
+    streamed = statement.execution_options(stream_results=True, max_row_buffer=FETCH)
+    try:
+        with translated():
+            found = transaction.run(streamed)
+            while rows := found.fetchmany(FETCH):
+                yield from rows
+    finally:
+        transaction.close()
 
 
 def _statement(

@@ -34,19 +34,22 @@ def read_journal(backend: SqlBackend, after: int, limit: int) -> list[Entry]:
         .order_by(journal.c.position)
         .limit(limit)
     )
-    connection = backend.begin(write=False)
-    with translated(), connection:
-        busy: Busy | None = None
-        if connection.execute(waiting.limit(1)).first() is not None:
-            connection.rollback()
-            try:
-                _sequence(backend)
-            except Busy as error:
-                busy = error
-        found = [entry_of(row) for row in connection.execute(statement).mappings()]
-        if busy is not None and not found:
-            raise busy
-        return found
+    busy: Busy | None = None
+    transaction = backend.begin(write=False)
+    try:
+        with translated():
+            if transaction.run(waiting.limit(1)).first() is not None:
+                transaction.connection.rollback()  # so that it sees the positions given now
+                try:
+                    _sequence(backend)
+                except Busy as error:
+                    busy = error
+            found = [entry_of(row) for row in transaction.run(statement).mappings()]
+    finally:
+        transaction.close()
+    if busy is not None and not found:
+        raise busy
+    return found
 
 
 def _sequence(backend: SqlBackend) -> None:
@@ -58,18 +61,22 @@ def _sequence(backend: SqlBackend) -> None:
     """
     journal = backend.tables.journal
     mine = journal.c.tenant == backend.tenant
-    connection = backend.begin(write=True)
+    transaction = backend.begin(write=True)
     models = backend.tables.models
     one_at_a_time = sa.select(models.c.version).where(models.c.tenant == backend.tenant)
-    with translated(), connection:
-        connection.execute(one_at_a_time.with_for_update())
-        last = connection.execute(sa.select(sa.func.max(journal.c.position)).where(mine)).scalar()
-        waiting = sa.select(journal.c.seq).where(mine, journal.c.position.is_(None))
-        rows = connection.execute(waiting.order_by(journal.c.seq)).scalars().all()
-        data = [
-            {"row": seq, "place": place} for place, seq in enumerate(rows, start=(last or 0) + 1)
-        ]
-        if data:
-            place = sa.update(journal).where(journal.c.seq == sa.bindparam("row"))
-            connection.execute(place.values(position=sa.bindparam("place")), data)
-        connection.commit()
+    try:
+        with translated():
+            run = transaction.connection.execute
+            run(one_at_a_time.with_for_update())
+            last = run(sa.select(sa.func.max(journal.c.position)).where(mine)).scalar()
+            waiting = sa.select(journal.c.seq).where(mine, journal.c.position.is_(None))
+            rows = run(waiting.order_by(journal.c.seq)).scalars().all()
+            first = (last or 0) + 1
+            data = [{"row": seq, "place": place} for place, seq in enumerate(rows, start=first)]
+            if data:
+                place = sa.update(journal).where(journal.c.seq == sa.bindparam("row"))
+                run(place.values(position=sa.bindparam("place")), data)
+    except BaseException:
+        transaction.rollback()
+        raise
+    transaction.commit()

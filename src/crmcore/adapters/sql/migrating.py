@@ -82,7 +82,7 @@ def _begun(backend: SqlBackend) -> sa.Connection:
     last = time.monotonic() + PATIENCE
     while True:
         try:
-            return backend.begin(write=True)
+            return backend.connected()
         except Busy:
             if time.monotonic() > last:
                 raise

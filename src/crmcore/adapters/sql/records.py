@@ -15,7 +15,6 @@ from crmcore.adapters.profile_codec import FIXED_COLUMNS, ProfileCodec
 from crmcore.adapters.sql import bulk, statements
 from crmcore.adapters.sql.driver import found_by, text_of
 from crmcore.adapters.sql.engine import translated
-from crmcore.adapters.sql.reading import Reading
 from crmcore.adapters.sql.tables import Tables
 from crmcore.domain.customer import Customer
 from crmcore.domain.errors import AlreadyExists, Busy, IdentifierTaken, Stale, StorageError
@@ -23,7 +22,7 @@ from crmcore.domain.kinds import AggregateKind, Key
 from crmcore.domain.model import Model
 from crmcore.domain.product import Product
 
-__all__ = ["IDLE", "SqlRecords", "chunks"]
+__all__ = ["SqlRecords", "chunks"]
 
 A = TypeVar("A", Customer, Product)
 T = TypeVar("T")
@@ -45,68 +44,52 @@ def chunks(values: Collection[T]) -> Iterator[list[T]]:
 class SqlRecords:
     """The aggregate half of a SQL transaction, and what all halves share.
 
-    `connect` opens another connection, a `Reading` its own: while nothing was done yet, a
-    statement that finds that the server has ended an idle connection is run again on another. So
-    none is tried, at the cost of a round trip, before each use.
+    `connect` opens another connection: where the first statement, always one that only reads, finds
+    that the server has ended an idle one, it is run again on another. So none is tried, at the cost
+    of a round trip, before each use.
     """
 
     def __init__(
         self,
-        connection: sa.Connection | Reading,
+        connection: sa.Connection,
         tables: Tables,
         tenant: str,
         model: Model,
         *,
         connect: Callable[[], sa.Connection] | None = None,
     ) -> None:
-        self._held = connection
+        self.connection = connection
         self.tables = tables
         self.tenant = tenant
         self.model = model
         self.profile_codec: ProfileCodec = ProfileCodec(model)
         self._connect = connect
-        self._untouched = connect is not None or isinstance(connection, Reading)
-
-    @property
-    def connection(self) -> sa.Connection:
-        """The open connection."""
-        return self._held.connection if isinstance(self._held, Reading) else self._held
 
     def run(self, statement: sa.Executable, params: Params | None = None) -> sa.CursorResult[Any]:
         """Run one statement."""
-        return self._first(lambda: self.connection.execute(statement, params))
+        return self._tried(lambda: self.connection.execute(statement, params))
 
     def rows(self, statement: sa.Select[Any], params: Params) -> Sequence[Any]:
         """The rows that a look-up by one key finds."""
-        held = self._held
-        if isinstance(held, Reading) and held.is_bare:
-            return self._first(lambda: held.rows(statement, params))
         prepared = text_of(statement, self.connection.dialect)
         values = [params[name] for name in prepared.names]
-        return self._first(lambda: found_by(self.connection, prepared.text, values))
+        return self._tried(lambda: found_by(self.connection, prepared.text, values))
 
-    def touched(self) -> None:
-        """From now on something may have been done on this connection: its loss is an error."""
-        self._untouched = False
-
-    def _first(self, ask: Callable[[], T]) -> T:
-        """Ask; while nothing was done, ask again on another connection if this one was lost. All
-        that idle in the pool may have been lost with it.
+    def _tried(self, ask: Callable[[], T]) -> T:
+        """Ask; the first time, again on another connection if this one was lost, and all that idle
+        in the pool may have been lost with it. Afterwards a loss is an error.
         """
-        for _ in range(IDLE):
-            untouched, self._untouched = self._untouched, False
+        connect, left = self._connect, IDLE
+        self._connect = None
+        while True:
             try:
                 return ask()
             except DBAPIError as error:
-                if not (untouched and error.connection_invalidated):
+                left -= 1
+                if connect is None or left == 0 or not error.connection_invalidated:
                     raise
-            if isinstance(self._held, Reading):
-                self._held.open()
-            elif self._connect is not None:
-                self._held.close()
-                self._held = self._connect()
-            self._untouched = True
-        return ask()
+            self.connection.close()
+            self.connection = connect()
 
     def rows_of(
         self, make: Callable[[bool], sa.Select[Any]], values: Sequence[Any], name: str, **given: Any

@@ -12,10 +12,10 @@ import sqlalchemy as sa
 from crmcore.adapters.sql import bulk, statements
 from crmcore.adapters.sql.engine import translated
 from crmcore.adapters.sql.profiles import SqlProfiles
-from crmcore.adapters.sql.reading import Reading
 from crmcore.adapters.sql.tables import Tables
 from crmcore.adapters.sql.types import BYTES
 from crmcore.domain.customer import Customer
+from crmcore.domain.errors import StorageError
 from crmcore.domain.instants import from_millis, to_millis
 from crmcore.domain.journal import Entry, Operation
 from crmcore.domain.kinds import AggregateKind
@@ -38,7 +38,7 @@ class SqlTransaction(SqlProfiles):
 
     def __init__(
         self,
-        connection: sa.Connection | Reading,
+        connection: sa.Connection,
         tables: Tables,
         tenant: str,
         model: Model,
@@ -114,16 +114,18 @@ class SqlTransaction(SqlProfiles):
                     self._joined.rollback()
             return
         try:
-            if not isinstance(self._held, Reading):
-                with translated():
-                    self._held.rollback()
+            with translated():
+                self.connection.rollback()
+        except StorageError:
+            if not self.connection.invalidated:  # a lost connection is rolled back by its server
+                raise
         finally:
             self.close()
 
     def close(self) -> None:
         """Give the connection back; what is not committed is rolled back."""
         with translated():
-            self._held.close()
+            self.connection.close()
 
 
 def _json(changes: tuple[Any, ...]) -> str:
