@@ -23,7 +23,7 @@ def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqlBacke
     url = f"sqlite:///{tmp_path}/host.db"
     engine = sqlite_engine(url) if request.param == "our engine" else sa.create_engine(url)
     METADATA.create_all(engine)
-    made = SqlBackend(engine)
+    made = SqlBackend(engine, owns_engine=True)
     made.migrate()
     yield made
     made.close()

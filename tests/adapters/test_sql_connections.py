@@ -20,7 +20,7 @@ from tests import servers
 def url(request: pytest.FixtureRequest) -> Iterator[str]:
     try:
         with getattr(servers, request.param)() as url:
-            first = SqlBackend(engine_for(url), tenant="main", prefix="co_")
+            first = SqlBackend(engine_for(url), tenant="main", prefix="co_", owns_engine=True)
             first.migrate()
             first.close()
             yield url

@@ -46,7 +46,7 @@ def differences(backend: SqlBackend) -> list[object]:
 def test_the_migrated_tables_are_those_of_the_metadata(url: str, prefix: str):
     """A revision is written by hand; alembic finds no difference to what the code expects, but
     for indexes that the model asks for (made by `migrate`, not declared in the metadata)."""
-    backend = SqlBackend(sqlite_engine(url), prefix=prefix)
+    backend = SqlBackend(sqlite_engine(url), prefix=prefix, owns_engine=True)
     backend.migrate()
 
     left = [found for found in differences(backend) if not _is_model_index(found)]
@@ -69,7 +69,7 @@ def test_a_schema_of_its_own(tmp_path: Path):
     def attach(connection: sqlite3.Connection, _: object) -> None:
         connection.execute(f"ATTACH DATABASE '{tmp_path}/other.db' AS crm")
 
-    backend = SqlBackend(engine, schema="crm", prefix="")
+    backend = SqlBackend(engine, schema="crm", prefix="", owns_engine=True)
     backend.migrate()
     backend.migrate()
     with backend.unit_of_work() as uow:
@@ -86,7 +86,7 @@ def test_a_schema_of_its_own(tmp_path: Path):
 
 def test_migrating_again_changes_nothing(url: str):
     """Idempotent: no statement writes, no model version is added."""
-    backend = SqlBackend(sqlite_engine(url))
+    backend = SqlBackend(sqlite_engine(url), owns_engine=True)
     backend.migrate()
     with backend.unit_of_work() as uow:
         uow.customers.add(Customer.person(at=AT))
@@ -106,7 +106,7 @@ def test_migrating_again_changes_nothing(url: str):
 
 def test_a_downgrade_takes_away_every_table(url: str):
     """And an upgrade after it begins anew."""
-    backend = SqlBackend(sqlite_engine(url))
+    backend = SqlBackend(sqlite_engine(url), owns_engine=True)
     backend.migrate()
     settings = config()
     with backend.engine.connect() as connection:
@@ -162,7 +162,7 @@ def test_nothing_is_created_before_migrate(url: str, tmp_path: Path):
 
 def test_a_store_of_a_newer_release_is_refused(url: str):
     """Reading, writing and migrating: nobody guesses what an unknown revision means."""
-    backend = SqlBackend(sqlite_engine(url))
+    backend = SqlBackend(sqlite_engine(url), owns_engine=True)
     backend.migrate()
     with backend.engine.begin() as connection:
         connection.exec_driver_sql("UPDATE crm_version SET version_num = 'crmcore_9999'")
@@ -243,7 +243,7 @@ def run(settings: Config, engine: sa.Engine, revision: str) -> None:
 def test_a_hosts_alembic_may_keep_the_tables(url: str, host: Config):
     """One `alembic upgrade heads` makes the host's tables and ours; `migrate()` then adds what
     the model needs, keeps no version table of its own, and works."""
-    backend = SqlBackend(sqlite_engine(url))
+    backend = SqlBackend(sqlite_engine(url), owns_engine=True)
     run(host, backend.engine, "heads")
     with pytest.raises(NotMigrated):
         backend.reading().__enter__()
@@ -265,7 +265,7 @@ def test_a_hosts_alembic_may_keep_the_tables(url: str, host: Config):
 
 def test_a_hosts_prefix_reaches_the_revisions(url: str, host: Config):
     """The host sets two attributes on its configuration; no file of ours is copied."""
-    backend = SqlBackend(sqlite_engine(url), prefix="x_")
+    backend = SqlBackend(sqlite_engine(url), prefix="x_", owns_engine=True)
     host.attributes["crmcore_prefix"] = "x_"
     run(host, backend.engine, "heads")
     backend.migrate()

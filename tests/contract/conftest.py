@@ -29,7 +29,7 @@ def memory_make(store: MemoryStore) -> Make:
 
 def sqlite_make(engine: Engine) -> Make:
     def make(**given):
-        backend = SqlBackend(engine, **given)
+        backend = SqlBackend(engine, owns_engine=True, **given)
         backend.tables = TABLES.setdefault(backend.definition, backend.tables)
         return backend
 
@@ -57,7 +57,7 @@ def memory() -> Make:
 def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A file with all tables and no data: creating them takes longer than most tests."""
     path = tmp_path_factory.mktemp("sqlite") / "empty.db"
-    backend = SqlBackend(throwaway_engine(path), tenant="nobody")
+    backend = SqlBackend(throwaway_engine(path), tenant="nobody", owns_engine=True)
     backend.migrate()
     backend.close()
     return path

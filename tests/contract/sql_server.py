@@ -42,7 +42,7 @@ def emptied(engine: sa.Engine) -> Make:
             connection.execute(sa.delete(table))
 
     def make(**given):
-        return SqlBackend(engine, **given)
+        return SqlBackend(engine, owns_engine=True, **given)
 
     return make
 

@@ -47,7 +47,7 @@ class Conflicts:
 def isolated(store: Store, tenant: str, level: str) -> Backend:
     """A backend on a host's engine of that isolation."""
     engine = sa.create_engine(store.url, isolation_level=level)
-    return SqlBackend(engine, tenant=tenant, model=MODEL)
+    return SqlBackend(engine, tenant=tenant, model=MODEL, owns_engine=True)
 
 
 def impatient(store: Store, tenant: str) -> Backend:
@@ -59,7 +59,7 @@ def impatient(store: Store, tenant: str) -> Backend:
     engine = sa.create_engine(
         store.url, isolation_level="READ COMMITTED", connect_args=settings[store.name]
     )
-    return SqlBackend(engine, tenant=tenant, model=MODEL)
+    return SqlBackend(engine, tenant=tenant, model=MODEL, owns_engine=True)
 
 
 def _crossing(meeting: Barrier) -> Callable[[UnitOfWork, CustomerId, CustomerId], None]:
