@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from crmcore.adapters.codec import codec_of
 from crmcore.adapters.sql.tables import Tables
+from crmcore.adapters.sql.types import MARIADB
 from crmcore.domain.kinds import FACTS, AggregateKind, FactKind
 
 __all__ = [
@@ -62,9 +63,9 @@ def _own(tables: Tables, kind: AggregateKind[Any] | FactKind[Any]) -> Select:
 @lru_cache(maxsize=512)
 def fetch(tables: Tables, kind: AggregateKind[Any], *, one: bool, lock: bool) -> Select:
     """Aggregates by id; `lock` holds them, in the order of ids."""
-    id = tables.kinds[kind.name].c.id
-    statement = _own(tables, kind).where(_chosen(id, "id", one=one))
-    return statement.order_by(id).with_for_update() if lock else statement
+    table = tables.kinds[kind.name]
+    statement = _own(tables, kind).where(_chosen(table.c.id, "id", one=one))
+    return _by_id(statement.order_by(table.c.id), table).with_for_update() if lock else statement
 
 
 @lru_cache(maxsize=512)
@@ -158,7 +159,14 @@ def lock(tables: Tables, *, one: bool) -> Select:
     profiles = tables.profiles
     id = profiles.c.customer_id
     own = sa.select(id).where(profiles.c.tenant == TENANT, _chosen(id, "id", one=one))
-    return (own if one else own.order_by(id)).with_for_update()
+    return _by_id(own if one else own.order_by(id), profiles).with_for_update()
+
+
+def _by_id(query: Select, table: sa.Table) -> Select:
+    """MariaDB may go along another index that has all that is asked for, and hold all its rows."""
+    for name in MARIADB:
+        query = query.with_hint(table, "FORCE INDEX (PRIMARY)", name)
+    return query
 
 
 @lru_cache(maxsize=512)

@@ -280,6 +280,22 @@ class ConcurrencyContract(Subject):
             assert [c.version for c in uow.customers.get_many([ana.id, ben.id]).values()] == [2, 2]
 
     @lacks("one_writer")
+    def test_a_unit_about_several_keeps_nobody_else_waiting(self, backend: Backend) -> None:
+        """Nor does one that records what was recorded before: it holds those it is about."""
+        with backend.unit_of_work() as uow:
+            people = [uow.customers.add(a_customer(nth=n)) for n in range(6)]
+            orders = [uow.orders.add(an_order(who, nth=n)) for n, who in enumerate(people)]
+        with backend.unit_of_work() as first:
+            assert first.orders.add_many(orders[:2]) == 0
+            first.orders.add_many([an_order(people[0], nth=7), an_order(people[1], nth=8)])
+            with backend.unit_of_work() as second:
+                second.orders.add(an_order(people[5], nth=9))
+
+        with backend.reading() as uow:
+            counts = [uow.profiles.get(who.id)["order_count"] for who in people]
+            assert counts == [2, 2, 1, 1, 1, 2]
+
+    @lacks("one_writer")
     def test_a_row_that_is_committed_late_is_not_passed_over(self, backend: Backend) -> None:
         """A consumer that reads between two commits finds the later one behind its position, also
         if that unit wrote first.
