@@ -26,10 +26,10 @@ pytest.register_assert_rewrite(
     *(
         f"{__name__}.{part}"
         for part in (
-            "aggregates", "arrivals", "columns", "concurrency", "deeds", "facts", "histories",
-            "host_transactions", "identifiers", "interleaving", "journal", "machine", "models",
-            "orders", "predicates", "profiles", "queries", "running", "subject", "tenants",
-            "texts", "units_of_work", "values", "witness",
+            "aggregates", "arrivals", "columns", "concurrency", "consuming", "deeds", "facts",
+            "faults", "histories", "host_transactions", "identifiers", "interleaving", "journal", "machine", "models",
+            "observing", "orders", "predicates", "profiles", "queries", "running", "subject",
+            "subscribing", "tenants", "texts", "units_of_work", "values", "witness",
         )
     )
 )  # fmt: skip
@@ -38,6 +38,7 @@ from crmcore.testing.contract.aggregates import AggregatesContract  # noqa: E402
 from crmcore.testing.contract.columns import ColumnsContract  # noqa: E402
 from crmcore.testing.contract.concurrency import ConcurrencyContract  # noqa: E402
 from crmcore.testing.contract.facts import FactsContract  # noqa: E402
+from crmcore.testing.contract.faults import FaultsContract  # noqa: E402
 from crmcore.testing.contract.histories import HistoriesContract  # noqa: E402
 from crmcore.testing.contract.host_transactions import HostTransactionsContract  # noqa: E402
 from crmcore.testing.contract.identifiers import IdentifiersContract  # noqa: E402
@@ -61,6 +62,7 @@ __all__ = [
     "ColumnsContract",
     "ConcurrencyContract",
     "FactsContract",
+    "FaultsContract",
     "HistoriesContract",
     "HostTransactionsContract",
     "IdentifiersContract",
@@ -96,6 +98,7 @@ class BackendContract(
     TenantsContract,
     ModelsContract,
     RunningContract,
+    FaultsContract,
     ConcurrencyContract,
     ColumnsContract,
     HostTransactionsContract,
