@@ -1,8 +1,9 @@
 """Kit for the tests of host applications and of backends.
 
-Here: builders, a clock and injected faults, which need neither pytest nor hypothesis. With the extra `testing`:
-`crmcore.testing.strategies` for hypothesis, and `crmcore.testing.contract`, the tests that every
-backend passes. (PYTEST_DONT_REWRITE: hypothesis loads this module early, and it asserts nothing.)
+Here: builders, a clock and injected faults, which need neither pytest nor hypothesis. With the
+extra `testing`: fixtures for pytest, `crmcore.testing.strategies` for hypothesis, and
+`crmcore.testing.contract`, the tests that every backend passes. (PYTEST_DONT_REWRITE: hypothesis
+loads this module early, and it asserts nothing.)
 """
 
 from crmcore.testing.builders import (

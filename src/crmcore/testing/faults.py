@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import attrs
 
@@ -27,7 +27,7 @@ __all__ = ["Faults", "faults"]
 
 
 @attrs.frozen
-class Fault:
+class _Fault:
     """How one commit ends: `kept` or not, then the error."""
 
     error: type[StorageError]
@@ -40,14 +40,13 @@ class Faults:
 
     def __init__(self, unit: Callable[..., UnitOfWork]) -> None:
         self._unit = unit
-        self._waiting: deque[Fault] = deque()
+        self._waiting: deque[_Fault] = deque()
 
     def __call__(self, begin: Callable[[], Transaction], *given: Any, **named: Any) -> UnitOfWork:
         """A unit of work of the backend, whose commit meets the faults."""
 
         def opened() -> Transaction:
-            transaction: Any = Struck(begin(), self._waiting)
-            return transaction
+            return cast(Transaction, _Struck(begin(), self._waiting))
 
         read_only = named.get("read_only", False)
         return self._unit(begin if read_only else opened, *given, **named)
@@ -59,28 +58,28 @@ class Faults:
 
     def fail_next_commit(self) -> None:
         """The next commit is a `StorageError`, as when the disk is full: nothing is kept."""
-        self._waiting.append(Fault(StorageError, "injected: the commit failed"))
+        self._waiting.append(_Fault(StorageError, "injected: the commit failed"))
 
     def busy(self, *, times: int = 1) -> None:
         """The next `times` commits are `Busy`; `run` makes five attempts in all."""
         if not isinstance(times, int) or isinstance(times, bool) or times < 1:
             raise InvalidInput.of("times", "must be a whole number from 1")
-        self._waiting += [Fault(Busy, "injected: another writer holds what is needed")] * times
+        self._waiting += [_Fault(Busy, "injected: another writer holds what is needed")] * times
 
     def outcome_unknown(self, *, kept: bool) -> None:
         """The next commit is `OutcomeUnknown`; the unit is `kept` whole, or not at all."""
         what = "injected: the connection was lost while committing"
-        self._waiting.append(Fault(OutcomeUnknown, what, kept))
+        self._waiting.append(_Fault(OutcomeUnknown, what, kept))
 
     def clear(self) -> None:
         """Forget the faults that have not struck yet."""
         self._waiting.clear()
 
 
-class Struck:
+class _Struck:
     """A transaction whose commit meets the first fault that waits."""
 
-    def __init__(self, transaction: Transaction, waiting: deque[Fault]) -> None:
+    def __init__(self, transaction: Transaction, waiting: deque[_Fault]) -> None:
         self._transaction = transaction
         self._waiting = waiting
 

@@ -27,9 +27,10 @@ pytest.register_assert_rewrite(
         f"{__name__}.{part}"
         for part in (
             "aggregates", "arrivals", "columns", "concurrency", "consuming", "deeds", "facts",
-            "faults", "histories", "host_transactions", "identifiers", "interleaving", "journal", "machine", "models",
-            "observing", "orders", "predicates", "profiles", "queries", "running", "subject",
-            "subscribing", "tenants", "texts", "units_of_work", "values", "witness",
+            "faults", "histories", "host_transactions", "identifiers", "interleaving", "journal",
+            "machine", "models", "observing", "orders", "predicates", "profiles", "queries",
+            "running", "subject", "subscribing", "tenants", "texts", "units_of_work", "values",
+            "witness",
         )
     )
 )  # fmt: skip
@@ -45,12 +46,14 @@ from crmcore.testing.contract.identifiers import IdentifiersContract  # noqa: E4
 from crmcore.testing.contract.journal import JournalContract  # noqa: E402
 from crmcore.testing.contract.machine import machine_of  # noqa: E402
 from crmcore.testing.contract.models import ModelsContract  # noqa: E402
+from crmcore.testing.contract.observing import ObservingContract  # noqa: E402
 from crmcore.testing.contract.orders import OrdersContract  # noqa: E402
 from crmcore.testing.contract.predicates import PredicatesContract  # noqa: E402
 from crmcore.testing.contract.profiles import ProfilesContract  # noqa: E402
 from crmcore.testing.contract.queries import QueriesContract  # noqa: E402
 from crmcore.testing.contract.running import RunningContract  # noqa: E402
 from crmcore.testing.contract.subject import Make, Subject  # noqa: E402
+from crmcore.testing.contract.subscribing import SubscribingContract  # noqa: E402
 from crmcore.testing.contract.tenants import TenantsContract  # noqa: E402
 from crmcore.testing.contract.texts import TextsContract  # noqa: E402
 from crmcore.testing.contract.units_of_work import UnitsOfWorkContract  # noqa: E402
@@ -69,12 +72,14 @@ __all__ = [
     "JournalContract",
     "Make",
     "ModelsContract",
+    "ObservingContract",
     "OrdersContract",
     "PredicatesContract",
     "ProfilesContract",
     "QueriesContract",
     "RunningContract",
     "Subject",
+    "SubscribingContract",
     "TenantsContract",
     "TextsContract",
     "UnitsOfWorkContract",
@@ -99,6 +104,8 @@ class BackendContract(
     ModelsContract,
     RunningContract,
     FaultsContract,
+    SubscribingContract,
+    ObservingContract,
     ConcurrencyContract,
     ColumnsContract,
     HostTransactionsContract,
