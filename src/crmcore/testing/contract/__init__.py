@@ -38,6 +38,7 @@ pytest.register_assert_rewrite(
 from crmcore.testing.contract.aggregates import AggregatesContract  # noqa: E402  after the above
 from crmcore.testing.contract.columns import ColumnsContract  # noqa: E402
 from crmcore.testing.contract.concurrency import ConcurrencyContract  # noqa: E402
+from crmcore.testing.contract.consuming import ConsumingContract  # noqa: E402
 from crmcore.testing.contract.facts import FactsContract  # noqa: E402
 from crmcore.testing.contract.faults import FaultsContract  # noqa: E402
 from crmcore.testing.contract.histories import HistoriesContract  # noqa: E402
@@ -64,6 +65,7 @@ __all__ = [
     "BackendContract",
     "ColumnsContract",
     "ConcurrencyContract",
+    "ConsumingContract",
     "FactsContract",
     "FaultsContract",
     "HistoriesContract",
@@ -106,6 +108,7 @@ class BackendContract(
     FaultsContract,
     SubscribingContract,
     ObservingContract,
+    ConsumingContract,
     ConcurrencyContract,
     ColumnsContract,
     HostTransactionsContract,
