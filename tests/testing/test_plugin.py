@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
+from hatchling.builders.wheel import WheelBuilder
 
 from tests.repository.sources import ROOT
 
@@ -68,6 +70,27 @@ def test_loading_the_plugin_does_not_import_crmcore(pytester: pytest.Pytester):
     result = pytester.runpytest_subprocess(*PLUGIN, "-p", "no:hypothesispytest")
 
     result.assert_outcomes(passed=2)
+
+
+def test_where_crmcore_is_installed_pytest_finds_the_fixtures(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+):
+    (wheel,) = WheelBuilder(str(ROOT)).build(directory=str(pytester.path), versions=["standard"])
+    installed = pytester.path / "installed"
+    zipfile.ZipFile(wheel).extractall(installed)
+    pytester.makepyfile(
+        f"""
+        import crmcore, crmcore_pytest
+
+        def test_it(crm):
+            assert crmcore.__file__.startswith({str(installed)!r})
+            assert crmcore_pytest.__file__.startswith({str(installed)!r})
+            assert crm.journal() == []
+        """
+    )
+    monkeypatch.setenv("PYTHONPATH", str(installed))
+
+    pytester.runpytest_subprocess("-p", "no:cacheprovider").assert_outcomes(passed=1)
 
 
 STARTS_LATE = """

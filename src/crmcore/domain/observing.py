@@ -61,8 +61,8 @@ class Watch:
     """Who is told of the units of one backend."""
 
     def __init__(self, backend: str, tenant: str) -> None:
-        self.backend = backend
-        self.tenant = tenant
+        self.backend: str = backend
+        self.tenant: str = tenant
         self.observers: tuple[tuple[Observer], ...] = ()
         self._lock = Lock()
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from functools import wraps
 from threading import Lock, RLock, get_ident
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+
+import attrs
 
 from crmcore.domain.errors import Busy, Refused
 
@@ -87,15 +89,13 @@ class Overlay:
                 self._base[key] = row
 
 
+@attrs.frozen(eq=False)
 class Snapshot:
     """What a store held at one moment, to be given to `reset`; it is no copy of the data."""
 
-    __slots__ = ("journals", "models", "replaced")
-
-    def __init__(self, replaced: int, journals: dict[str, int], models: dict[str, str]) -> None:
-        self.replaced = replaced
-        self.journals = journals
-        self.models = models
+    replaced: int
+    journals: Mapping[str, int] = attrs.field(repr=False)
+    models: Mapping[str, str] = attrs.field(repr=False)
 
 
 class MemoryStore:
