@@ -33,7 +33,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "report": (),  # to come
     "cli": ("crmcore.cli",),
     "contact": (),  # to come
-    "testing": ("crmcore.testing.contract", "crmcore.testing.strategies"),
+    "testing": ("crmcore.testing.contract", "crmcore.testing.strategies", "crmcore_pytest"),
     "all": (),  # the others together
 }
 # A module inside another extra's package needs both.

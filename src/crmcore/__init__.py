@@ -40,6 +40,7 @@ from crmcore.domain.life_cycle import DEFAULT_LIFE_CYCLE, LifeCycle, Move, Stage
 from crmcore.domain.measures import Fold, Measure
 from crmcore.domain.model import Model
 from crmcore.domain.money import DatedRates, Money, Rates
+from crmcore.domain.observing import Outcome, UnitEnded
 from crmcore.domain.order import Order, OrderLine
 from crmcore.domain.order_facts import (
     Cancellation,
@@ -104,6 +105,7 @@ __all__ = [
     "OrderId",
     "OrderLine",
     "OrderStatus",
+    "Outcome",
     "OutcomeUnknown",
     "Page",
     "Payment",
@@ -122,6 +124,7 @@ __all__ = [
     "Stale",
     "Standing",
     "StorageError",
+    "UnitEnded",
     "UnitOfWork",
     "UnknownBackend",
     "UnknownField",

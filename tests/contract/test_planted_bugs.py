@@ -28,9 +28,10 @@ from crmcore.domain.predicates import matcher
 from crmcore.domain.repositories import Aggregates
 from crmcore.domain.unit_of_work import UnitOfWork
 from crmcore.testing import FrozenClock
-from crmcore.testing.contract import BackendContract
+from crmcore.testing.contract import BackendContract, consuming
 from crmcore.testing.contract.predicates import people
 from crmcore.testing.contract.subject import everything_in, neighbour_in, opened
+from crmcore.testing.faults import _Struck
 from tests.contract.conftest import memory_make
 from tests.histories import Outcome, live
 
@@ -175,6 +176,37 @@ def leave_out_where_a_page_ends(self, *, after=0, limit=1000, journal=MemoryBack
     return found[1:] if len(found) == limit else found
 
 
+def tell_in_between(self, entry):
+    for function in self.subscriptions.told.get(entry.kind, ()):
+        function(self, entry)
+
+
+def tell_without_end(self, entry, tell=UnitOfWork._tell):
+    if self.telling is not None:
+        self.depth = 0
+    tell(self, entry)
+
+
+def tell_only_what_began(self, outcome, error, tell=UnitOfWork._tell_end):
+    if self.state != "new":
+        tell(self, outcome, error)
+
+
+def commit_first_and_fail_then(self):
+    self._transaction.commit()
+    if self._waiting:
+        fault = self._waiting.popleft()
+        raise fault.error(fault.what)
+
+
+def consume_no_entry_again(backend, handler, *, cursor, kinds="*", limit=1000):
+    entries = backend.journal(after=cursor.load(), limit=10_000)
+    cursor.save(cursor.load() + len(entries))
+    for entry in entries:
+        handler(entry)
+    return len(entries)
+
+
 BUGS: dict[str, tuple[object, str, object, str]] = {
     "a save over another's": (
         Aggregates, "_replace", save_over_others,
@@ -254,6 +286,26 @@ BUGS: dict[str, tuple[object, str, object, str]] = {
     "a row lost at closing": (
         MemoryBackend, "close", forget_the_last_row,
         "test_committed_data_is_there_after_closing",
+    ),
+    "subscribers told out of order": (
+        UnitOfWork, "_tell", tell_in_between,
+        "test_subscribers_are_told_in_the_order_of_the_journal",
+    ),
+    "subscribers without end": (
+        UnitOfWork, "_tell", tell_without_end,
+        "test_subscribers_that_lead_to_each_other_are_refused",
+    ),
+    "a beginning that nobody observes": (
+        UnitOfWork, "_tell_end", tell_only_what_began,
+        "test_a_unit_that_could_not_begin_is_told",
+    ),
+    "an injected fault that keeps the unit": (
+        _Struck, "commit", commit_first_and_fail_then,
+        "test_injected_busy_is_tried_again",
+    ),
+    "a cursor saved too early": (
+        consuming, "consume", consume_no_entry_again,
+        "test_a_failed_entry_comes_again_and_those_before_it_do_not",
     ),
 }  # fmt: skip
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 import zipfile
+from configparser import ConfigParser
 from email import message_from_bytes
 from pathlib import Path
 
@@ -30,10 +31,22 @@ def test_the_wheel_holds_every_module_the_type_marker_and_the_licence(wheel: Pat
     assert any(name.endswith("licenses/LICENSE") for name in names)
 
 
-def test_the_wheel_holds_nothing_but_the_package(wheel: Path):
+def test_the_wheel_holds_nothing_but_the_package_and_the_plugin(wheel: Path):
     tops = {name.partition("/")[0] for name in zipfile.ZipFile(wheel).namelist()}
 
-    assert {top for top in tops if not top.endswith(".dist-info")} == {"crmcore"}
+    assert {top for top in tops if not top.endswith(".dist-info")} == {
+        "crmcore",
+        "crmcore_pytest.py",
+    }
+
+
+def test_the_wheel_announces_the_plugin_to_pytest(wheel: Path):
+    archive = zipfile.ZipFile(wheel)
+    name = next(name for name in archive.namelist() if name.endswith("entry_points.txt"))
+    announced = ConfigParser()
+    announced.read_string(archive.read(name).decode())
+
+    assert dict(announced["pytest11"]) == {"crmcore_pytest": "crmcore_pytest"}
 
 
 def test_the_core_needs_attrs_and_cattrs_alone_and_all_means_every_extra(wheel: Path):

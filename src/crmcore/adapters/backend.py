@@ -7,7 +7,7 @@ import json
 import random
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextvars import copy_context
 from datetime import UTC, datetime
 from functools import cached_property, partial
@@ -22,8 +22,10 @@ from crmcore.domain.journal import Entry
 from crmcore.domain.kinds import FACTS, PURCHASES
 from crmcore.domain.model import Model
 from crmcore.domain.money import DatedRates, Rates
+from crmcore.domain.observing import Observer, Watch
 from crmcore.domain.ports import Columns, Transaction
 from crmcore.domain.profile import check_limit
+from crmcore.domain.subscribing import Subscriber, Subscriptions
 from crmcore.domain.text import checked_text
 from crmcore.domain.unit_of_work import UnitOfWork
 
@@ -57,17 +59,27 @@ def tenant_name(value: str) -> str:
     return value
 
 
+def _watch_of(backend: Backend) -> Watch:
+    return Watch(type(backend).__name__, backend.tenant)
+
+
 @attrs.define(kw_only=True, slots=False, eq=False)
 class Backend(ABC):
     """A store bound to one tenant and one model. Get one from `crmcore.connect(url)`.
 
-    `clock` tells when things are recorded; `rates` turns amounts into the model's currency.
+    `clock` tells when things are recorded; `rates` turns amounts into the model's currency. A
+    unit of work of `slow_after` seconds or more is logged as a warning.
     """
 
     tenant: str = attrs.field(default="main", validator=lambda _, __, value: tenant_name(value))
     model: Model = attrs.field(factory=Model, repr=False)
     clock: Callable[[], datetime] = attrs.field(default=system_clock, repr=False)
     rates: Rates = attrs.field(factory=DatedRates, repr=False)
+    slow_after: float = attrs.field(default=5.0, repr=False)
+    _subscriptions: Subscriptions = attrs.field(factory=Subscriptions, init=False, repr=False)
+    _watch: Watch = attrs.field(
+        default=attrs.Factory(_watch_of, takes_self=True), init=False, repr=False
+    )
 
     @cached_property
     def definition(self) -> str:
@@ -134,15 +146,41 @@ class Backend(ABC):
         """`use_case(uow, *arguments)` in a unit of work of its own; `Busy` is retried, five
         attempts in all, so the use case must be fit to run again from the start.
         """
-        for attempt in range(ATTEMPTS - 1):
+        attempt = 1
+        while True:
+            unit = self.unit_of_work(actor=actor, source=source)
+            unit.attempt = attempt
             try:
-                with self.unit_of_work(actor=actor, source=source) as unit:
+                with unit:
                     return use_case(unit, *arguments)
             except Busy:
-                longest = min(LONGEST_PAUSE, FIRST_PAUSE * 4**attempt)
-                time.sleep(random.uniform(0, longest))  # noqa: S311  not a secret
-        with self.unit_of_work(actor=actor, source=source) as unit:
-            return use_case(unit, *arguments)
+                longest = min(LONGEST_PAUSE, FIRST_PAUSE * 4 ** (attempt - 1))
+                pause = random.uniform(0, longest)  # noqa: S311  not a secret
+                self._watch.retrying(attempt, pause, again=attempt < ATTEMPTS)
+                if attempt == ATTEMPTS:
+                    raise
+            attempt += 1
+            time.sleep(pause)
+
+    def subscribe(self, kinds: str | Iterable[str], function: Subscriber) -> Callable[[], None]:
+        """Tell `function(uow, entry)` of every journal entry of these kinds, in the unit of work
+        that writes it and before its commit: what it writes is kept with it, or neither is.
+
+        `kinds` is one name as in `uow.<name>` (`"orders"`), several, or `"*"`. It is told what
+        units of this handle write, `run` and the services among them; a bulk call is one entry
+        per batch. Those who subscribed first are told first, and each in the order of the journal:
+        what a subscriber writes is told after what it was told of. An exception in it comes
+        through to the writer and dooms the unit. Where subscribers lead to each other more than
+        ten times, the unit is `Refused`. Call what this answers to unsubscribe.
+        """
+        return self._subscriptions.add(kinds, function)
+
+    def observe(self, function: Observer) -> Callable[[], None]:
+        """Tell `function(event)` of each unit of this handle that ended, reading included: see
+        `UnitEnded`. It runs in the thread of the unit, after the end, so it should be quick; an
+        exception in it is logged, and changes nothing. Call what this answers to stop.
+        """
+        return self._watch.add(function)
 
     async def run_async(
         self,
@@ -179,7 +217,8 @@ class Backend(ABC):
     ) -> UnitOfWork:
         return UnitOfWork(
             begin=begin, model=self.model, rates=self.rates, clock=self.clock, actor=actor,
-            source=source, read_only=read_only,
+            source=source, read_only=read_only, subscriptions=self._subscriptions,
+            watch=self._watch, slow_after=self.slow_after,
         )  # fmt: skip
 
 

@@ -109,6 +109,7 @@ class ProfileCodec:
             if name not in attribute_names
         ]
         held, fields = places["attributes"], self.model.profile_fields
+        personal = frozenset(name for name, field in fields.items() if field.personal)
 
         def decode(row: Any) -> Profile:
             entries = {f.name: unwired(f.type, row[i], currency) for f, i in simple}
@@ -117,7 +118,7 @@ class ProfileCodec:
                 known = json.loads(known) if isinstance(known, str) else known
                 for name in attribute_names:
                     entries[name] = unwired(fields[name].type, known.get(name), currency)
-            return Profile(CustomerId(UUID(bytes=row[0])), entries)
+            return Profile(CustomerId(UUID(bytes=row[0])), entries, personal)
 
         return decode
 

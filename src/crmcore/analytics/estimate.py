@@ -20,6 +20,7 @@ import numpy as np
 from crmcore.analytics.ascent import Likelihood, Summit
 from crmcore.analytics.checks import BoolArray, FloatArray
 from crmcore.domain.errors import InvalidInput
+from crmcore.domain.html import html_table
 
 __all__ = ["Estimate", "Fitted", "Status", "read_fitted"]
 
@@ -98,6 +99,19 @@ class Estimate:
             steps=summit.steps,
         )
 
+    def _repr_html_(self) -> str:
+        return html_table(
+            [
+                ("log-likelihood", self.log_likelihood),
+                ("customers", self.n_customers),
+                ("status", self.status),
+                ("reason", self.reason),
+                ("steps", self.steps),
+            ],
+            header=("", "value"),
+            caption="Estimate by maximum likelihood",
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """Plain data that JSON can hold; what is not determined is None."""
         rows = [
@@ -152,6 +166,21 @@ class Fitted:
     __slots__ = ()
 
     estimate: Estimate
+
+    def _repr_html_(self) -> str:
+        errors = self.standard_errors
+        rows = [
+            (name, value, errors[name] if np.isfinite(errors[name]) else "no bound")
+            for name, value in self.params.items()
+        ]
+        found = self.estimate
+        return html_table(
+            rows,
+            header=("parameter", "value", "standard error"),
+            caption=type(self).__name__,
+            note=f"Log-likelihood {found.log_likelihood:,.2f} over {found.n_customers:,} customers;"
+            f" {found.status}: {found.reason}.",
+        )
 
     @property
     def params(self) -> dict[str, float]:

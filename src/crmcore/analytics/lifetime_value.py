@@ -10,8 +10,12 @@ import numpy.typing as npt
 
 from crmcore.analytics.checks import Checks, FloatArray
 from crmcore.domain.errors import InvalidInput
+from crmcore.domain.html import html_table
 
 __all__ = ["LifetimeValue", "PurchaseModel", "SpendModel", "continuous_rate", "lifetime_value"]
+
+FIRST = 10
+"""How many rows a notebook shows."""
 
 
 class PurchaseModel(Protocol):
@@ -53,6 +57,18 @@ class LifetimeValue:
     horizon: float
     discount_rate: float
     margin: float
+
+    def _repr_html_(self) -> str:
+        names = ("value", "discounted_purchases", "average_value")
+        columns = [np.atleast_1d(getattr(self, name)) for name in names]
+        size = max(map(len, columns))
+        first = [np.broadcast_to(column, size)[:FIRST].tolist() for column in columns]
+        return html_table(
+            zip(range(1, size + 1), *first, strict=False),
+            header=("row", *names),
+            caption=f"Lifetime value of {size:,}, horizon {self.horizon:g}",
+            note=f"and {size - FIRST:,} more" if size > FIRST else "",
+        )
 
 
 def continuous_rate(*, yearly: float, units_per_year: float) -> float:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from crmcore.analytics.checks import Checks, FloatArray, IntArray
 from crmcore.analytics.customers import numbered
 from crmcore.analytics.days import Day, Days, local_days, one_day
+from crmcore.domain.html import html_table
 
 __all__ = ["Library", "Summary", "Unit", "summarize"]
 
@@ -20,6 +21,8 @@ Unit: TypeAlias = Literal["day", "week"]
 Library: TypeAlias = Literal["pandas", "polars", "pyarrow"]
 
 DAYS: dict[Unit, int] = {"day": 1, "week": 7}
+FIRST = 10
+"""How many rows a notebook shows."""
 
 
 def _same(one: object, other: object) -> bool:
@@ -56,6 +59,18 @@ class Summary:
 
     def __len__(self) -> int:
         return len(self.T)
+
+    def _repr_html_(self) -> str:
+        names = ("customer", "frequency", "recency", "T", "monetary_value", "holdout_frequency")
+        held = [name for name in names if getattr(self, name) is not None]
+        first = [getattr(self, name)[:FIRST].tolist() for name in held]
+        more = len(self) - FIRST
+        return html_table(
+            zip(*first, strict=True),
+            header=held,
+            caption=f"{len(self):,} customers as of {self.as_of}, times in {self.unit}s",
+            note=f"and {more:,} more" if more > 0 else "",
+        )
 
     def to(self, library: Library) -> Any:
         """The columns as a data frame of pandas or polars, or as a table of pyarrow.

@@ -13,6 +13,7 @@ import attrs
 from crmcore.domain.customer import Customer
 from crmcore.domain.errors import InvalidInput
 from crmcore.domain.fields import Field, FieldType
+from crmcore.domain.html import MASKED, Html, html_table
 from crmcore.domain.ids import CustomerId
 
 __all__ = [
@@ -59,11 +60,14 @@ def copied(customer: Customer) -> dict[str, Any]:
 class Profile(Mapping[str, Any]):
     """One customer's profile: a read-only mapping from field name to value, `None` if absent.
 
-    An unknown field name is a `KeyError`, as with any mapping.
+    An unknown field name is a `KeyError`, as with any mapping. `personal` names the fields that
+    the model marks as personal; where it is `None`, which ones are is not known, and all are
+    treated as such.
     """
 
     customer_id: CustomerId
     entries: Mapping[str, Any] = attrs.field(repr=False)
+    personal: frozenset[str] | None = attrs.field(default=None, repr=False, eq=False)
 
     def __getitem__(self, name: str) -> Any:
         return self.entries[name]
@@ -73,6 +77,20 @@ class Profile(Mapping[str, Any]):
 
     def __len__(self) -> int:
         return len(self.entries)
+
+    def to_html(self, *, personal: bool = False) -> Html:
+        """A table of the fields, for a notebook; personal values only when asked for."""
+        rows = [(name, self.shown(name, personal=personal)) for name in self.entries]
+        return html_table(rows, header=("field", "value"), caption=f"Profile {self.customer_id}")
+
+    def _repr_html_(self) -> str:
+        return self.to_html()
+
+    def shown(self, name: str, *, personal: bool = False) -> Any:
+        """The value of a field, or what stands for a personal one, unless it is asked for."""
+        value = self.entries[name]
+        harmless = self.personal is not None and name not in self.personal
+        return value if value is None or personal or harmless else MASKED
 
 
 @attrs.frozen
@@ -87,6 +105,23 @@ class Page:
 
     def __len__(self) -> int:
         return len(self.profiles)
+
+    def to_html(self, *, personal: bool = False) -> Html:
+        """A table of the profiles, without the fields that none of them has, for a notebook;
+        personal values only when asked for.
+        """
+        names = dict.fromkeys(name for profile in self.profiles for name in profile)
+        held = [name for name in names if any(p.get(name) is not None for p in self.profiles)]
+        rows = [
+            (p.customer_id, *(p.shown(n, personal=personal) if n in p else None for n in held))
+            for p in self.profiles
+        ]
+        note = "" if self.next is None else "There are more: page(after=page.next)."
+        caption = f"{len(self):,} profile{'' if len(self) == 1 else 's'}"
+        return html_table(rows, header=("customer", *held), caption=caption, note=note)
+
+    def _repr_html_(self) -> str:
+        return self.to_html()
 
 
 def check_limit(limit: int) -> None:

@@ -7,20 +7,23 @@ and using it further is refused, on every backend alike.
 
 from __future__ import annotations
 
+import logging
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
 from functools import cached_property
+from time import perf_counter
 from types import TracebackType
 from typing import Self
 
 import attrs
 
-from crmcore.domain.errors import InvalidInput, Refused
+from crmcore.domain.errors import CrmError, InvalidInput, OutcomeUnknown, Refused
 from crmcore.domain.fact_repositories import Facts, OrderFacts, Orders
 from crmcore.domain.instants import instant, zone_named
 from crmcore.domain.interaction import Interaction
-from crmcore.domain.journal import Entry
+from crmcore.domain.journal import Entry, Operation
 from crmcore.domain.kinds import (
     CANCELLATIONS,
     FULFILMENTS,
@@ -31,11 +34,13 @@ from crmcore.domain.kinds import (
 )
 from crmcore.domain.model import Model
 from crmcore.domain.money import Money, Rates, convert
+from crmcore.domain.observing import UNITS, Outcome, Watch
 from crmcore.domain.order_facts import Cancellation, Fulfilment, Payment, Return
 from crmcore.domain.ports import Recording, Transaction
 from crmcore.domain.profiles import Profiles
 from crmcore.domain.repositories import Customers, Products
 from crmcore.domain.score import Score
+from crmcore.domain.subscribing import DEEPEST, Subscriptions
 from crmcore.domain.text import optional_text
 
 __all__ = ["UnitOfWork"]
@@ -52,13 +57,26 @@ class UnitOfWork:
     actor: str | None = attrs.field(default=None, validator=optional_text(200))
     source: str | None = attrs.field(default=None, validator=optional_text(80))
     read_only: bool = False
+    subscriptions: Subscriptions = attrs.field(factory=Subscriptions, repr=False)
+    watch: Watch = attrs.field(factory=lambda: Watch("", ""), repr=False)
+    slow_after: float = attrs.field(default=5.0, repr=False)
     state: str = attrs.field(default="new", init=False)
+    attempt: int = attrs.field(default=1, init=False)
+    facts: int = attrs.field(default=0, init=False, repr=False)
+    entries: int = attrs.field(default=0, init=False, repr=False)
+    telling: deque[tuple[Entry, int]] | None = attrs.field(default=None, init=False, repr=False)
+    depth: int = attrs.field(default=0, init=False, repr=False)
 
     def __enter__(self) -> Self:
         if self.state != "new":
             raise Refused("unit_of_work.once", "a unit of work is entered once")
-        self.recorded_at: datetime = instant(self.clock(), "clock")
-        self.transaction: Transaction = self.begin()
+        self.began: float = perf_counter()
+        try:
+            self.recorded_at: datetime = instant(self.clock(), "clock")
+            self.transaction: Transaction = self.begin()
+        except BaseException as error:
+            self._tell_end(Outcome.READ if self.read_only else Outcome.ROLLED_BACK, type(error))
+            raise
         self.state = "open"
         return self
 
@@ -69,14 +87,25 @@ class UnitOfWork:
         traceback: TracebackType | None,
     ) -> None:
         state, self.state = self.state, "ended"
-        if state == "ended":
-            return
-        if error_type is not None or state == "doomed" or self.read_only:
-            self.transaction.rollback()
-            if error_type is None and state == "doomed":
-                raise _doomed()
-        else:
-            self.transaction.commit()
+        outcome = Outcome.READ if self.read_only else Outcome.ROLLED_BACK
+        try:
+            if state == "ended":
+                return
+            if error_type is not None or state == "doomed" or self.read_only:
+                self.transaction.rollback()
+                if error_type is None and state == "doomed":
+                    raise _doomed()
+            else:
+                outcome = Outcome.UNKNOWN
+                self.transaction.commit()
+                outcome = Outcome.COMMITTED
+        except BaseException as failure:
+            error_type = type(failure)
+            if isinstance(failure, CrmError) and not isinstance(failure, OutcomeUnknown):
+                outcome = Outcome.READ if self.read_only else Outcome.ROLLED_BACK
+            raise
+        finally:
+            self._tell_end(outcome, error_type)
 
     @cached_property
     def customers(self) -> Customers:
@@ -162,12 +191,48 @@ class UnitOfWork:
         try:
             yield transaction
         except BaseException:
-            self.state = "doomed"
+            if self.state == "open":
+                self.state = "doomed"
             raise
 
     def record(self, entry: Entry) -> None:
-        """Append one row to the journal."""
+        """Append one row to the journal, and tell the subscribers."""
         self.transaction.write(entry)
+        self.entries += 1
+        if entry.operation is Operation.APPENDED:
+            self.facts += len(entry.ids)
+        if self.subscriptions.told:
+            self._tell(entry)
+
+    def _tell(self, entry: Entry) -> None:
+        """Tell the subscribers of an entry. What they write themselves waits its turn, so that
+        each of them is told in the order of the journal.
+        """
+        if self.telling is not None:
+            self.telling.append((entry, self.depth + 1))
+            return
+        self.telling = deque([(entry, 1)])
+        try:
+            while self.telling and self.state == "open":
+                entry, self.depth = self.telling.popleft()
+                for function in self.subscriptions.told.get(entry.kind, ()):
+                    if self.depth > DEEPEST:
+                        reason = f"subscribers led to each other more than {DEEPEST} times"
+                        raise Refused("subscribers.depth", reason, entry.kind)
+                    if self.state == "open":
+                        function(self, entry)
+        finally:
+            self.telling, self.depth = None, 0
+
+    def _tell_end(self, outcome: Outcome, error: type[BaseException] | None) -> None:
+        """Tell whoever watches how the unit ended; nothing is made where nobody does."""
+        watch, seconds = self.watch, perf_counter() - self.began
+        slow = seconds >= self.slow_after
+        unknown = outcome is Outcome.UNKNOWN
+        if watch.observers or slow or unknown or UNITS.isEnabledFor(logging.DEBUG):
+            counts = (self.facts, self.entries, self.attempt)
+            name = None if error is None else error.__name__
+            watch.ended(outcome, seconds, counts, name, slow=slow)
 
     def in_base(self, money: Money, at: datetime) -> Money:
         """`money` in the model's currency at the rate of the local day of `at`."""

@@ -1,6 +1,7 @@
 """Services: use cases that add a rule. A use case takes a unit of work, a batch job a backend."""
 
 from crmcore.services.advancing import Advanced, advance
+from crmcore.services.consuming import Cursor, FileCursor, MemoryCursor, consume
 from crmcore.services.importing import ImportReport
 from crmcore.services.importing_customers import CustomerColumns, import_customers
 from crmcore.services.importing_purchases import import_purchases
@@ -10,12 +11,16 @@ from crmcore.services.scoring import Scoring, holdout, score
 
 __all__ = [
     "Advanced",
+    "Cursor",
     "CustomerColumns",
+    "FileCursor",
     "ImportReport",
+    "MemoryCursor",
     "PurchaseColumns",
     "Reject",
     "Scoring",
     "advance",
+    "consume",
     "holdout",
     "import_customers",
     "import_purchases",

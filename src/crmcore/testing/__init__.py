@@ -1,8 +1,9 @@
 """Kit for the tests of host applications and of backends.
 
-Here: builders and a clock, which need neither pytest nor hypothesis. With the extra `testing`:
-`crmcore.testing.strategies` for hypothesis, and `crmcore.testing.contract`, the tests that every
-backend passes. (PYTEST_DONT_REWRITE: hypothesis loads this module early, and it asserts nothing.)
+Here: builders, a clock and injected faults, which need neither pytest nor hypothesis. With the
+extra `testing`: fixtures for pytest, `crmcore.testing.strategies` for hypothesis, and
+`crmcore.testing.contract`, the tests that every backend passes. (PYTEST_DONT_REWRITE: hypothesis
+loads this module early, and it asserts nothing.)
 """
 
 from crmcore.testing.builders import (
@@ -20,9 +21,11 @@ from crmcore.testing.builders import (
     an_organisation,
 )
 from crmcore.testing.clock import FrozenClock
+from crmcore.testing.faults import Faults, faults
 
 __all__ = [
     "AT",
+    "Faults",
     "FrozenClock",
     "a_cancellation",
     "a_customer",
@@ -35,4 +38,5 @@ __all__ = [
     "an_interaction",
     "an_order",
     "an_organisation",
+    "faults",
 ]

@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from crmcore.adapters.memory.backend import MemoryBackend, MemoryStore
+from crmcore.adapters.memory.backend import MemoryBackend, MemoryStore, Snapshot
 from crmcore.domain.errors import UnknownBackend
 from crmcore.domain.model import Model
 from crmcore.domain.money import Rates
 
-__all__ = ["MemoryBackend", "MemoryStore", "connect"]
+__all__ = ["MemoryBackend", "MemoryStore", "Snapshot", "connect"]
 
 
 def connect(

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 
 from crmcore.adapters.backend import Backend, check_place, check_window
 from crmcore.adapters.columns import BatchStream
 from crmcore.adapters.memory.extracts import extract
-from crmcore.adapters.memory.tables import MemoryStore
+from crmcore.adapters.memory.tables import MemoryStore, Snapshot
 from crmcore.adapters.memory.transaction import MemoryTransaction
 from crmcore.domain.errors import NotMigrated
 from crmcore.domain.instants import optional_instant
 from crmcore.domain.journal import Entry
 from crmcore.domain.ports import Columns
 
-__all__ = ["MemoryBackend", "MemoryStore"]
+__all__ = ["MemoryBackend", "MemoryStore", "Snapshot"]
+
+R = TypeVar("R")
 
 
 @attrs.define(slots=False, eq=False)
@@ -44,6 +46,26 @@ class MemoryBackend(Backend):
 
     def close(self) -> None:
         """Nothing to let go of."""
+
+    def snapshot(self) -> Snapshot:
+        """This moment of the whole store, all its tenants, to be given to `reset`. For tests:
+        load the data once, and begin each test from there.
+        """
+        return self._alone(self.store.snapshot)
+
+    def reset(self, to: Snapshot) -> None:
+        """Put the store back to a snapshot, at the cost of what changed since. The same snapshot
+        serves any number of times; those taken after it are gone. `Busy` while a unit is open,
+        `Refused` where the snapshot is not of this store.
+        """
+        self._alone(lambda: self.store.reset(to))
+
+    def _alone(self, act: Callable[[], R]) -> R:
+        self.store.acquire(self.busy_timeout)
+        try:
+            return act()
+        finally:
+            self.store.release()
 
     def columns(
         self,

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from functools import wraps
 from threading import Lock, RLock, get_ident
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
-from crmcore.domain.errors import Busy
+import attrs
+
+from crmcore.domain.errors import Busy, Refused
 
 __all__ = [
     "MemoryStore",
     "Overlay",
     "Reader",
+    "Snapshot",
     "at_one_moment",
 ]
 
@@ -74,8 +77,11 @@ class Overlay:
             if row is not None:
                 yield key, row
 
-    def apply(self) -> None:
-        """Make the changes everybody's."""
+    def apply(self, replaced: list[tuple[dict[Any, Any], Any, Any]] | None) -> None:
+        """Make the changes everybody's; `replaced` collects what was there before."""
+        if replaced is not None:
+            base = self._base
+            replaced += [(base, key, base.get(key, ABSENT)) for key in self._changed]
         for key, row in self._changed.items():
             if row is None:
                 self._base.pop(key, None)
@@ -83,8 +89,21 @@ class Overlay:
                 self._base[key] = row
 
 
+@attrs.frozen(eq=False)
+class Snapshot:
+    """What a store held at one moment, to be given to `reset`; it is no copy of the data."""
+
+    replaced: int
+    journals: Mapping[str, int] = attrs.field(repr=False)
+    models: Mapping[str, str] = attrs.field(repr=False)
+
+
 class MemoryStore:
-    """The data of any number of tenants. Give one store to several `MemoryBackend`s."""
+    """The data of any number of tenants. Give one store to several `MemoryBackend`s.
+
+    From its first snapshot on it remembers every row that a commit replaces, so that going back
+    costs as much as was changed since, however much the store holds.
+    """
 
     def __init__(self) -> None:
         self.tables: dict[tuple[str, str], dict[Any, Any]] = defaultdict(dict)
@@ -93,6 +112,35 @@ class MemoryStore:
         self.reading: AbstractContextManager[bool] = RLock()
         self._writing = Lock()
         self._writer: int | None = None
+        self._snapshots: list[Snapshot] = []
+        self.replaced: list[tuple[dict[Any, Any], Any, Any]] | None = None
+
+    def snapshot(self) -> Snapshot:
+        """This moment, to come back to."""
+        self.replaced = self.replaced or []
+        journals = {tenant: len(entries) for tenant, entries in self.journals.items()}
+        taken = Snapshot(len(self.replaced), journals, dict(self.models))
+        self._snapshots.append(taken)
+        return taken
+
+    def reset(self, to: Snapshot) -> None:
+        """Go back to a snapshot; those that were taken after it are gone."""
+        if not any(taken is to for taken in self._snapshots):
+            reason = "is no snapshot of this store, or an earlier one was gone back to"
+            raise Refused("memory.reset", reason)
+        while self._snapshots[-1] is not to:
+            self._snapshots.pop()
+        replaced = self.replaced or []
+        with self.reading:
+            for table, key, row in reversed(replaced[to.replaced :]):
+                if row is ABSENT:
+                    table.pop(key, None)
+                else:
+                    table[key] = row
+            del replaced[to.replaced :]
+            for tenant, entries in self.journals.items():
+                del entries[to.journals.get(tenant, 0) :]
+            self.models = dict(to.models)
 
     def table(self, tenant: str, name: str) -> Overlay:
         """An overlay of one tenant's table."""

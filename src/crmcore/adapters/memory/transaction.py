@@ -199,7 +199,7 @@ class MemoryTransaction(MemoryProfiles):
         try:
             with self.reading:
                 for overlay in self._overlays.values():
-                    overlay.apply()
+                    overlay.apply(self._store.replaced)
                 self._store.journals[self._tenant] += self._entries
         finally:
             self.rollback()

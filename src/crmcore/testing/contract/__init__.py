@@ -26,10 +26,11 @@ pytest.register_assert_rewrite(
     *(
         f"{__name__}.{part}"
         for part in (
-            "aggregates", "arrivals", "columns", "concurrency", "deeds", "facts", "histories",
-            "host_transactions", "identifiers", "interleaving", "journal", "machine", "models",
-            "orders", "predicates", "profiles", "queries", "running", "subject", "tenants",
-            "texts", "units_of_work", "values", "witness",
+            "aggregates", "arrivals", "columns", "concurrency", "consuming", "deeds", "facts",
+            "faults", "histories", "host_transactions", "identifiers", "interleaving", "journal",
+            "machine", "models", "observing", "orders", "predicates", "profiles", "queries",
+            "running", "subject", "subscribing", "tenants", "texts", "units_of_work", "values",
+            "witness",
         )
     )
 )  # fmt: skip
@@ -37,19 +38,23 @@ pytest.register_assert_rewrite(
 from crmcore.testing.contract.aggregates import AggregatesContract  # noqa: E402  after the above
 from crmcore.testing.contract.columns import ColumnsContract  # noqa: E402
 from crmcore.testing.contract.concurrency import ConcurrencyContract  # noqa: E402
+from crmcore.testing.contract.consuming import ConsumingContract  # noqa: E402
 from crmcore.testing.contract.facts import FactsContract  # noqa: E402
+from crmcore.testing.contract.faults import FaultsContract  # noqa: E402
 from crmcore.testing.contract.histories import HistoriesContract  # noqa: E402
 from crmcore.testing.contract.host_transactions import HostTransactionsContract  # noqa: E402
 from crmcore.testing.contract.identifiers import IdentifiersContract  # noqa: E402
 from crmcore.testing.contract.journal import JournalContract  # noqa: E402
 from crmcore.testing.contract.machine import machine_of  # noqa: E402
 from crmcore.testing.contract.models import ModelsContract  # noqa: E402
+from crmcore.testing.contract.observing import ObservingContract  # noqa: E402
 from crmcore.testing.contract.orders import OrdersContract  # noqa: E402
 from crmcore.testing.contract.predicates import PredicatesContract  # noqa: E402
 from crmcore.testing.contract.profiles import ProfilesContract  # noqa: E402
 from crmcore.testing.contract.queries import QueriesContract  # noqa: E402
 from crmcore.testing.contract.running import RunningContract  # noqa: E402
 from crmcore.testing.contract.subject import Make, Subject  # noqa: E402
+from crmcore.testing.contract.subscribing import SubscribingContract  # noqa: E402
 from crmcore.testing.contract.tenants import TenantsContract  # noqa: E402
 from crmcore.testing.contract.texts import TextsContract  # noqa: E402
 from crmcore.testing.contract.units_of_work import UnitsOfWorkContract  # noqa: E402
@@ -60,19 +65,23 @@ __all__ = [
     "BackendContract",
     "ColumnsContract",
     "ConcurrencyContract",
+    "ConsumingContract",
     "FactsContract",
+    "FaultsContract",
     "HistoriesContract",
     "HostTransactionsContract",
     "IdentifiersContract",
     "JournalContract",
     "Make",
     "ModelsContract",
+    "ObservingContract",
     "OrdersContract",
     "PredicatesContract",
     "ProfilesContract",
     "QueriesContract",
     "RunningContract",
     "Subject",
+    "SubscribingContract",
     "TenantsContract",
     "TextsContract",
     "UnitsOfWorkContract",
@@ -96,6 +105,10 @@ class BackendContract(
     TenantsContract,
     ModelsContract,
     RunningContract,
+    FaultsContract,
+    SubscribingContract,
+    ObservingContract,
+    ConsumingContract,
     ConcurrencyContract,
     ColumnsContract,
     HostTransactionsContract,
