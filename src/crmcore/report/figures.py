@@ -11,8 +11,19 @@ from crmcore.domain.currencies import minor_digits
 from crmcore.domain.instants import zone_named
 
 __all__ = [
-    "MONTHS", "brief", "counted", "day_of", "listed", "money", "month_of", "moment", "percent",
-    "weeks", "whole", "words",
+    "MONTHS",
+    "brief",
+    "chance",
+    "counted",
+    "day_of",
+    "listed",
+    "moment",
+    "money",
+    "month_of",
+    "percent",
+    "weeks",
+    "whole",
+    "words",
 ]  # fmt: skip
 
 EPOCH = date(1970, 1, 1)
@@ -46,6 +57,13 @@ def percent(part: float, of: float = 1.0) -> str:
     return f"{share:.1%}" if 0 < share < 0.0995 else f"{share:.0%}"
 
 
+def chance(probability: float) -> str:
+    """A probability in whole percent; what is not certain is never written as if it were."""
+    if 0 < probability < 0.005:
+        return "<1%"
+    return ">99%" if 0.995 < probability < 1 else f"{probability:.0%}"
+
+
 def money(minor: int, currency: str) -> str:
     """Minor units in the currency's own digits: `1,234.50 EUR`, `1,234 JPY`."""
     digits = minor_digits(currency)
@@ -54,12 +72,11 @@ def money(minor: int, currency: str) -> str:
     return f"{sign}{major:,}{f'.{rest:0{digits}d}' if digits else ''} {currency}"
 
 
-def brief(number: float) -> str:
-    """For an axis: 0.5, 20, 1,500, 20k, 1.5M, 2B."""
-    for size, letter in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e4, "k")):
-        if abs(number) >= size:
-            divisor = 1e3 if letter == "k" else size
-            return f"{round(number / divisor, 2):,.10g}{letter}"
+def brief(number: float, *, thousands: float = 1e4) -> str:
+    """For an axis: 0.5, 20, 1,500, 20k, 1.5M, 2B; `thousands` is where `k` begins."""
+    for size, letter in ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k")):
+        if abs(number) >= max(size, thousands):
+            return f"{round(number / size, 2):,.10g}{letter}"
     return f"{round(number, 4):,.10g}"
 
 

@@ -33,9 +33,7 @@ class Purchases:
     last: IntArray
 
     @classmethod
-    def read(
-        cls, backend: Backend, places: dict[bytes, int], *, before: datetime
-    ) -> Purchases:
+    def read(cls, backend: Backend, places: dict[bytes, int], *, before: datetime) -> Purchases:
         """Those of the customers in `places` that were placed before an instant."""
         parts: list[tuple[IntArray, IntArray, IntArray]] = []
         for batch in backend.columns("purchases", until=before):
@@ -53,9 +51,7 @@ class Purchases:
         return cls.of(who, day, amount, customers=len(places))
 
     @classmethod
-    def of(
-        cls, buyer: IntArray, day: IntArray, amount: IntArray, *, customers: int
-    ) -> Purchases:
+    def of(cls, buyer: IntArray, day: IntArray, amount: IntArray, *, customers: int) -> Purchases:
         """Sorted and added up."""
         order = np.lexsort((day, buyer))
         buyer, day, amount = buyer[order], day[order], amount[order]

@@ -47,7 +47,9 @@ class Scores:
         if any(wrong.any() for wrong in later.values()):
             found: dict[tuple[str, int], tuple[int, int, float]] = {}
             for batch in backend.columns("scores", until=before):
-                columns = (batch[n] for n in ("customer_id", "scorer", "at", "recorded_at", "value"))
+                columns = (
+                    batch[n] for n in ("customer_id", "scorer", "at", "recorded_at", "value")
+                )
                 for id, scorer, *told in zip(*columns, strict=True):
                     here = places.get(id, -1)
                     if here >= 0 and scorer in later and later[scorer][here]:
@@ -72,5 +74,3 @@ class Scores:
         owner = CustomerId(UUID(bytes=customers.ids[int(at.argmax())]))
         told = [s for s in unit.scores.of(owner) if s.scorer == scorer and s.at < before]
         return Basis(told[-1].model, told[-1].unit) if told else None
-
-

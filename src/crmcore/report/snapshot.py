@@ -10,6 +10,7 @@ import attrs
 import numpy as np
 
 from crmcore.analytics.checks import BoolArray, IntArray
+from crmcore.domain.collecting import uncollected
 from crmcore.domain.customer import Customer
 from crmcore.domain.ids import CustomerId
 from crmcore.domain.instants import to_millis, zone_named
@@ -49,11 +50,12 @@ class Snapshot:
     @classmethod
     def taken(cls, backend: Backend, *, at: datetime) -> Snapshot:
         """Read once through profiles, purchases, journal and, where needed, scores."""
-        customers = Customers.read(backend)
-        places = customers.places()
-        purchases = Purchases.read(backend, places, before=at)
-        stages = Stages.read(backend, customers, places, before=at)
-        scores = Scores.read(backend, customers, places, before=at)
+        with uncollected:
+            customers = Customers.read(backend)
+            places = customers.places()
+            purchases = Purchases.read(backend, places, before=at)
+            stages = Stages.read(backend, customers, places, before=at)
+            scores = Scores.read(backend, customers, places, before=at)
         known = (customers.known_since < to_millis(at)) | purchases.bought
         zone = backend.model.zone
         since = np.minimum(local_days_of(customers.known_since, zone), purchases.first)

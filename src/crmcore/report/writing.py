@@ -20,7 +20,14 @@ from crmcore.domain.text import checked_text
 from crmcore.report.figures import moment, money, percent, whole
 from crmcore.report.layout import Section, Tile
 from crmcore.report.sections import (
-    best, cohorts, concentration, growth, recency, risk, value, who,
+    best,
+    cohorts,
+    concentration,
+    growth,
+    recency,
+    risk,
+    value,
+    who,
 )  # fmt: skip
 from crmcore.report.sections.best import best_places
 from crmcore.report.sections.risk import SHOWN, at_risk
@@ -110,7 +117,7 @@ def _tiles(seen: Snapshot) -> tuple[Tile, ...]:
         Tile("Who bought", whole(buyers), f"{percent(buyers, known)} of all"),
         Tile("Bought again", whole(again), f"{percent(again, buyers)} of who bought"),
         Tile("Purchases", whole(count), f"{each} on average" if count else ""),
-        Tile("Revenue", money(total, currency)),
+        Tile("Revenue", money(total, currency).removesuffix(f" {currency}"), currency),
     )
 
 
@@ -120,7 +127,7 @@ def _facts(seen: Snapshot) -> tuple[tuple[str, str], ...]:
     return (
         ("As of", f"{moment(seen.at, zone)} ({zone})"),
         ("Currency", f"{seen.model.currency}, net of what was cancelled or came back"),
-        ("Scores", scored_when(seen) or "none are stored"),
+        ("Scores", scored_when(seen, parameters=True) or "none are stored"),
         ("Made by", f"crmcore {_version()}"),
     )
 

@@ -7,7 +7,14 @@ from collections.abc import Sequence
 import attrs
 
 from crmcore.report.charts.marks import (
-    NARROW, WIDE, canvas, fitted, rectangle, text, width_of, written,
+    NARROW,
+    WIDE,
+    canvas,
+    fitted,
+    rectangle,
+    text,
+    width_of,
+    written,
 )  # fmt: skip
 from crmcore.report.layout import Drawing
 
@@ -29,7 +36,7 @@ def bars(key: str, rows: Sequence[Bar], *, title: str, sentence: str) -> Drawing
     names = {"title": title, "sentence": sentence}
 
     label_room = min(max((width_of(row.label) for row in rows), default=0) + 12, 230)
-    figure_room = max((width_of(row.figure) for row in rows), default=0) + 14
+    figure_room = max((width_of(row.figure, bold=True) for row in rows), default=0) + 14
     room = WIDE - label_room - figure_room
     wide = canvas(key, WIDE, 30 * len(rows) + 4, **names)
     for place, row in enumerate(rows):
@@ -43,7 +50,7 @@ def bars(key: str, rows: Sequence[Bar], *, title: str, sentence: str) -> Drawing
     narrow = canvas(key, NARROW, 44 * len(rows) + 2, **names)
     for place, row in enumerate(rows):
         top = 44 * place
-        taken = width_of(row.figure) + 12
+        taken = width_of(row.figure, bold=True) + 12
         text(narrow, 0, top + 15, fitted(row.label, NARROW - taken))
         text(narrow, NARROW, top + 15, row.figure, "figure", "end")
         length = NARROW * row.value / longest

@@ -7,7 +7,15 @@ from collections.abc import Callable, Sequence
 import attrs
 
 from crmcore.report.charts.marks import (
-    NARROW, WIDE, canvas, line, rectangle, text, ticks, width_of, written,
+    NARROW,
+    WIDE,
+    canvas,
+    line,
+    rectangle,
+    text,
+    ticks,
+    width_of,
+    written,
 )  # fmt: skip
 from crmcore.report.figures import brief, whole
 from crmcore.report.layout import Drawing

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from xml.etree.ElementTree import SubElement
 
 from crmcore.report.charts.marks import (
-    NARROW, WIDE, canvas, line, path, text, title_of, written, number,
+    NARROW,
+    WIDE,
+    canvas,
+    line,
+    number,
+    path,
+    text,
+    title_of,
+    written,
 )  # fmt: skip
 from crmcore.report.layout import Drawing
-from xml.etree.ElementTree import SubElement
 
 __all__ = ["curve"]
 

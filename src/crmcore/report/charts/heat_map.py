@@ -7,7 +7,14 @@ from collections.abc import Sequence
 import attrs
 
 from crmcore.report.charts.marks import (
-    NARROW, WIDE, canvas, fitted, rectangle, text, width_of, written,
+    NARROW,
+    WIDE,
+    canvas,
+    fitted,
+    rectangle,
+    text,
+    width_of,
+    written,
 )  # fmt: skip
 from crmcore.report.layout import Drawing
 

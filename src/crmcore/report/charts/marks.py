@@ -82,15 +82,15 @@ def title_of(mark: Element, title: str) -> None:
         SubElement(mark, "title").text = title
 
 
-def width_of(words: str) -> float:
+def width_of(words: str, *, bold: bool = False) -> float:
     """About how wide words are drawn; East Asian letters are twice as wide."""
     wide = sum(unicodedata.east_asian_width(letter) in "WF" for letter in words)
-    return LETTER * (len(words) + wide)
+    return LETTER * (1.14 if bold else 1.0) * (len(words) + wide)
 
 
 def fitted(words: str, room: float) -> str:
     """`words`, shortened with an ellipsis to what has room."""
-    if width_of(words) <= room:
+    if width_of(words) <= room + 0.5:
         return words
     while words and width_of(words) > room - LETTER:
         words = words[:-1]

@@ -9,7 +9,7 @@ import numpy as np
 
 from crmcore.analytics.checks import IntArray
 from crmcore.domain.money import Money
-from crmcore.report.figures import counted, day_of, money, percent, weeks, words
+from crmcore.report.figures import chance, counted, day_of, money, percent, weeks, words
 from crmcore.report.layout import Person, Section
 from crmcore.report.purchases import local_days_of
 from crmcore.report.snapshot import Snapshot
@@ -67,7 +67,7 @@ def _story(seen: Snapshot, place: int) -> str:
     told += f" {words(stage or 'no stage').capitalize()} since {day_of(since)}."
     scores = []
     if seen.scored[place]:
-        scores.append(f"{percent(float(seen.scores.alive[place]))} likely alive")
+        scores.append(f"{chance(float(seen.scores.alive[place]))} likely alive")
     worth = float(seen.scores.values["lifetime_value"][place])
     if np.isfinite(worth):
         value = Money.rounded(Decimal(repr(worth)), seen.model.currency)

@@ -47,7 +47,11 @@ def cohorts(seen: Snapshot) -> Section:
     title = f"Bought again, in percent of the cohort, by {periods.name}"
     offsets = [str(n) for n in range(1, periods.count)]
     labels = [f"{periods.label(row)} ({whole(int(sizes[row]))})" for row in rows]
-    header = ("First bought", "Customers", *(f"{counted(n, periods.name)} later" for n in range(1, periods.count)))
+    header = (
+        "First bought",
+        "Customers",
+        *(f"{counted(n, periods.name)} later" for n in range(1, periods.count)),
+    )
     table = tuple(
         (periods.label(row), whole(int(sizes[row])),
          *(whole(int(found[row, n])) if n < periods.count - row else "" for n in range(1, periods.count)))
@@ -55,7 +59,9 @@ def cohorts(seen: Snapshot) -> Section:
     )  # fmt: skip
     note = f"The table has the number of customers who bought in each {periods.name}."
     if done < periods.count:
-        note += f" {periods.label(done, full=True)} was not over: the last figure of each row grows."
+        note += (
+            f" {periods.label(done, full=True)} was not over: the last figure of each row grows."
+        )
     if len(offsets) > ON_A_PHONE:
         note += f" On a narrow screen the first {ON_A_PHONE} are drawn; the table has all."
     if not offsets:
@@ -91,7 +97,10 @@ def triangle(seen: Snapshot, periods: Periods) -> IntArray:
 def _sentence(found: IntArray, periods: Periods, done: int) -> str:
     """All cohorts together, so far as the period in question is over for them."""
     told = []
-    for offset, after in ((1, f"in the {periods.name} after"), (6, f"in the sixth {periods.name} after")):
+    for offset, after in (
+        (1, f"in the {periods.name} after"),
+        (6, f"in the sixth {periods.name} after"),
+    ):
         rows = range(max(done - offset, 0))
         of = sum(int(found[row, 0]) for row in rows)
         again = sum(int(found[row, offset]) for row in rows)

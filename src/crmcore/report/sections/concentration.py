@@ -65,9 +65,7 @@ def smallest_sets(revenue: IntArray, shares: Sequence[int]) -> dict[int, int]:
     """By share of the revenue in percent, the fewest customers who bring it; exact."""
     reached = _sums(revenue)
     total = int(reached[-1])
-    return {
-        share: int(np.searchsorted(reached, -(-total * share // 100))) + 1 for share in shares
-    }
+    return {share: int(np.searchsorted(reached, -(-total * share // 100))) + 1 for share in shares}
 
 
 def _sums(revenue: IntArray) -> np.ndarray:

@@ -89,7 +89,7 @@ def _buyers(seen: Snapshot, periods: Periods, bought: IntArray) -> Chart:
     once = here[opens]
     new = np.bincount(once[once == first], minlength=periods.count).tolist()
     again = np.bincount(once[once > first], minlength=periods.count).tolist()
-    last = periods.count - 1
+    last = max(periods.count - 1 - periods.is_open(periods.count - 1, seen.today), 0)
     title = f"Buyers by {periods.name}, first and again"
     sentence = (
         f"In {periods.label(last, full=True)} {counted(new[last] + again[last], 'customer')} "

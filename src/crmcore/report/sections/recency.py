@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from crmcore.report.charts import Cell, heat_map
-from crmcore.report.figures import counted, percent, whole
+from crmcore.report.figures import chance, counted, percent, whole
 from crmcore.report.layout import Chart, Section, Table
 from crmcore.report.sections.scored import scored_when
 from crmcore.report.snapshot import Snapshot
@@ -34,8 +34,8 @@ def recency(seen: Snapshot) -> Section:
     scored = seen.scored[here]
     alive = seen.scores.alive[here]
     with_score = np.bincount(flat[scored], minlength=number.size).reshape(shape)
-    chance = np.bincount(flat[scored], alive[scored], minlength=number.size).reshape(shape)
-    chance = chance / np.maximum(with_score, 1)
+    mean = np.bincount(flat[scored], alive[scored], minlength=number.size).reshape(shape)
+    mean = mean / np.maximum(with_score, 1)
     by_score = bool(scored.any())
     used = int(np.flatnonzero(number.sum(axis=0)).max()) + 1
     height = int(np.flatnonzero(number.sum(axis=1)).max()) + 1
@@ -46,11 +46,13 @@ def recency(seen: Snapshot) -> Section:
             return None
         told = f"{_times(row)}, last {_weeks(column)} ago: {counted(n, 'customer')}"
         if not by_score:
-            return Cell(float(np.sqrt(n / number.max())) * 0.999, (whole(n), percent(n, len(here))), told)
+            return Cell(
+                float(np.sqrt(n / number.max())) * 0.999, (whole(n), percent(n, len(here))), told
+            )
         if not with_score[row, column]:
             return Cell(None, (whole(n), "no score"), told)
-        p = float(chance[row, column])
-        return Cell(p, (percent(p), whole(n)), f"{told}, {percent(p)} likely alive")
+        p = float(mean[row, column])
+        return Cell(min(p, 0.999), (chance(p), whole(n)), f"{told}, {chance(p)} likely alive")
 
     cells = [[cell(row, column) for column in range(used)] for row in range(height)]
     once = int((count == 1).sum())
@@ -63,12 +65,12 @@ def recency(seen: Snapshot) -> Section:
     title = "How often, and how long ago"
     if by_score:
         title += ": likely alive"
-        sentence += f" On average they are {percent(float(alive[scored].mean()))} likely alive."
+        sentence += f" On average they are {chance(float(alive[scored].mean()))} likely alive."
     table = [
         (
             _times(row), _weeks(column), whole(int(number[row, column])),
             percent(int(number[row, column]), len(here)),
-            *((percent(float(chance[row, column])) if with_score[row, column] else "none",)
+            *((chance(float(mean[row, column])) if with_score[row, column] else "none",)
               if by_score else ()),
         )
         for row in range(height) for column in range(used) if number[row, column]

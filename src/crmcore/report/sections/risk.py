@@ -9,7 +9,7 @@ import numpy as np
 
 from crmcore.analytics.checks import FloatArray, IntArray
 from crmcore.report.charts import Bar, bars
-from crmcore.report.figures import counted, day_of, money, percent, weeks, whole
+from crmcore.report.figures import chance, counted, day_of, money, percent, weeks, whole
 from crmcore.report.layout import Chart, Person, Section, Table
 from crmcore.report.sections.scored import scored_when
 from crmcore.report.snapshot import Snapshot
@@ -93,7 +93,9 @@ def _chart(seen: Snapshot, found: AtRisk) -> Chart:
     for number, (_, label) in enumerate(bands):
         inside = found.judged[place == number]
         rows.append((label, len(inside), sum(revenue[inside].tolist())))
-    measured = "less than 50% likely alive" if found.by_score else "away for over twice as long as usual"
+    measured = (
+        "less than 50% likely alive" if found.by_score else "away for over twice as long as usual"
+    )
     n = len(found.chosen)
     sentence = (
         f"{whole(n)} of the {counted(len(found.best), 'customer')} who brought most (the best "
@@ -138,6 +140,5 @@ def _story(seen: Snapshot, found: AtRisk, place: int) -> str:
     )
     measure = float(found.measure[int(np.flatnonzero(found.judged == place)[0])])
     if found.by_score:
-        return f"{told}; {percent(measure)} likely alive."
+        return f"{told}; {chance(measure)} likely alive."
     return f"{told}, {measure:.1f} times as long as usual."
-

@@ -11,8 +11,10 @@ from crmcore.report.snapshot import Snapshot
 __all__ = ["scored_when"]
 
 
-def scored_when(seen: Snapshot) -> str:
-    """A sentence: how many were scored, by what, as of which day or days; empty without scores."""
+def scored_when(seen: Snapshot, *, parameters: bool = False) -> str:
+    """A sentence: how many were scored, by what, as of which day or days; empty without scores.
+    The parameters of the model are told where asked for.
+    """
     scored = seen.scored & seen.known
     if not scored.any():
         return ""
@@ -21,5 +23,8 @@ def scored_when(seen: Snapshot) -> str:
     first, last = day_of(int(days[0])), day_of(int(days[1]))
     when = f"as of {last}" if first == last else f"as of days from {first} to {last}"
     basis = seen.bases.get("probability_alive")
-    by = f" by {basis.model}" if basis is not None and basis.model else ""
+    by = ""
+    if basis is not None and basis.model:
+        told = [word for word in basis.model.split() if parameters or "=" not in word]
+        by = f" by {' '.join(told)}"
     return f"{counted(int(scored.sum()), 'customer')} scored{by}, {when}."

@@ -80,6 +80,5 @@ def bounds(revenue: IntArray) -> IntArray:
 
 def _label(edges: IntArray, place: int, digits: int) -> str:
     scale = 10**digits
-    if place == 0:
-        return f"0 to {brief(int(edges[0]) / scale)}"
-    return f"{brief(int(edges[place - 1]) / scale)}–{brief(int(edges[place]) / scale)}"
+    low = 0 if place == 0 else int(edges[place - 1])
+    return "–".join(brief(edge / scale, thousands=1e3) for edge in (low, int(edges[place])))
