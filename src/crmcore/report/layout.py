@@ -9,7 +9,7 @@ __all__ = ["Chart", "Drawing", "Person", "Section", "Table", "Tile"]
 
 @attrs.frozen
 class Table:
-    """The figures of a chart, as written: the first column names the row, the others are numbers."""
+    """The figures of a chart, as written: the first column names the row."""
 
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]

@@ -35,18 +35,17 @@ class Purchases:
     @classmethod
     def read(cls, backend: Backend, places: dict[bytes, int], *, before: datetime) -> Purchases:
         """Those of the customers in `places` that were placed before an instant."""
-        parts: list[tuple[IntArray, IntArray, IntArray]] = []
+        parts: list[tuple[IntArray, ...]] = []
         for batch in backend.columns("purchases", until=before):
             # Who came in after the customers were read is left to the next report.
-            who = np.array([places.get(id, -1) for id in batch["customer_id"]], np.int32)
+            who = np.array([places.get(id, -1) for id in batch["customer_id"]], np.int64)
             at = np.array(batch["at"], np.int64)
             amount = np.array(batch["amount_minor"], np.int64)
-            day = local_days_of(at, backend.model.zone).astype(np.int32)
+            day = local_days_of(at, backend.model.zone)
             known = who >= 0
             parts.append((who[known], day[known], amount[known]))
         who, day, amount = (
-            np.concatenate([np.empty(0, kind), *(part[n] for part in parts)])
-            for n, kind in enumerate((np.int32, np.int32, np.int64))
+            np.concatenate([np.empty(0, np.int64), *(part[n] for part in parts)]) for n in range(3)
         )
         return cls.of(who, day, amount, customers=len(places))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from functools import cached_property
 from uuid import UUID
 
 import attrs
@@ -27,7 +28,7 @@ __all__ = ["Snapshot"]
 MILLISECOND = timedelta(milliseconds=1)
 
 
-@attrs.frozen(kw_only=True, eq=False)
+@attrs.frozen(kw_only=True, eq=False, slots=False)
 class Snapshot:
     """Customers, purchases, stages and scores before the instant `at`.
 
@@ -75,10 +76,20 @@ class Snapshot:
         """The places of those who have bought."""
         return np.flatnonzero(self.purchases.bought)
 
-    @property
+    @cached_property
     def scored(self) -> BoolArray:
-        """Who has a probability of being alive."""
-        return self.scores.at["probability_alive"] > NEVER
+        """Who has a probability of being alive that knows of their last purchase."""
+        at = self.scores.at["probability_alive"]
+        told = at > NEVER
+        day = np.full(len(at), NEVER)
+        day[told] = local_days_of(at[told], self.model.zone)
+        return told & (day >= self.purchases.last)
+
+    @property
+    def outdated(self) -> int:
+        """How many have bought since they were scored."""
+        told = self.scores.at["probability_alive"] > NEVER
+        return int((told & self.purchases.bought & ~self.scored).sum())
 
     def id_of(self, place: int) -> str:
         """The id of the customer who stands at this place."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from xml.etree.ElementTree import Element
 
 import attrs
 
@@ -66,7 +67,7 @@ def columns(
         step = (width - left) / max(len(labels), 1)
         gap = min(step * 0.2, 6)
         for place, label in enumerate(labels):
-            floor = head + height
+            floor = float(head + height)
             for number, part in enumerate(series):
                 value = part.values[place]
                 tall = height * value / top
@@ -81,7 +82,9 @@ def columns(
     return Drawing(*made)
 
 
-def _labels(root, labels, left, step, y, width) -> None:  # noqa: PLR0917
+def _labels(  # noqa: PLR0917
+    root: Element, labels: Sequence[str], left: float, step: float, y: float, width: float
+) -> None:
     """Every label, or every second, third... so that none touches the next or the edge."""
     widest = max((width_of(label) for label in labels), default=0)
     every = max(1, -(-int(widest + 10) // max(int(step), 1)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from xml.etree.ElementTree import SubElement
 
 from crmcore.report.charts.marks import (
@@ -40,9 +41,7 @@ def curve(
         text(root, right, head + height + 40, across, "axis", "end")
         every = 5 if width == WIDE else 4
 
-        def place(x: float, y: float) -> tuple[float, float]:
-            return left + (right - left) * x, head + height * (1 - y)
-
+        place = partial(_place, left, head, right - left, height)
         for step in range(every + 1):
             share = step / every
             x, y = place(share, share)
@@ -59,3 +58,10 @@ def curve(
             text(root, x + 12, y + 16, words, "figure")
         made.append(written(root))
     return Drawing(*made)
+
+
+def _place(  # noqa: PLR0917
+    left: float, head: float, width: float, height: float, x: float, y: float
+) -> tuple[float, float]:
+    """Where two shares meet."""
+    return left + width * x, head + height * (1 - y)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from xml.etree.ElementTree import Element
 
 import attrs
 
@@ -62,8 +63,11 @@ def heat_map(
         step = min((width - left) / max(len(heads), 1), 150)
         head = 46
         root = canvas(key, width, head + tall * len(names) + 34, title=title, sentence=sentence)
-        text(root, left, 14, column_title, "axis")
-        text(root, 0, 36, fitted(row_title, left - 6), "axis")
+        beside = width_of(row_title) <= left
+        text(root, 0, 36 if beside else 14, row_title, "axis")
+        text(
+            root, left if beside else width, 14, column_title, "axis", "start" if beside else "end"
+        )
         for place, name in enumerate(heads):
             text(root, left + (place + 0.5) * step, 36, name, "axis", "middle")
         for down, name in enumerate(names):
@@ -77,7 +81,9 @@ def heat_map(
     return Drawing(*made)
 
 
-def _cell(root, cell: Cell, x, y, width, tall, small) -> None:  # noqa: PLR0917
+def _cell(  # noqa: PLR0917
+    root: Element, cell: Cell, x: float, y: float, width: float, tall: float, small: bool
+) -> None:
     level = "none" if cell.shade is None else str(min(int(cell.shade * LEVELS), LEVELS - 1))
     rectangle(root, x, y, width, tall, f"heat h{level}", cell.told)
     size = "cell small" if small else "cell"
@@ -87,7 +93,7 @@ def _cell(root, cell: Cell, x, y, width, tall, small) -> None:  # noqa: PLR0917
         text(root, x + width / 2, first + 16 * number, words, kind, "middle")
 
 
-def _scale(root, left, y, scale: tuple[str, str]) -> None:
+def _scale(root: Element, left: float, y: float, scale: tuple[str, str]) -> None:
     """What pale and dark stand for."""
     x = left + width_of(scale[0]) + 6
     text(root, left, y + 13, scale[0], "axis")

@@ -6,8 +6,8 @@ import unicodedata
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 __all__ = [
-    "NARROW", "WIDE", "canvas", "fitted", "line", "path", "rectangle", "text", "ticks", "title_of",
-    "width_of", "written",
+    "NARROW", "WIDE", "canvas", "fitted", "line", "number", "path", "rectangle", "text", "ticks",
+    "title_of", "width_of", "written",
 ]  # fmt: skip
 
 WIDE = 820

@@ -69,7 +69,7 @@ def _story(seen: Snapshot, place: int) -> str:
     if seen.scored[place]:
         scores.append(f"{chance(float(seen.scores.alive[place]))} likely alive")
     worth = float(seen.scores.values["lifetime_value"][place])
-    if np.isfinite(worth):
+    if seen.scored[place] and np.isfinite(worth):
         value = Money.rounded(Decimal(repr(worth)), seen.model.currency)
         scores.append(f"lifetime value {money(value.minor, value.currency)}")
     return told + (f" Scored: {', '.join(scores)}." if scores else "")

@@ -42,7 +42,7 @@ def cohorts(seen: Snapshot) -> Section:
                 f"{periods.label(row)}, {counted(offset, periods.name)} later: "
                 f"{whole(n)} of {whole(int(sizes[row]))}, {percent(part)}"
             )
-            line.append(Cell(min(part / strongest, 0.999), (f"{100 * part:.0f}",), told))
+            line.append(Cell(min(part / strongest, 0.999), (_figure(part),), told))
         cells.append(line + [None] * (periods.count - 1 - len(line)))
     title = f"Bought again, in percent of the cohort, by {periods.name}"
     offsets = [str(n) for n in range(1, periods.count)]
@@ -52,11 +52,12 @@ def cohorts(seen: Snapshot) -> Section:
         "Customers",
         *(f"{counted(n, periods.name)} later" for n in range(1, periods.count)),
     )
-    table = tuple(
-        (periods.label(row), whole(int(sizes[row])),
-         *(whole(int(found[row, n])) if n < periods.count - row else "" for n in range(1, periods.count)))
-        for row in rows
-    )  # fmt: skip
+
+    def later(row: int) -> list[str]:
+        told = [whole(int(n)) for n in found[row, 1 : periods.count - row]]
+        return told + [""] * (periods.count - 1 - len(told))
+
+    table = tuple((periods.label(row), whole(int(sizes[row])), *later(row)) for row in rows)
     note = f"The table has the number of customers who bought in each {periods.name}."
     if done < periods.count:
         note += (
@@ -78,6 +79,11 @@ def cohorts(seen: Snapshot) -> Section:
         note=note,
     )  # fmt: skip
     return Section(key="cohorts", title=TITLE, charts=(chart,))
+
+
+def _figure(part: float) -> str:
+    """Percent without its sign, which the title tells."""
+    return "<1" if 0 < part < 0.005 else f"{100 * part:.0f}"
 
 
 def triangle(seen: Snapshot, periods: Periods) -> IntArray:

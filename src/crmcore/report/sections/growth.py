@@ -72,10 +72,8 @@ def _new(seen: Snapshot, periods: Periods, since: IntArray) -> Chart:
             (periods.name.capitalize(), "New customers", "Customers so far"),
             tuple((label, whole(n), whole(so_far)) for label, n, so_far in rows),
         ),
-        note=" ".join(
-            filter(None, ("New in the period in which somebody was first recorded, or first "
-                          "bought, whichever was earlier.", _note(seen, periods)))
-        ),
+        note="New when first recorded, or first bought, whichever was earlier. "
+        + _note(seen, periods),
     )  # fmt: skip
 
 
@@ -92,9 +90,9 @@ def _buyers(seen: Snapshot, periods: Periods, bought: IntArray) -> Chart:
     last = max(periods.count - 1 - periods.is_open(periods.count - 1, seen.today), 0)
     title = f"Buyers by {periods.name}, first and again"
     sentence = (
-        f"In {periods.label(last, full=True)} {counted(new[last] + again[last], 'customer')} "
+        f"In {periods.label(last, full=True)}, {counted(new[last] + again[last], 'customer')} "
         f"bought: {whole(again[last])} again ({percent(again[last], new[last] + again[last])}), "
-        f"{whole(new[last])} for the first time."
+        f"{whole(new[last]) if new[last] else 'none'} for the first time."
     )
     rows = zip(periods.labels, new, again, strict=True)
     return Chart(

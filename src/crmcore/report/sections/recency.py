@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from crmcore.analytics.checks import FloatArray
 from crmcore.report.charts import Cell, heat_map
 from crmcore.report.figures import chance, counted, percent, whole
 from crmcore.report.layout import Chart, Section, Table
@@ -34,8 +35,9 @@ def recency(seen: Snapshot) -> Section:
     scored = seen.scored[here]
     alive = seen.scores.alive[here]
     with_score = np.bincount(flat[scored], minlength=number.size).reshape(shape)
-    mean = np.bincount(flat[scored], alive[scored], minlength=number.size).reshape(shape)
-    mean = mean / np.maximum(with_score, 1)
+    sums: FloatArray = np.zeros(number.size)
+    np.add.at(sums, flat[scored], alive[scored])
+    mean = sums.reshape(shape) / np.maximum(with_score, 1)
     by_score = bool(scored.any())
     used = int(np.flatnonzero(number.sum(axis=0)).max()) + 1
     height = int(np.flatnonzero(number.sum(axis=1)).max()) + 1
@@ -65,7 +67,8 @@ def recency(seen: Snapshot) -> Section:
     title = "How often, and how long ago"
     if by_score:
         title += ": likely alive"
-        sentence += f" On average they are {chance(float(alive[scored].mean()))} likely alive."
+        average = chance(float(alive[scored].mean()))
+        sentence += f" On average, those with a score are {average} likely alive."
     table = [
         (
             _times(row), _weeks(column), whole(int(number[row, column])),
@@ -96,10 +99,13 @@ def recency(seen: Snapshot) -> Section:
 
 
 def _note(seen: Snapshot) -> str:
-    return (
+    told = (
         "The upper figure of a cell is the mean probability of being alive, the lower one the "
         f"number of customers. {scored_when(seen)}"
     )
+    if (seen.bases["probability_alive"].model or "").startswith("BG/NBD"):
+        told += " BG/NBD takes everybody who bought only once for alive."
+    return told
 
 
 def _times(row: int, *, short: bool = False) -> str:

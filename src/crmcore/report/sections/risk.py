@@ -41,15 +41,16 @@ class AtRisk:
 
 
 def at_risk(seen: Snapshot) -> AtRisk:
-    """Those less likely alive than not; without scores, those who stay away for more than twice
-    their own mean time between purchase days, of at least three.
+    """Those less likely alive than not; where less than half of the best quarter is scored, those
+    who stay away for more than twice their own mean time between purchase days, of at least three.
     """
     here, bought = seen.buyers, seen.purchases
     ranked = here[np.argsort(-bought.revenue[here], kind="stable")]
     best = ranked[: -(-len(ranked) // 4)]
-    by_score = bool(seen.scored[here].any())
+    scored = best[seen.scored[best]]
+    by_score = 0 < len(best) <= 2 * len(scored)
     if by_score:
-        judged = best[seen.scored[best]]
+        judged = scored
         measure = seen.scores.alive[judged]
         return AtRisk(by_score, best, judged, measure, judged[measure < LIKELY])
     judged = best[bought.days[best] >= REGULAR]
@@ -64,8 +65,8 @@ def risk(seen: Snapshot, found: AtRisk, names: Mapping[int, str | None]) -> Sect
         return Section(key="risk", title=TITLE, nothing="Nobody had bought anything.")
     if not len(found.judged):
         why = (
-            "None of the best quarter of customers has a score, or a rhythm of at least "
-            f"{REGULAR} purchase days to judge by."
+            "Less than half of the best quarter has a score that knows of their last purchase, and "
+            f"nobody of it bought on at least {REGULAR} days: there is nothing to judge by."
         )
         return Section(key="risk", title=TITLE, nothing=why)
     chart = _chart(seen, found)
@@ -117,8 +118,9 @@ def _chart(seen: Snapshot, found: AtRisk) -> Chart:
         note += f" {counted(left, 'customer')} of the best quarter without a score." if left else ""
     else:
         note = (
-            "No scores are stored, so judged by recency: the days since the last purchase against "
-            f"the mean days between purchases, of who bought on at least {REGULAR} days. "
+            "Judged by recency, because less than half of the best quarter has a score that knows "
+            "of their last purchase: the days since the last purchase against the mean days "
+            f"between purchases, of who bought on at least {REGULAR} days. "
             f"{counted(left, 'customer')} of the best quarter bought on fewer."
         )
     return Chart(

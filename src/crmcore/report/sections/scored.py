@@ -17,7 +17,9 @@ def scored_when(seen: Snapshot, *, parameters: bool = False) -> str:
     """
     scored = seen.scored & seen.known
     if not scored.any():
-        return ""
+        if not seen.outdated:
+            return ""
+        return f"All {counted(seen.outdated, 'customer')} with a score bought since: left out."
     at = seen.scores.at["probability_alive"][scored]
     days = local_days_of(np.array([at.min(), at.max()]), seen.model.zone)
     first, last = day_of(int(days[0])), day_of(int(days[1]))
@@ -25,6 +27,9 @@ def scored_when(seen: Snapshot, *, parameters: bool = False) -> str:
     basis = seen.bases.get("probability_alive")
     by = ""
     if basis is not None and basis.model:
-        told = [word for word in basis.model.split() if parameters or "=" not in word]
-        by = f" by {' '.join(told)}"
-    return f"{counted(int(scored.sum()), 'customer')} scored{by}, {when}."
+        named = [word for word in basis.model.split() if parameters or "=" not in word]
+        by = f" by {' '.join(named)}"
+    told = f"{counted(int(scored.sum()), 'customer')} scored{by}, {when}."
+    if old := seen.outdated:
+        told += f" Left out: scores of {counted(old, 'customer')} who bought since."
+    return told

@@ -56,7 +56,7 @@ def value(seen: Snapshot) -> Section:
                 for n, label in zip(kept, labels, strict=True)
             ),
         ),
-        note="Net of what was cancelled or came back. A class holds its lower bound, not its upper.",
+        note="A class holds its lower bound, not its upper.",
     )  # fmt: skip
     return Section(key="value", title=TITLE, charts=(chart,))
 

@@ -25,10 +25,10 @@ def who(seen: Snapshot) -> Section:
         return Section(key="who", title="Who the customers are", nothing=nothing)
     charts = [_stages(seen, total)]
     remarks = []
-    for name, one, labels in (
-        ("kind", "kind", seen.customers.kinds),
-        ("language", "language", seen.customers.languages),
-        ("region", "region", seen.customers.regions),
+    for name, labels in (
+        ("kind", seen.customers.kinds),
+        ("language", seen.customers.languages),
+        ("region", seen.customers.regions),
     ):
         found = _chart(name, labels.counts(seen.known), total)
         if isinstance(found, Chart):
@@ -52,7 +52,7 @@ def _stages(seen: Snapshot, total: int) -> Chart:
     told = listed(
         [f"{whole(n)} {STANDINGS[s][n != 1]} ({percent(n, total)})" for s, n in standings.items()]
     )
-    sentence = f"Of {counted(total, 'customer')} {told}."
+    sentence = f"Of {whole(total)} in all, {told}."
     rows = [(words(name or "none"), counts[name]) for name in order]
     return _drawn("stage", "Customers by stage of the life cycle", sentence, rows, total)
 
