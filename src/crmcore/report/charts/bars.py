@@ -44,16 +44,24 @@ def bars(key: str, rows: Sequence[Bar], *, title: str, sentence: str) -> Drawing
         text(wide, label_room - 10, top + 18, fitted(row.label, label_room - 12), anchor="end")
         length = room * row.value / longest
         told = f"{row.label}: {row.figure}"
-        rectangle(wide, label_room, top + 3, max(length, 1.5), 21, "s1", told)
+        if row.value:
+            rectangle(wide, label_room, top + 3, max(length, 1.5), 21, "s1", told)
         text(wide, label_room + length + 8, top + 18, row.figure, "figure")
 
-    narrow = canvas(key, NARROW, 44 * len(rows) + 2, **names)
+    beside = all(
+        width_of(row.label) + width_of(row.figure, bold=True) + 12 <= NARROW for row in rows
+    )
+    tall = 44 if beside else 60
+    narrow = canvas(key, NARROW, tall * len(rows) + 2, **names)
     for place, row in enumerate(rows):
-        top = 44 * place
-        taken = width_of(row.figure, bold=True) + 12
-        text(narrow, 0, top + 15, fitted(row.label, NARROW - taken))
-        text(narrow, NARROW, top + 15, row.figure, "figure", "end")
-        length = NARROW * row.value / longest
+        top = tall * place
+        text(narrow, 0, top + 15, fitted(row.label, NARROW))
+        if beside:
+            text(narrow, NARROW, top + 15, row.figure, "figure", "end")
+        else:
+            text(narrow, 0, top + 32, row.figure, "figure")
         told = f"{row.label}: {row.figure}"
-        rectangle(narrow, 0, top + 21, max(length, 1.5), 13, "s1", told)
+        length = max(NARROW * row.value / longest, 1.5)
+        if row.value:
+            rectangle(narrow, 0, top + tall - 23, length, 13, "s1", told)
     return Drawing(written(wide), written(narrow))

@@ -15,6 +15,7 @@ from crmcore.report.charts.marks import (
     path,
     text,
     title_of,
+    width_of,
     written,
 )  # fmt: skip
 from crmcore.report.layout import Drawing
@@ -55,7 +56,7 @@ def curve(
             x, y = place(share, reached)
             at = {"class": "point", "cx": number(x), "cy": number(y), "r": "5"}
             title_of(SubElement(root, "circle", at), words)
-            text(root, x + 12, y + 16, words, "figure")
+            text(root, min(x + 12, width - width_of(words, bold=True)), y + 20, words, "figure")
         made.append(written(root))
     return Drawing(*made)
 

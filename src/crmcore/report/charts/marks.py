@@ -14,8 +14,9 @@ WIDE = 820
 NARROW = 340
 """The widths for which a chart is drawn, in CSS pixels: at these its text has its true size."""
 
-LETTER = 7.2
-"""Width of an average letter in pixels at the size of the charts' text, on the generous side."""
+SIZE = 13
+"""Size of the charts' text in pixels."""
+THIN, BROAD = frozenset("fijlrtI.,:;'|!()[]- "), frozenset("mwMW%@–—…&")
 
 
 def canvas(key: str, width: int, height: float, *, title: str, sentence: str) -> Element:
@@ -83,16 +84,22 @@ def title_of(mark: Element, title: str) -> None:
 
 
 def width_of(words: str, *, bold: bool = False) -> float:
-    """About how wide words are drawn; East Asian letters are twice as wide."""
-    wide = sum(unicodedata.east_asian_width(letter) in "WF" for letter in words)
-    return LETTER * (1.14 if bold else 1.0) * (len(words) + wide)
+    """About how wide words are drawn, in the broader of the fonts that a page may meet."""
+    ems = sum(
+        0.41 if letter in THIN
+        else 1.0 if letter in BROAD or unicodedata.east_asian_width(letter) in "WF"
+        else 0.64 if letter.isascii() and not letter.isupper()
+        else 0.78
+        for letter in words
+    )  # fmt: skip
+    return SIZE * (1.1 if bold else 1.0) * ems
 
 
 def fitted(words: str, room: float) -> str:
     """`words`, shortened with an ellipsis to what has room."""
     if width_of(words) <= room + 0.5:
         return words
-    while words and width_of(words) > room - LETTER:
+    while words and width_of(words) > room - SIZE:
         words = words[:-1]
     return words.rstrip() + "…"
 

@@ -46,7 +46,8 @@ def cohorts(seen: Snapshot) -> Section:
         cells.append(line + [None] * (periods.count - 1 - len(line)))
     title = f"Bought again, in percent of the cohort, by {periods.name}"
     offsets = [str(n) for n in range(1, periods.count)]
-    labels = [f"{periods.label(row)} ({whole(int(sizes[row]))})" for row in rows]
+    drawn = [row for row, cells_of in zip(rows, cells, strict=True) if any(cells_of)]
+    labels = [f"{periods.label(row)} ({whole(int(sizes[row]))})" for row in drawn]
     header = (
         "First bought",
         "Customers",
@@ -65,16 +66,16 @@ def cohorts(seen: Snapshot) -> Section:
         )
     if len(offsets) > ON_A_PHONE:
         note += f" On a narrow screen the first {ON_A_PHONE} are drawn; the table has all."
-    if not offsets:
+    if not drawn:
         nothing = f"All purchases fall into one {periods.name}: nobody can have come back later."
         return Section(key="cohorts", title=TITLE, nothing=nothing)
     chart = Chart(
         key="cohorts-triangle", title=title, sentence=sentence, table=Table(header, table),
         drawing=heat_map(
-            "cohorts-triangle", labels, offsets, cells, title=title, sentence=sentence,
+            "cohorts-triangle", labels, offsets, cells[: len(drawn)], title=title, sentence=sentence,
             row_title="first bought", column_title=f"{periods.name}s since the first purchase",
             scale=("0%", f"{percent(strongest)} bought"), narrow_columns=ON_A_PHONE,
-            short_rows=[periods.label(row) for row in rows],
+            short_rows=[periods.label(row) for row in drawn],
         ),
         note=note,
     )  # fmt: skip

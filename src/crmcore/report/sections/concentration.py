@@ -41,6 +41,7 @@ def concentration(seen: Snapshot) -> Section:
     marked = [
         (n / everybody, float(reached[n - 1]), f"{percent(n, everybody)} bring {share}%")
         for share, n in ((50, half), (80, most))
+        if share == 80 or reached[most - 1] - reached[half - 1] > 0.1  # else they would overlap
     ]
     chart = Chart(
         key="concentration-curve", title=title, sentence=sentence,

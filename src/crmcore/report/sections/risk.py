@@ -19,8 +19,8 @@ __all__ = ["AtRisk", "at_risk", "risk"]
 SHOWN = 20
 BY_SCORE = ((0.0, "0 to 10%"), (0.1, "10 to 25%"), (0.25, "25 to 50%"), (0.5, "50 to 75%"),
             (0.75, "75 to 90%"), (0.9, "90% or more"))  # fmt: skip
-BY_RHYTHM = ((0.0, "up to their usual time"), (1.0, "up to twice"), (2.0, "2 to 3 times"),
-             (3.0, "3 to 5 times"), (5.0, "5 times or longer"))  # fmt: skip
+BY_RHYTHM = ((0.0, "as usual"), (1.0, "1–2 times"), (2.0, "2–3 times"), (3.0, "3–5 times"),
+             (5.0, "over 5 times"))  # fmt: skip
 LIKELY = 0.5
 OVERDUE = 2.0
 REGULAR = 3
@@ -120,9 +120,9 @@ def _chart(seen: Snapshot, found: AtRisk) -> Chart:
         note = (
             "Judged by recency, because less than half of the best quarter has a score that knows "
             "of their last purchase: the days since the last purchase against the mean days "
-            f"between purchases, of who bought on at least {REGULAR} days. "
-            f"{counted(left, 'customer')} of the best quarter bought on fewer."
+            f"between purchases, of who bought on at least {REGULAR} days."
         )
+        note += f" {counted(left, 'customer')} of the best quarter bought on fewer." if left else ""
     return Chart(
         key="risk-bands", title=title, sentence=sentence, note=note,
         drawing=bars("risk-bands", shown, title=title, sentence=sentence),
