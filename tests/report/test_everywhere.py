@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,7 +24,7 @@ from tests.report.shop import AT, MODEL, fill, fill_hostile, fill_scores
 @contextmanager
 def opened(store: str, folder: Path) -> Iterator[Backend]:
     """An empty backend that nothing is left of afterwards."""
-    given = {"model": MODEL, "clock": FrozenClock(), "tenant": "report"}
+    given: dict[str, Any] = {"model": MODEL, "clock": FrozenClock(), "tenant": "report"}
     if store == "memory":
         yield MemoryBackend(MemoryStore(), **given)
         return

@@ -108,7 +108,7 @@ class _Moves:
 
 def _changes(backend: Backend) -> Iterator[tuple[bytes, list[str], list[str] | None]]:
     """Whose stage was changed: before and after, and so of the instant since which it holds."""
-    after, limit = 0, 100
+    after, limit = 0, 2
     while page := backend.journal(after=after, limit=limit):
         seen = 0
         for entry in page:

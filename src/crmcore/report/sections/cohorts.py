@@ -46,7 +46,7 @@ def cohorts(seen: Snapshot) -> Section:
         cells.append(line + [None] * (periods.count - 1 - len(line)))
     title = f"Bought again, in percent of the cohort, by {periods.name}"
     offsets = [str(n) for n in range(1, periods.count)]
-    drawn = [row for row, cells_of in zip(rows, cells, strict=True) if any(cells_of)]
+    drawn = [row for row in rows if row < periods.count - 1]  # the last has no later period
     labels = [f"{periods.label(row)} ({whole(int(sizes[row]))})" for row in drawn]
     header = (
         "First bought",
@@ -72,8 +72,9 @@ def cohorts(seen: Snapshot) -> Section:
     chart = Chart(
         key="cohorts-triangle", title=title, sentence=sentence, table=Table(header, table),
         drawing=heat_map(
-            "cohorts-triangle", labels, offsets, cells[: len(drawn)], title=title, sentence=sentence,
-            row_title="first bought", column_title=f"{periods.name}s since the first purchase",
+            "cohorts-triangle", labels, offsets, cells[: len(drawn)],
+            title=title, sentence=sentence, row_title="first bought",
+            column_title=f"{periods.name}s since the first purchase",
             scale=("0%", f"{percent(strongest)} bought"), narrow_columns=ON_A_PHONE,
             short_rows=[periods.label(row) for row in drawn],
         ),
