@@ -30,7 +30,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "analytics": ("crmcore.analytics",),
     "frames": ("crmcore.adapters.columns.arrow", "crmcore.analytics.frames"),
     "spark": (),  # to come
-    "report": (),  # to come
+    "report": ("crmcore.report",),
     "cli": ("crmcore.cli",),
     "contact": (),  # to come
     "testing": ("crmcore.testing.contract", "crmcore.testing.strategies", "crmcore_pytest"),
