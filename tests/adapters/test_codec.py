@@ -47,7 +47,7 @@ MODEL = Model(
     attributes=[
         AttributeType(f"a_{type.value}", type)
         for type in FieldType
-        if type not in (FieldType.NESTED, FieldType.ID)
+        if type not in (FieldType.NESTED, FieldType.TEXT_SET, FieldType.ID)
     ]
 )
 recorded = st.fixed_dictionaries({
