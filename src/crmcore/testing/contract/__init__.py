@@ -28,7 +28,7 @@ pytest.register_assert_rewrite(
         for part in (
             "aggregates", "arrivals", "columns", "concurrency", "deeds", "facts", "histories",
             "host_transactions", "identifiers", "interleaving", "journal", "machine", "models",
-            "orders", "predicates", "profiles", "queries", "running", "subject", "tenants",
+            "name_search", "orders", "predicates", "profiles", "queries", "running", "subject", "tags", "tenants",
             "texts", "units_of_work", "values", "witness",
         )
     )
@@ -44,12 +44,14 @@ from crmcore.testing.contract.identifiers import IdentifiersContract  # noqa: E4
 from crmcore.testing.contract.journal import JournalContract  # noqa: E402
 from crmcore.testing.contract.machine import machine_of  # noqa: E402
 from crmcore.testing.contract.models import ModelsContract  # noqa: E402
+from crmcore.testing.contract.name_search import NameSearchContract  # noqa: E402
 from crmcore.testing.contract.orders import OrdersContract  # noqa: E402
 from crmcore.testing.contract.predicates import PredicatesContract  # noqa: E402
 from crmcore.testing.contract.profiles import ProfilesContract  # noqa: E402
 from crmcore.testing.contract.queries import QueriesContract  # noqa: E402
 from crmcore.testing.contract.running import RunningContract  # noqa: E402
 from crmcore.testing.contract.subject import Make, Subject  # noqa: E402
+from crmcore.testing.contract.tags import TagsContract  # noqa: E402
 from crmcore.testing.contract.tenants import TenantsContract  # noqa: E402
 from crmcore.testing.contract.texts import TextsContract  # noqa: E402
 from crmcore.testing.contract.units_of_work import UnitsOfWorkContract  # noqa: E402
@@ -67,12 +69,14 @@ __all__ = [
     "JournalContract",
     "Make",
     "ModelsContract",
+    "NameSearchContract",
     "OrdersContract",
     "PredicatesContract",
     "ProfilesContract",
     "QueriesContract",
     "RunningContract",
     "Subject",
+    "TagsContract",
     "TenantsContract",
     "TextsContract",
     "UnitsOfWorkContract",
@@ -89,6 +93,8 @@ class BackendContract(
     OrdersContract,
     ProfilesContract,
     QueriesContract,
+    NameSearchContract,
+    TagsContract,
     PredicatesContract,
     TextsContract,
     ValuesContract,
