@@ -40,6 +40,7 @@ from crmcore.domain.life_cycle import DEFAULT_LIFE_CYCLE, LifeCycle, Move, Stage
 from crmcore.domain.measures import Fold, Measure
 from crmcore.domain.model import Model
 from crmcore.domain.money import DatedRates, Money, Rates
+from crmcore.domain.notes import Attachment, Note
 from crmcore.domain.observing import Outcome, UnitEnded
 from crmcore.domain.order import Order, OrderLine
 from crmcore.domain.order_facts import (
@@ -62,6 +63,7 @@ __all__ = [
     "DEFAULT_LIFE_CYCLE",
     "AlreadyExists",
     "AmbiguousIdentifier",
+    "Attachment",
     "AttributeType",
     "AttributeValue",
     "Backend",
@@ -99,6 +101,7 @@ __all__ = [
     "MoveRefused",
     "NotFound",
     "NotMigrated",
+    "Note",
     "Operation",
     "Order",
     "OrderHistory",

@@ -10,7 +10,7 @@ import attrs
 import pytest
 
 import crmcore.domain
-from crmcore import ContactPoint, Customer, Identifier, Interaction, new_id
+from crmcore import Attachment, ContactPoint, Customer, Identifier, Interaction, new_id
 from crmcore.domain.ids import CustomerId
 from crmcore.domain.kinds import AGGREGATES, FACTS
 
@@ -28,7 +28,16 @@ CLASSES = sorted(
     key=lambda cls: cls.__qualname__,
 )
 PERSONAL = {
-    "Customer": {"name", "identifiers", "contact_points", "attributes"},
+    "Customer": {
+        "name",
+        "identifiers",
+        "contact_points",
+        "attributes",
+        "notes",
+        "attachments",
+    },
+    "Note": {"text"},
+    "Attachment": {"name", "reference"},
     "Identifier": {"value"},
     "ContactPoint": {"value"},
     "Interaction": {"subject"},
@@ -68,10 +77,14 @@ def test_no_repr_shows_what_a_customer_told():
         CANARY, at=at, emails=[CANARY], identifiers=[Identifier("external", CANARY)]
     )
     ana = ana.with_attribute("nickname", CANARY, at=at)
-    ana = ana.reachable_at(ContactPoint("web", CANARY))
+    ana = ana.reachable_at(ContactPoint("web", CANARY)).noted(CANARY, at=at, author="ben")
+    ana = ana.attached(Attachment(CANARY, f"s3://{CANARY}", at=at))
     call = Interaction(
         customer_id=CustomerId(new_id(at)), at=at, channel="phone", subject=CANARY
     )  # fmt: skip
-    for thing in (ana, *ana.identifiers, *ana.contact_points, *ana.attributes, *ana.keys, call):
+    for thing in (
+        ana, *ana.identifiers, *ana.contact_points, *ana.attributes, *ana.keys, call,
+        *ana.notes, *ana.attachments,
+    ):  # fmt: skip
         assert "canary" not in repr(thing)
         assert "canary" not in f"{thing}"

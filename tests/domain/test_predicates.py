@@ -28,7 +28,9 @@ from crmcore.domain.predicates import And, Not, Or, checked, field_names, matche
 from crmcore.domain.profiles import ProfileQuery
 from crmcore.testing.strategies import predicates, scalars
 
-TYPES = [type for type in FieldType if type not in (FieldType.NESTED, FieldType.ID)]
+TYPES = [
+    type for type in FieldType if type not in (FieldType.NESTED, FieldType.TEXT_SET, FieldType.ID)
+]
 FIELDS = {
     name: Field(name, type) for type in TYPES for name in (f"{type.value}_a", f"{type.value}_b")
 }

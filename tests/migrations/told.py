@@ -379,6 +379,9 @@ def everything(backend: Backend) -> dict[str, Any]:
         found["profiles"] = {
             profile.customer_id: dict(profile) for profile in uow.profiles.where().page()
         }
+        found["search"] = {
+            text: list(uow.profiles.search(text).ids()) for text in ("ana", "ru", "a r", "rui an")
+        }
         # Without positions, which not every store has given by then.
         found["history"] = {
             id: plainly([attrs.evolve(e, position=None) for e in uow.customers.history(id)])

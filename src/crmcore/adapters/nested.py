@@ -22,6 +22,8 @@ from crmcore.domain.money import Money
 from crmcore.domain.predicates import (
     And,
     Comparison,
+    Has,
+    HasWord,
     Not,
     OneOf,
     Or,
@@ -67,7 +69,7 @@ def converter() -> Converter:
     made.register_structure_hook(AttributeValue, lambda value, _: _attribute(value))
     made.register_unstructure_hook(timedelta, timedelta.total_seconds)
     made.register_structure_hook(timedelta, lambda value, _: timedelta(seconds=value))
-    for cls in (Predicate, Comparison, OneOf, Present, And, Or, Not):
+    for cls in (Predicate, Comparison, OneOf, Has, HasWord, Present, And, Or, Not):
         made.register_unstructure_hook(cls, plain_predicate)
         made.register_structure_hook(cls, lambda data, _: predicate_of(data))
     return made
@@ -109,6 +111,10 @@ def plain_predicate(predicate: Predicate) -> list[Any]:
             return [op, name, tagged(value)]
         case OneOf(name, values):
             return ["in", name, [tagged(value) for value in values]]
+        case Has(name, value):
+            return ["has", name, value]
+        case HasWord(name, beginning):
+            return ["has_word", name, beginning]
         case Present(name):
             return ["present", name]
         case And(parts):
@@ -125,6 +131,10 @@ def predicate_of(data: list[Any]) -> Predicate:
     match data:
         case ["in", name, values]:
             return OneOf(name, tuple(map(untagged, values)))
+        case ["has", name, value]:
+            return Has(name, value)
+        case ["has_word", name, beginning]:
+            return HasWord(name, beginning)
         case ["present", name]:
             return Present(name)
         case ["and", *parts]:

@@ -77,7 +77,7 @@ class ProfileCodec:
         return (
             customer.kind.value, customer.name, customer.stage, to_millis(customer.stage_since),
             to_millis(customer.at), customer.language, customer.zone, customer.region, email,
-            phone, "{}",
+            phone, wired(FieldType.TEXT_SET, customer.tags), "{}",
         )  # fmt: skip
 
     def attribute(self, name: str) -> Callable[[Mapping[str, Any]], Any]:

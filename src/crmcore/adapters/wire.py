@@ -2,12 +2,13 @@
 
 Text, integers, floats and booleans are themselves. An instant is UTC milliseconds, a date its
 ISO text, a decimal its millionths, money its minor units (the currency stands beside it, or is
-the model's), an id its 16 bytes. Order and equality are those of the domain value, on every
-engine.
+the model's), an id its 16 bytes, a set of texts the JSON text of a list, absent if it is empty.
+Order and equality are those of the domain value, on every engine.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from datetime import date
 from decimal import Decimal
@@ -34,6 +35,7 @@ WIRE: Mapping[FieldType, Callable[[Any], Any]] = {
     FieldType.DECIMAL: lambda value: int(EXACT.scaleb(value, 6)),
     FieldType.MONEY: lambda value: value.minor,
     FieldType.ID: lambda value: value.bytes,
+    FieldType.TEXT_SET: lambda value: json.dumps(value, ensure_ascii=False) if value else None,
 }
 UNWIRE: Mapping[FieldType, Callable[[Any], Any]] = {
     FieldType.INSTANT: from_millis,
@@ -55,6 +57,8 @@ def wired(type: FieldType, value: Any) -> Any:
 
 def unwired(type: FieldType, value: Any, currency: str) -> Any:
     """The domain value of a wire form; money is in `currency`."""
+    if type is FieldType.TEXT_SET:
+        return tuple(json.loads(value) if isinstance(value, str) else value or ())
     if value is None:
         return None
     if type is FieldType.MONEY:

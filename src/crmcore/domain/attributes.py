@@ -36,7 +36,7 @@ LARGEST = Decimal(LIMIT) / 10**6
 
 
 def _scalar(_: Any, attribute: attrs.Attribute[Any], value: FieldType) -> None:
-    if value in (FieldType.NESTED, FieldType.ID):
+    if value in (FieldType.NESTED, FieldType.TEXT_SET, FieldType.ID):
         raise InvalidInput.of(attribute.name, "is none of the eight scalar types")
 
 

@@ -9,7 +9,7 @@ backend and not on the others.
 from __future__ import annotations
 
 from crmcore.domain.errors import InvalidInput
-from crmcore.domain.predicates import And, Comparison, Not, OneOf, Or, Predicate
+from crmcore.domain.predicates import And, Comparison, Has, HasWord, Not, OneOf, Or, Predicate
 
 __all__ = ["INDEXED_TEXT", "check_size"]
 
@@ -39,7 +39,7 @@ def check_size(predicate: Predicate) -> None:
             case OneOf(_, several):
                 comparisons += 1
                 values += several
-            case Comparison(_, _, value):
+            case Comparison(_, _, value) | Has(_, value) | HasWord(_, value):
                 comparisons += 1
                 values.append(value)
             case _:

@@ -20,7 +20,9 @@ from crmcore.domain.identifiers import Identifier
 from crmcore.domain.ids import CustomerId, a_version, an_id, new_id
 from crmcore.domain.instants import instant, zone_named
 from crmcore.domain.life_cycle import DEFAULT_LIFE_CYCLE, LifeCycle, Standing
+from crmcore.domain.notes import ATTACHMENTS, NOTES, Attachment, Note
 from crmcore.domain.relations import Relationship, Role
+from crmcore.domain.tags import tags as one_form
 from crmcore.domain.text import Words, checked_text, optional_text, symbol
 from crmcore.domain.trusted import built
 
@@ -84,6 +86,20 @@ def _attributes(values: Iterable[AttributeValue]) -> tuple[AttributeValue, ...]:
     return _members(values, AttributeValue, "attributes")
 
 
+def _notes(values: Iterable[Note]) -> tuple[Note, ...]:
+    return _at_most(NOTES, tuple(dict.fromkeys(_members(values, Note, "notes"))), "notes")
+
+
+def _attachments(values: Iterable[Attachment]) -> tuple[Attachment, ...]:
+    return _at_most(ATTACHMENTS, _members(values, Attachment, "attachments"), "attachments")
+
+
+def _at_most(most: int, members: tuple[T, ...], path: str) -> tuple[T, ...]:
+    if len(members) > most:
+        raise InvalidInput.of(path, f"are more than {most}")
+    return members
+
+
 def _name(customer: Customer, attribute: attrs.Attribute[Any], value: str | None) -> None:
     if value is None:
         return
@@ -122,7 +138,8 @@ class Customer:
 
     `at` is the instant since which we know them; `language` a BCP 47 tag (`es`, `pt-BR`); `zone`
     an IANA time zone; `region` any region code of the host; `channels` the preferred ones, best
-    first. `version` is 0 until stored, then grows by one with every save.
+    first; `tags` are in order, `notes` and `attachments` as they were added. `version` is 0 until
+    stored, then grows by one with every save.
     """
 
     kind: CustomerKind = attrs.field(converter=CustomerKind)
@@ -150,6 +167,13 @@ class Customer:
     attributes: tuple[AttributeValue, ...] = attrs.field(
         default=(), converter=_attributes, metadata=PERSONAL, repr=False
     )
+    tags: tuple[str, ...] = attrs.field(default=(), converter=one_form)
+    notes: tuple[Note, ...] = attrs.field(
+        default=(), converter=_notes, metadata=PERSONAL, repr=False
+    )
+    attachments: tuple[Attachment, ...] = attrs.field(
+        default=(), converter=_attachments, metadata=PERSONAL, repr=False
+    )
     id: CustomerId = attrs.field(
         default=attrs.Factory(lambda self: CustomerId(new_id(self.at)), takes_self=True),
         validator=an_id,
@@ -167,6 +191,11 @@ class Customer:
         for index, tie in enumerate(self.relationships):
             if tie.other_id == self.id:
                 faults.append(Fault(f"relationships[{index}]", "is to oneself"))
+        filed: set[str] = set()
+        for index, attachment in enumerate(self.attachments):
+            if attachment.reference in filed:
+                faults.append(Fault(f"attachments[{index}]", "has the reference of another"))
+            filed.add(attachment.reference)
         if faults:
             raise InvalidInput(tuple(faults))
 
@@ -323,3 +352,30 @@ class Customer:
     def without_attribute(self, name: str) -> Self:
         """With that attribute no longer known."""
         return attrs.evolve(self, attributes=tuple(a for a in self.attributes if a.name != name))
+
+    def tagged(self, *tags: str) -> Self:
+        """With these tags as well; capitals and white space do not tell tags apart."""
+        return attrs.evolve(self, tags=(*self.tags, *one_form(tags)))
+
+    def untagged(self, *tags: str) -> Self:
+        """Without these tags; one it does not have changes nothing."""
+        gone = one_form(tags)
+        return attrs.evolve(self, tags=[tag for tag in self.tags if tag not in gone])
+
+    def noted(self, text: str, *, at: datetime, author: str | None = None) -> Self:
+        """With one more note; the very same one again changes nothing."""
+        return attrs.evolve(self, notes=(*self.notes, Note(text, at=at, author=author)))
+
+    def without_note(self, note: Note) -> Self:
+        """Without that note."""
+        return attrs.evolve(self, notes=[known for known in self.notes if known != note])
+
+    def attached(self, attachment: Attachment) -> Self:
+        """With one more attachment, in place of the one with its reference if there is one."""
+        others = (a for a in self.attachments if a.reference != attachment.reference)
+        return attrs.evolve(self, attachments=(*others, attachment))
+
+    def detached(self, reference: str) -> Self:
+        """Without the attachment of that reference."""
+        kept = [a for a in self.attachments if a.reference != reference]
+        return attrs.evolve(self, attachments=kept)

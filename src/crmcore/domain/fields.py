@@ -47,6 +47,8 @@ class FieldType(Words):
     INSTANT = "instant"
     MONEY = "money"
     ID = "id"
+    TEXT_SET = "text_set"
+    """Several short texts, each once, in order: asked whether one is among them."""
     NESTED = "nested"
     """Structured values that are stored whole and not compared."""
 
@@ -54,7 +56,8 @@ class FieldType(Words):
 @attrs.frozen
 class Field:
     """One field: its name, type and marks. `python` is the annotated class, for conversion;
-    `limit` the most characters of a text, where one is declared.
+    `limit` the most characters of a text, where one is declared; `in_words` says that it can be
+    searched by its words, as a name.
     """
 
     name: str
@@ -64,6 +67,7 @@ class Field:
     python: Any = attrs.field(default=None, repr=False, eq=False)
     indexed: bool = False
     limit: int | None = None
+    in_words: bool = False
 
 
 SCALARS: dict[Any, FieldType] = {

@@ -70,7 +70,8 @@ class Transaction(Protocol):
         ...
 
     def delete(self, kind: AggregateKind[A], aggregate: A) -> None:
-        """Remove the aggregate at this very version, with its keys and profile, else `Stale`.
+        """Remove the aggregate, which is as it is stored, with its keys, its profile and what it
+        is searched by; if another version is stored, `Stale`.
         A customer of whom there are facts, if only removed ones, is `Refused`.
         """
         ...
@@ -118,8 +119,12 @@ class Transaction(Protocol):
         """Hold these profiles against other writers, in the order of ids; say which exist."""
         ...
 
-    def copy_to_profiles(self, customers: Sequence[Customer]) -> None:
-        """Refresh what the profiles copy from the customers."""
+    def copy_to_profiles(
+        self, customers: Sequence[Customer], *, held: Mapping[CustomerId, Customer]
+    ) -> None:
+        """Refresh what the profiles copy from the customers, and what they are searched by;
+        `held` is, by id, what was stored of them before.
+        """
         ...
 
     def merge(self, kind: FactKind[F], deltas: Deltas) -> None:
@@ -144,6 +149,12 @@ class Transaction(Protocol):
 
     def count(self, where: Predicate | None) -> int:
         """How many customers the predicate holds for."""
+        ...
+
+    def count_by(self, where: Predicate | None, name: str) -> dict[Any, int]:
+        """By value of a profile field, how many customers the predicate holds for; `None` for
+        those without one. Of several texts, each counts.
+        """
         ...
 
     def write(self, entry: Entry) -> None:

@@ -2,6 +2,7 @@
 
     field("stage") == "active"          field("revenue") >= Money("500", "EUR")
     field("language").is_in("es", "ca") field("last_purchase_at").is_absent()
+    field("tags").has("vip")            field("name").has_word("garcía")
     (p & q) | ~r
 
 They are two-valued. A comparison with an absent value is false, whatever the operator, except
@@ -28,12 +29,16 @@ from crmcore.domain.errors import InvalidInput, MixedCurrencies, UnknownField
 from crmcore.domain.fields import SCALARS, Field, FieldType
 from crmcore.domain.instants import instant
 from crmcore.domain.money import Money
+from crmcore.domain.names import name_words, searched_words
+from crmcore.domain.tags import tag
 from crmcore.domain.text import checked_text
 
 __all__ = [
     "And",
     "Comparison",
     "FieldRef",
+    "Has",
+    "HasWord",
     "Not",
     "OneOf",
     "Or",
@@ -41,6 +46,7 @@ __all__ = [
     "Predicate",
     "Present",
     "checked",
+    "comparable",
     "field",
     "field_names",
     "fitting",
@@ -104,6 +110,17 @@ class FieldRef:
         """Is the value one of these? No values: false for everybody. Absent: false."""
         return OneOf(self.name, tuple(_operand(value) for value in values))
 
+    def has(self, value: str) -> Predicate:
+        """Is this text among those of the field? Join several with `&` for all, `|` for any."""
+        return Has(self.name, _operand(value))
+
+    def has_word(self, text: str) -> Predicate:
+        """Does a word of the name begin so, whatever the case and accents? Every word of `text`
+        must be the beginning of one.
+        """
+        found = [HasWord(self.name, word) for word in searched_words(text)]
+        return And(tuple(found)) if len(found) > 1 else found[0]
+
     def is_present(self) -> Predicate:
         """Is the value known?"""
         return Present(self.name)
@@ -146,6 +163,22 @@ class OneOf(Predicate):
 
 
 @attrs.frozen
+class Has(Predicate):
+    """`value` is among the texts of `name`."""
+
+    name: str
+    value: str = attrs.field(repr=False)
+
+
+@attrs.frozen
+class HasWord(Predicate):
+    """A folded word of `name` begins with `beginning`, which is one folded word; absent: false."""
+
+    name: str
+    beginning: str = attrs.field(repr=False)
+
+
+@attrs.frozen
 class Present(Predicate):
     """`name` has a value."""
 
@@ -180,12 +213,13 @@ def checked(predicate: Predicate, fields: Mapping[str, Field], currency: str) ->
     not have, or money in another currency than the model's is `InvalidInput`.
     """
 
-    def typed(name: str) -> Field:
+    def known(name: str) -> Field:
         if not isinstance(name, str) or name not in fields:
             raise UnknownField.named(name, known=tuple(fields))
-        if fields[name].type is FieldType.NESTED:
-            raise InvalidInput.of(name, "is structured and cannot be compared")
         return fields[name]
+
+    def typed(name: str) -> Field:
+        return comparable(known(name))
 
     def walk(node: Predicate) -> Predicate:
         match node:
@@ -196,11 +230,12 @@ def checked(predicate: Predicate, fields: Mapping[str, Field], currency: str) ->
             case Comparison(name, op, value):
                 return Comparison(name, op, fitting(value, typed(name), currency))
             case OneOf(name, values):
-                known = typed(name)
-                return OneOf(name, tuple(fitting(value, known, currency) for value in values))
+                among = typed(name)
+                return OneOf(name, tuple(fitting(value, among, currency) for value in values))
+            case Has(name) | HasWord(name):
+                return _among(node, known(name))
             case Present(name):
-                if not isinstance(name, str) or name not in fields:
-                    raise UnknownField.named(name, known=tuple(fields))
+                known(name)
                 return node
             case And(parts):
                 return And(tuple(walk(part) for part in parts))
@@ -236,8 +271,12 @@ def matcher(predicate: Predicate) -> Callable[[Callable[[str], Any]], bool]:
             return against
         case OneOf(name, values):
             return lambda get: get(name) in values
+        case Has(name, value):
+            return lambda get: value in (get(name) or ())
+        case HasWord(name, beginning):
+            return lambda get: any(w.startswith(beginning) for w in name_words(get(name)))
         case Present(name):
-            return lambda get: get(name) is not None
+            return lambda get: get(name) not in (None, ())
         case And(parts):
             every = tuple(matcher(part) for part in parts)
             return lambda get: all(holds(get) for holds in every)
@@ -255,13 +294,35 @@ def field_names(predicate: Predicate) -> Iterator[str]:
     match predicate:
         case Comparison(name, _, OtherField(other)):
             yield from (name, other)
-        case Comparison(name) | OneOf(name) | Present(name):
+        case Comparison(name) | OneOf(name) | Present(name) | Has(name) | HasWord(name):
             yield name
         case And(parts) | Or(parts):
             for part in parts:
                 yield from field_names(part)
         case Not(part):
             yield from field_names(part)
+
+
+def _among(node: Has | HasWord, known: Field) -> Predicate:
+    """`node` with its tag or word in the one form that is stored."""
+    if isinstance(node, Has):
+        if known.type is not FieldType.TEXT_SET:
+            raise InvalidInput.of(known.name, "is not several texts")
+        return Has(known.name, tag(node.value))
+    if not known.in_words:
+        raise InvalidInput.of(known.name, "is not searched by words")
+    if searched_words(node.beginning) != (node.beginning,):
+        raise InvalidInput.of(known.name, "is searched by one folded word: use has_word()")
+    return node
+
+
+def comparable(known: Field) -> Field:
+    """The field, if its values can be compared and put in order; else `InvalidInput`."""
+    if known.type is FieldType.NESTED:
+        raise InvalidInput.of(known.name, "is structured and cannot be compared")
+    if known.type is FieldType.TEXT_SET:
+        raise InvalidInput.of(known.name, "is several texts: ask with has()")
+    return known
 
 
 def _parts(cls: type[And] | type[Or], node: Predicate) -> tuple[Predicate, ...]:

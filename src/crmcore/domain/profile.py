@@ -26,7 +26,7 @@ __all__ = [
 
 COPIED_FIELDS = (
     Field("kind", FieldType.TEXT, optional=False),
-    Field("name", FieldType.TEXT, personal=True),
+    Field("name", FieldType.TEXT, personal=True, in_words=True),
     Field("stage", FieldType.TEXT, optional=False, indexed=True),
     Field("stage_since", FieldType.INSTANT, optional=False),
     Field("known_since", FieldType.INSTANT, optional=False),
@@ -35,6 +35,7 @@ COPIED_FIELDS = (
     Field("region", FieldType.TEXT),
     Field("email", FieldType.TEXT, personal=True),
     Field("phone", FieldType.TEXT, personal=True),
+    Field("tags", FieldType.TEXT_SET),
 )
 """The profile fields that are copied from the customer; `email` and `phone` are the first ones."""
 
@@ -53,12 +54,14 @@ def copied(customer: Customer) -> dict[str, Any]:
         "region": customer.region,
         "email": points.get("email"),
         "phone": points.get("phone"),
+        "tags": customer.tags,
     }
 
 
 @attrs.frozen
 class Profile(Mapping[str, Any]):
     """One customer's profile: a read-only mapping from field name to value, `None` if absent.
+    Tags are a tuple, which is empty where there are none.
 
     An unknown field name is a `KeyError`, as with any mapping. `personal` names the fields that
     the model marks as personal; where it is `None`, which ones are is not known, and all are

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -13,12 +13,12 @@ from uuid import UUID
 import attrs
 
 from crmcore.domain.errors import InvalidInput, NotFound, UnknownField
-from crmcore.domain.fields import FieldType
+from crmcore.domain.fields import Field, FieldType
 from crmcore.domain.ids import CustomerId, as_id
 from crmcore.domain.instants import from_millis, to_millis
 from crmcore.domain.money import Money
 from crmcore.domain.ports import Query
-from crmcore.domain.predicates import Predicate, fitting
+from crmcore.domain.predicates import Predicate, comparable, field, fitting
 from crmcore.domain.profile import Page, Profile, check_limit
 
 if TYPE_CHECKING:
@@ -48,8 +48,16 @@ class Profiles:
 
     def where(self, predicate: Predicate | None = None) -> ProfileQuery:
         """The profiles for which the predicate holds; all of them without one."""
-        where = None if predicate is None else self._unit.model.checked(predicate)
-        return ProfileQuery(self._unit, Query(where=where))
+        everybody = ProfileQuery(self._unit, Query())
+        return everybody if predicate is None else everybody.where(predicate)
+
+    def search(self, text: str) -> ProfileQuery:
+        """The profiles of those, people or organisations, of whose name a word begins with `text`,
+        whatever its case and accents; of several words each must be the beginning of one. How
+        names are folded is told in `crmcore.domain.names`. Without a letter or digit it is
+        `InvalidInput`.
+        """
+        return self.where().search(text)
 
     def rebuild(self) -> None:
         """Fold every profile anew from the facts; nothing changes unless something was wrong."""
@@ -59,16 +67,24 @@ class Profiles:
 
 @attrs.frozen
 class ProfileQuery:
-    """A question to the profiles; ask it with `page`, `count` or `ids`."""
+    """A question to the profiles; ask it with `page`, `count`, `count_by` or `ids`."""
 
     unit: UnitOfWork = attrs.field(repr=False)
     query: Query = attrs.field(repr=False)
 
+    def where(self, predicate: Predicate) -> ProfileQuery:
+        """Those of them for which this predicate holds as well."""
+        model, before = self.unit.model, self.query.where
+        where = model.checked(predicate if before is None else before & predicate)
+        return attrs.evolve(self, query=attrs.evolve(self.query, where=where))
+
+    def search(self, text: str) -> ProfileQuery:
+        """Those of them whose name is found so, as `Profiles.search` says."""
+        return self.where(field("name").has_word(text))
+
     def order_by(self, name: str, *, descending: bool = False) -> ProfileQuery:
-        """Ordered by one field, absent values last, equals by id."""
-        fields = self.unit.model.profile_fields
-        if not isinstance(name, str) or name not in fields:
-            raise UnknownField.named(name, known=tuple(fields))
+        """Ordered by one field, absent values last, equals by id. Every field but tags goes."""
+        comparable(self._field(name))
         return attrs.evolve(
             self, query=attrs.evolve(self.query, order_by=name, descending=descending)
         )
@@ -90,9 +106,26 @@ class ProfileQuery:
         """How many there are."""
         return self.unit.reads.count(self.query.where)
 
+    def count_by(self, name: str) -> Mapping[Any, int]:
+        """How many there are for each value of one field, the most frequent first; `None` counts
+        those without one. By `tags` a customer counts for each of theirs.
+        """
+        self._field(name)
+        found = self.unit.reads.count_by(self.query.where, name)
+        # Equal numbers in the order of values, absent last: the same on every backend.
+        known = sorted(value for value in found if value is not None)
+        inline = [*known, *([None] if None in found else [])]
+        return {value: found[value] for value in sorted(inline, key=lambda value: -found[value])}
+
     def ids(self) -> Iterator[CustomerId]:
         """The ids of all of them, in the order of ids."""
         return self.unit.reads.select_ids(self.query.where)
+
+    def _field(self, name: str) -> Field:
+        fields = self.unit.model.profile_fields
+        if not isinstance(name, str) or name not in fields:
+            raise UnknownField.named(name, known=tuple(fields))
+        return fields[name]
 
     def _order(self) -> list[Any]:
         return [self.query.order_by, self.query.descending]

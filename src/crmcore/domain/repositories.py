@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import nullcontext
 from datetime import datetime
 from itertools import islice
@@ -104,7 +104,9 @@ class Aggregates(Generic[A]):
     def _check(self, aggregate: A, held: A | None) -> None:
         """Refuse what the model does not know, unless it was held so before."""
 
-    def _profiled(self, transaction: Transaction, aggregates: list[A]) -> None:
+    def _profiled(
+        self, transaction: Transaction, aggregates: list[A], held: Mapping[UUID, A]
+    ) -> None:
         """Refresh the profiles that copy from these."""
 
     def _insert(self, aggregates: list[A]) -> list[A]:
@@ -135,7 +137,7 @@ class Aggregates(Generic[A]):
         stored = [self._loaded(changed(a, version=a.version + 1)) for a in aggregates]
         with unit.writing() as transaction:
             transaction.replace(self._kind, [(a, unit.model.keys_of(a)) for a in stored])
-            self._profiled(transaction, stored)
+            self._profiled(transaction, stored, held)
             differences = [changes_between(held[a.id], a) for a in stored]
             entry = self._entry(Operation.SAVED, stored, [unit.recorded_at])
             changes, personal = zip(*differences, strict=True) if differences else ((), ())
@@ -221,7 +223,7 @@ class Customers(Aggregates[Customer]):
         if transaction.has_facts(id):
             raise Refused("customers.has_facts", "has facts and cannot be removed", str(id))
         with unit.writing():
-            transaction.delete(CUSTOMERS, customer)
+            transaction.delete(CUSTOMERS, held)
             unit.record(self._entry(Operation.REMOVED, [customer], [unit.recorded_at]))
 
     def _loaded(self, aggregate: Customer) -> Customer:
@@ -242,8 +244,11 @@ class Customers(Aggregates[Customer]):
     def _check(self, aggregate: Customer, held: Customer | None) -> None:
         self._unit.model.check(aggregate, held=held)
 
-    def _profiled(self, transaction: Transaction, aggregates: list[Customer]) -> None:
-        transaction.copy_to_profiles(aggregates)
+    def _profiled(
+        self, transaction: Transaction, aggregates: list[Customer], held: Mapping[UUID, Customer]
+    ) -> None:
+        before = {CustomerId(id): customer for id, customer in held.items()}
+        transaction.copy_to_profiles(aggregates, held=before)
 
 
 class Products(Aggregates[Product]):

@@ -72,6 +72,7 @@ def a_customer(
     region: str | None = None,
     stage: str | None = None,
     attributes: Mapping[str, Scalar] | None = None,
+    tags: Iterable[str] = (),
     life_cycle: LifeCycle = DEFAULT_LIFE_CYCLE,
     id: CustomerId | None = None,
     nth: int = 1,
@@ -87,6 +88,7 @@ def a_customer(
         id=id or CustomerId(_id(at, "customer", kind.value, name, nth)),
         stage=stage or customer.stage,
         attributes=tuple(AttributeValue(n, v, at=at) for n, v in (attributes or {}).items()),
+        tags=tuple(tags),
     )
 
 

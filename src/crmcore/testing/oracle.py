@@ -240,7 +240,7 @@ class Oracle:
 
 COPIED = (
     "kind", "name", "stage", "stage_since", "known_since", "language", "zone", "region", "email",
-    "phone",
+    "phone", "tags",
 )  # fmt: skip
 
 
@@ -254,7 +254,11 @@ def holds(question: Any, row: Mapping[str, Any]) -> bool:
         case "Not":
             return not holds(question.part, row)
         case "Present":
-            return row[question.name] is not None
+            return row[question.name] not in (None, ())
+        case "Has":
+            return question.value in row[question.name]
+        case "HasWord":  # the names of the histories are single words of plain letters
+            return (row[question.name] or "").lower().startswith(question.beginning)
         case "OneOf":
             value = row[question.name]
             return value is not None and any(value == _plain(one) for one in question.values)

@@ -21,6 +21,8 @@ STRATEGIES: dict[type[Any], str] = {
     AttributeValue: "attribute_values",
     crmcore.Role: "roles",
     crmcore.Relationship: "relationships",
+    crmcore.Note: "notes",
+    crmcore.Attachment: "attachments",
     crmcore.Customer: "customers",
     crmcore.Product: "products",
     crmcore.OrderLine: "order_lines",

@@ -23,6 +23,7 @@ TYPES: dict[FieldType, pa.DataType] = {
     FieldType.BOOLEAN: pa.bool_(),
     FieldType.INSTANT: pa.timestamp("ms", tz="UTC"),
     FieldType.ID: pa.binary(16),
+    FieldType.TEXT_SET: pa.string(),
     FieldType.NESTED: pa.string(),
 }
 

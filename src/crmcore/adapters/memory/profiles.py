@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, cast
 from uuid import UUID
@@ -11,8 +12,9 @@ from uuid import UUID
 from crmcore.adapters.memory.tables import Overlay, at_one_moment
 from crmcore.adapters.profile_codec import ProfileCodec
 from crmcore.adapters.row_folding import Row, merged_row, refolded
-from crmcore.adapters.wire import column_of, wire_predicate, wired
+from crmcore.adapters.wire import column_of, unwired, wire_predicate, wired
 from crmcore.domain.customer import Customer
+from crmcore.domain.fields import FieldType
 from crmcore.domain.folding import Deltas
 from crmcore.domain.ids import CustomerId
 from crmcore.domain.kinds import FactKind
@@ -45,7 +47,9 @@ class MemoryProfiles:
         rows = self.table("profiles")
         return {id for id in customers if rows.get(id) is not None}
 
-    def copy_to_profiles(self, customers: Sequence[Customer]) -> None:
+    def copy_to_profiles(
+        self, customers: Sequence[Customer], *, held: Mapping[CustomerId, Customer]
+    ) -> None:
         rows = self.table("profiles")
         for customer in customers:
             rows.put(customer.id, rows.get(customer.id) | self._codec.copies(customer))
@@ -99,6 +103,15 @@ class MemoryProfiles:
     def count(self, where: Predicate | None) -> int:
         return sum(1 for _ in self._matching(where))
 
+    @at_one_moment
+    def count_by(self, where: Predicate | None, name: str) -> dict[Any, int]:
+        value, known = self._looked_up(name), self.model.profile_fields[name]
+        found = [value(row) for _, row in self._matching(where)]
+        if known.type is FieldType.TEXT_SET:
+            return Counter(tag for tags in found for tag in tags or (None,))
+        counts = Counter(found)
+        return {unwired(known.type, v, self.model.currency): n for v, n in counts.items()}
+
     def _matching(self, where: Predicate | None) -> Iterator[tuple[UUID, Row]]:
         rows = self.table("profiles").items()
         if where is None:
@@ -114,7 +127,10 @@ class MemoryProfiles:
     def _looked_up(self, name: str) -> Callable[[Row], Any]:
         if any(attribute.name == name for attribute in self.model.attributes):
             return self._codec.attribute(name)
-        column = column_of(self.model.profile_fields[name])
+        known = self.model.profile_fields[name]
+        column = column_of(known)
+        if known.type is FieldType.TEXT_SET:
+            return lambda row: unwired(known.type, row[column], "")
         return lambda row: row[column]
 
     def _decoded(self, id: UUID, row: Row) -> Profile:

@@ -19,6 +19,7 @@ from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
 from crmcore.adapters.mongo.client import Document
+from crmcore.adapters.mongo.predicates import WORDS
 from crmcore.adapters.mongo.upgrading import upgrade_documents
 from crmcore.adapters.profile_codec import measure_columns
 from crmcore.domain.kinds import AGGREGATES, FACTS
@@ -93,6 +94,8 @@ class Collections:
         self._index("keys", "kind", "id")
         self._index("profiles", "customer_id", unique=True)
         self._index("profiles", "stage", "customer_id")
+        self._index("profiles", "tags", "customer_id")
+        self._index("profiles", WORDS)  # last of the profiles' own: it says that they have them
         for measure in model.all_measures:
             if measure.indexed:
                 self._index("profiles", measure_columns(measure)[0].name, "customer_id")

@@ -11,6 +11,7 @@ import attrs
 
 from crmcore.adapters.codec import codec_of
 from crmcore.adapters.mongo.client import Document
+from crmcore.domain.errors import NotMigrated
 
 __all__ = ["Documents", "documents_of"]
 
@@ -33,5 +34,14 @@ def documents_of(cls: type[Any]) -> Documents:
 def _made(cls: Any) -> Documents:
     codec = codec_of(cls)
     names = tuple(column.name for column in codec.columns)
-    row, decode = itemgetter(*names), codec.decode
-    return Documents(names, codec.encode, lambda document: decode(row(document)))
+    row, read = itemgetter(*names), codec.decode
+
+    def decode(document: Document) -> Any:
+        try:
+            found = row(document)
+        except KeyError:
+            reason = "an older crmcore made these documents: call migrate()"
+            raise NotMigrated(reason) from None
+        return read(found)
+
+    return Documents(names, codec.encode, decode)

@@ -14,7 +14,9 @@ from crmcore.adapters.columns import layout
 from crmcore.adapters.mongo.client import Document
 from crmcore.adapters.mongo.documents import documents_of
 from crmcore.adapters.mongo.transaction import MongoTransaction
+from crmcore.adapters.wire import wired
 from crmcore.domain.fact_repositories import histories
+from crmcore.domain.fields import FieldType
 from crmcore.domain.kinds import ORDERS, PURCHASES
 
 __all__ = ["extract"]
@@ -48,6 +50,7 @@ def _profiles(names: list[str], found: Iterator[Document]) -> Iterator[tuple[Any
     for document in found:
         plain = {n: int(v) if v in (True, False) else v for n, v in document["attributes"].items()}
         document["attributes"] = json.dumps(plain, ensure_ascii=False)
+        document["tags"] = wired(FieldType.TEXT_SET, document["tags"])
         yield tuple([document.get(name) for name in names])
 
 

@@ -11,9 +11,12 @@ from typing import Any
 
 from crmcore.adapters.mongo.client import Document
 from crmcore.domain.errors import InvalidInput
+from crmcore.domain.names import BEYOND
 from crmcore.domain.predicates import (
     And,
     Comparison,
+    Has,
+    HasWord,
     Not,
     OneOf,
     Or,
@@ -22,7 +25,10 @@ from crmcore.domain.predicates import (
     Present,
 )
 
-__all__ = ["compiled"]
+__all__ = ["WORDS", "compiled"]
+
+WORDS = "name__words"
+"""The list of folded words of a profile's name. No measure has a name with `__`."""
 
 OPERATORS = {"==": "$eq", "<": "$lt", "<=": "$lte", ">": "$gt", ">=": "$gte"}
 EVERYTHING: Document = {}
@@ -42,6 +48,11 @@ def compiled(predicate: Predicate, path: Callable[[str], str]) -> Document:
             return {path(name): {OPERATORS[op]: value}}
         case OneOf(name, values):
             return {path(name): {"$in": list(values)}}
+        case Has(name, value):
+            return {path(name): value}
+        case HasWord(_, beginning):
+            # One and the same word is in the range, not one above its beginning, one below its end.
+            return {WORDS: {"$elemMatch": {"$gte": beginning, "$lt": beginning + BEYOND}}}
         case Present(name):
             return {path(name): {"$ne": None}}
         case And(parts):

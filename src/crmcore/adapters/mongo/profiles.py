@@ -13,8 +13,9 @@ from crmcore.adapters.mongo.client import Document, translated
 from crmcore.adapters.mongo.facts import MongoFacts
 from crmcore.adapters.mongo.folding import folded_anew
 from crmcore.adapters.mongo.predicates import compiled
-from crmcore.adapters.wire import column_of, wire_predicate, wired
+from crmcore.adapters.wire import column_of, unwired, wire_predicate, wired
 from crmcore.domain.customer import Customer
+from crmcore.domain.fields import FieldType
 from crmcore.domain.folding import Deltas
 from crmcore.domain.ids import CustomerId
 from crmcore.domain.kinds import FactKind
@@ -41,7 +42,9 @@ class MongoProfiles(MongoFacts):
         self.tick(least)
         return set(rows)
 
-    def copy_to_profiles(self, customers: Sequence[Customer]) -> None:
+    def copy_to_profiles(
+        self, customers: Sequence[Customer], *, held: Mapping[CustomerId, Customer]
+    ) -> None:
         self.lock_profiles([CustomerId(customer.id) for customer in customers])
         self._write((c.id.bytes, self.copies(c)) for c in customers)
 
@@ -101,6 +104,23 @@ class MongoProfiles(MongoFacts):
             return self.collections["profiles"].count_documents(
                 {"tenant": self.tenant, **self._where(where)}, session=self.session
             )
+
+    def count_by(self, where: Predicate | None, name: str) -> dict[Any, int]:
+        known, path = self.model.profile_fields[name], self._path(name)
+        stages: list[Document] = [{"$match": {"tenant": self.tenant, **self._where(where)}}]
+        if known.type is FieldType.TEXT_SET:
+            stages.append({"$unwind": {"path": f"${path}", "preserveNullAndEmptyArrays": True}})
+        value = {"$ifNull": [f"${path}", None]}
+        stages.append({"$group": {"_id": value, "count": {"$sum": 1}}})
+        with (
+            translated(),
+            self.collections["profiles"].aggregate(stages, session=self.session) as found,
+        ):
+            counted = {row["_id"]: int(row["count"]) for row in found}
+        if known.type is FieldType.TEXT_SET:
+            return counted
+        currency = self.model.currency
+        return {unwired(known.type, value, currency): count for value, count in counted.items()}
 
     def _among(self, customers: Iterable[CustomerId]) -> Iterator[Document]:
         ids = [customer.bytes for customer in customers]

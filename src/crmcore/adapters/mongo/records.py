@@ -16,10 +16,12 @@ from crmcore.adapters.mongo.access import REFUSED_WRITES, duplicate
 from crmcore.adapters.mongo.client import Document, translated
 from crmcore.adapters.mongo.documents import Documents, documents_of
 from crmcore.adapters.mongo.keys import MongoKeys
+from crmcore.adapters.mongo.predicates import WORDS
 from crmcore.domain.customer import Customer
 from crmcore.domain.errors import AlreadyExists, Stale
 from crmcore.domain.fields import FieldType
 from crmcore.domain.kinds import AggregateKind, Key
+from crmcore.domain.names import name_words
 from crmcore.domain.product import Product
 
 __all__ = ["MongoRecords"]
@@ -156,11 +158,15 @@ class MongoRecords(MongoKeys):
             self.clocks.update((customer.id.bytes, clock) for customer in customers)
 
     def copies(self, customer: Customer) -> Document:
-        """What a profile document copies from the customer, host attributes as a sub-document."""
+        """What a profile document copies from the customer, host attributes as a sub-document,
+        tags as a list; and the words of the name, which only serve to search by.
+        """
         row = self.profile_codec.copies(customer)
         held = json.loads(row["attributes"]) if row["attributes"] != "{}" else {}
         for known in self.model.attributes if held else ():
             if known.type is FieldType.BOOLEAN and known.name in held:
                 held[known.name] = bool(held[known.name])
         row["attributes"] = held
+        row["tags"] = list(customer.tags) or None
+        row[WORDS] = list(name_words(customer.name))
         return row

@@ -1,21 +1,28 @@
-"""Brings documents and indexes of the first shape to today's; done once, it only looks at indexes.
+"""Brings documents and indexes of before to today's; done once, it only looks at indexes.
 
 The first shape told facts with a source key, and journal rows without a position, by their types;
-today's has fields for that, `keyed` and `waiting`, and the counter knows the last position. An
+the second has fields for that, `keyed` and `waiting`, and the counter knows the last position. An
 index of another definition says that the documents are of the first shape: it is dropped when they
-are not any more, and then today's is made.
+are not any more, and then today's is made. The third has tags, notes and attachments, and the words
+of names in the profiles: that their index is missing says that the documents may be older.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import islice
 
+from pymongo import UpdateOne
 from pymongo.collection import Collection
 
 from crmcore.adapters.mongo.client import Document
+from crmcore.adapters.mongo.predicates import WORDS
 from crmcore.domain.kinds import FACTS
+from crmcore.domain.names import name_words
 
 __all__ = ["upgrade_documents"]
+
+AT_ONCE = 1000
 
 
 def upgrade_documents(named: Callable[[str], Collection[Document]]) -> None:
@@ -32,6 +39,26 @@ def upgrade_documents(named: Callable[[str], Collection[Document]]) -> None:
         waiting = {"position": None, "waiting": {"$exists": False}}
         journal.update_many(waiting, {"$set": {"waiting": True}})
         journal.drop_index("position")
+    customers, profiles = named("customers"), named("profiles")
+    if WORDS not in profiles.index_information():
+        none = dict.fromkeys(("tags", "notes", "attachments"), "[]")
+        customers.update_many({"tags": {"$exists": False}}, {"$set": none})
+        _add_words(profiles)
+
+
+def _add_words(profiles: Collection[Document]) -> None:
+    """What profiles without words are searched by, some at a time."""
+    without = profiles.find({WORDS: {"$exists": False}}, {"name": 1})
+    while found := list(islice(without, AT_ONCE)):
+        profiles.bulk_write(
+            [
+                UpdateOne(
+                    {"_id": row["_id"]},
+                    {"$set": {WORDS: list(name_words(row["name"])), "tags": None}},
+                )
+                for row in found
+            ]
+        )
 
 
 def _count(journal: Collection[Document], counters: Collection[Document]) -> None:

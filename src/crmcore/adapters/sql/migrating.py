@@ -169,7 +169,13 @@ def _upgrade(backend: SqlBackend, connection: sa.Connection) -> None:
     tables = backend.tables
     if f"{backend.prefix}version" not in held and tables.models.name in held:
         # Tables without our version table are a host's, whose own alembic knows their revision.
-        for table in (*tables.kinds.values(), tables.keys, tables.journal, tables.models):
+        for table in (
+            *tables.kinds.values(),
+            tables.keys,
+            tables.words,
+            tables.journal,
+            tables.models,
+        ):
             columns = (
                 inspector.get_columns(table.name, backend.schema) if table.name in held else ()
             )

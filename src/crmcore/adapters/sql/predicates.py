@@ -19,6 +19,8 @@ from crmcore.domain.fields import FieldType
 from crmcore.domain.predicates import (
     And,
     Comparison,
+    Has,
+    HasWord,
     Not,
     OneOf,
     Or,
@@ -124,20 +126,35 @@ def generated(name: str, type: FieldType) -> tuple[sa.ColumnClause[Any], str]:
     return sa.column(f"{name}__{form}", column), f"{definition} VIRTUAL"
 
 
-def compiled(predicate: Predicate, column: Callable[[str], Expression]) -> Condition:
-    """The condition for a checked predicate in wire form; `column` gives a field's expression."""
-    return _compiled(predicate, column, True)
+Words = Callable[[Has | HasWord], Condition]
 
 
-def _compiled(node: Predicate, column: Callable[[str], Expression], positive: bool) -> Condition:
+def _no_words(asked: Has | HasWord) -> Condition:
+    raise InvalidInput.of(asked.name, "has no words")
+
+
+def compiled(
+    predicate: Predicate, column: Callable[[str], Expression], words: Words = _no_words
+) -> Condition:
+    """The condition for a checked predicate in wire form; `column` gives a field's expression,
+    `words` the condition that a word is among those of a field, which is never null.
+    """
+    return _compiled(predicate, column, words, True)
+
+
+def _compiled(
+    node: Predicate, column: Callable[[str], Expression], words: Words, positive: bool
+) -> Condition:
     match node:
         case Not(part):
-            return _compiled(part, column, not positive)
+            return _compiled(part, column, words, not positive)
         case And(parts) | Or(parts):
-            found = [_compiled(part, column, positive) for part in parts]
+            found = [_compiled(part, column, words, positive) for part in parts]
             if isinstance(node, And) is positive:
                 return sa.and_(sa.true(), *found)
             return sa.or_(sa.false(), *found)
+        case Has() | HasWord():
+            return words(node) if positive else sa.not_(words(node))
         case Present(name):
             return column(name).is_not(None) if positive else column(name).is_(None)
         case OneOf(name, values):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import lru_cache, partial
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -19,8 +19,10 @@ from crmcore.adapters.sql.folds import fold_statements, merge_statement
 from crmcore.adapters.sql.predicates import attribute, compiled
 from crmcore.adapters.sql.records import chunks
 from crmcore.adapters.sql.tables import Tables
-from crmcore.adapters.wire import column_of, wire_predicate, wired
+from crmcore.adapters.sql.words import change_words, count_words, has_words
+from crmcore.adapters.wire import column_of, unwired, wire_predicate, wired
 from crmcore.domain.customer import Customer
+from crmcore.domain.fields import FieldType
 from crmcore.domain.folding import Deltas
 from crmcore.domain.ids import CustomerId
 from crmcore.domain.kinds import ORDERS, PURCHASES, AggregateKind, FactKind
@@ -60,7 +62,9 @@ class SqlProfiles(SqlFacts):
             rows = self.rows_of(make, sorted(by_bytes), "id")
             return {by_bytes[row[0]] for row in rows}
 
-    def copy_to_profiles(self, customers: Sequence[Customer]) -> None:
+    def copy_to_profiles(
+        self, customers: Sequence[Customer], *, held: Mapping[CustomerId, Customer]
+    ) -> None:
         data = []
         for customer in customers:
             row = {f"new_{n}": v for n, v in self.profile_codec.copies(customer).items()}
@@ -68,6 +72,8 @@ class SqlProfiles(SqlFacts):
             data.append(row)
         with translated():
             self._update(data)
+            before = [held[CustomerId(customer.id)] for customer in customers]
+            change_words(self.connection, self.tables, self.tenant, before, customers)
 
     def merge(self, kind: FactKind[Any], deltas: Deltas) -> None:
         measures = self.model.plan.by_kind.get(kind.name, ())
@@ -131,28 +137,26 @@ class SqlProfiles(SqlFacts):
 
     def select(self, query: Query) -> list[Profile]:
         id = self.tables.profiles.c.customer_id
-        statement = self._all.where(*self._where(query.where))
-        if query.order_by is not None:
-            column = self._column(query.order_by)
-            direction = column.desc() if query.descending else column.asc()
-            statement = statement.order_by(column.is_(None), direction)
-        if query.after is not None:
-            statement = statement.where(self._behind(query, *query.after))
-        if query.limit is not None:
-            statement = statement.limit(query.limit)
-        return self._decoded(statement.order_by(id))
-
-    def _behind(self, query: Query, value: Any, last: UUID) -> sa.ColumnElement[bool]:
-        next_id = self.tables.profiles.c.customer_id > last.bytes
+        chosen = self._all.where(*self._where(query.where)).limit(query.limit)
+        value, last = query.after or (None, None)
         if query.order_by is None:
-            return next_id
-        column = self._column(query.order_by)
-        value = wired(self.model.profile_fields[query.order_by].type, value)
-        if value is None:
-            return sa.and_(column.is_(None), next_id)
-        bound = sa.bindparam(None, value, type_=column.type, unique=True)
-        further = column < bound if query.descending else column > bound
-        return sa.or_(further, sa.and_(column == bound, next_id), column.is_(None))
+            return self._decoded(chosen.where(*_behind(id, last)).order_by(id))
+        # Those with a value, then those without: each is a range of an index, where there is one.
+        column, found = self._column(query.order_by), list[Profile]()
+        known = self.model.profile_fields[query.order_by]
+        if query.after is None or value is not None:
+            direction = column.desc() if query.descending else column.asc()
+            statement = chosen.order_by(direction, id)
+            if known.optional:
+                statement = statement.where(column.is_not(None))
+            if last is not None:
+                bound = sa.bindparam(None, wired(known.type, value), type_=column.type, unique=True)
+                statement = statement.where(*_ahead(column, bound, id > last.bytes, query))
+            found, last = self._decoded(statement), None
+        if known.optional and (query.limit is None or len(found) < query.limit):
+            absent = chosen.where(column.is_(None), *_behind(id, last)).order_by(id)
+            found += self._decoded(absent.limit(query.limit and query.limit - len(found)))
+        return found
 
     def select_ids(self, where: Predicate | None) -> Iterator[CustomerId]:
         id = self.tables.profiles.c.customer_id
@@ -168,6 +172,22 @@ class SqlProfiles(SqlFacts):
         with translated():
             found = self.run(statement.where(self._mine, *self._where(where)))
             return int(found.scalar_one())
+
+    def count_by(self, where: Predicate | None, name: str) -> dict[Any, int]:
+        profiles, known = self.tables.profiles, self.model.profile_fields[name]
+        column, chosen = self._column(name), (self._mine, *self._where(where))
+        several = known.type is FieldType.TEXT_SET
+        asked: sa.Select[Any] = sa.select(column, sa.func.count()).where(*chosen)
+        if several:
+            asked = asked.where(column.is_(None))
+        with translated():
+            rows: list[Any] = list(self.run(asked.group_by(column)).all())
+            if several:
+                mine = sa.select(profiles.c.customer_id).where(*chosen)
+                rows += self.run(count_words(self.tables, self.tenant, name, mine)).all()
+        if several:
+            return {row[0]: row[1] for row in rows}
+        return {unwired(known.type, row[0], self.model.currency): row[1] for row in rows}
 
     @property
     def _all(self) -> sa.Select[Any]:
@@ -186,7 +206,8 @@ class SqlProfiles(SqlFacts):
 
     def _where(self, where: Predicate | None) -> Iterator[sa.ColumnElement[bool]]:
         if where is not None:
-            yield compiled(wire_predicate(where, self.model.profile_fields), self._column)
+            asked = wire_predicate(where, self.model.profile_fields)
+            yield compiled(asked, self._column, partial(has_words, self.tables, self.tenant))
 
     def _column(self, name: str) -> sa.ColumnElement[Any]:
         for known in self.model.attributes:
@@ -195,6 +216,23 @@ class SqlProfiles(SqlFacts):
                 column = self.tables.profiles.c.attributes
                 return attribute(column, name, known.type, dialect, indexed=known.indexed)
         return self.tables.profiles.c[column_of(self.model.profile_fields[name])]
+
+
+def _behind(id: sa.ColumnElement[bytes], last: UUID | None) -> Iterator[sa.ColumnElement[bool]]:
+    if last is not None:
+        yield id > last.bytes
+
+
+def _ahead(
+    column: sa.ColumnElement[Any],
+    bound: sa.ColumnElement[Any],
+    next_id: sa.ColumnElement[bool],
+    query: Query,
+) -> Iterator[sa.ColumnElement[bool]]:
+    """Behind a value, or at it and behind its id; the first condition is for an index to begin."""
+    further = column < bound if query.descending else column > bound
+    yield column <= bound if query.descending else column >= bound
+    yield sa.or_(further, sa.and_(column == bound, next_id))
 
 
 @lru_cache(maxsize=256)

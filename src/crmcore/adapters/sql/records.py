@@ -16,6 +16,7 @@ from crmcore.adapters.sql import bulk, statements
 from crmcore.adapters.sql.driver import found_by, text_of
 from crmcore.adapters.sql.engine import translated
 from crmcore.adapters.sql.tables import Tables
+from crmcore.adapters.sql.words import add_words, change_words
 from crmcore.domain.customer import Customer
 from crmcore.domain.errors import AlreadyExists, Busy, IdentifierTaken, Stale, StorageError
 from crmcore.domain.kinds import AggregateKind, Key
@@ -121,6 +122,7 @@ class SqlRecords:
                 raise self._exists(kind, [aggregate for aggregate, _ in added])
             self._claim(kind, claims)
             self._new_profiles(customers)
+            add_words(self.connection, self.tables, self.tenant, customers)
 
     def _exists(self, kind: AggregateKind[A], added: list[A]) -> AlreadyExists | StorageError:
         seen = set(self.fetch(kind, [aggregate.id for aggregate in added]))
@@ -188,6 +190,8 @@ class SqlRecords:
                     keys.c.tenant == self.tenant, keys.c.kind == kind.name, keys.c.id == id
                 )
             )
+            if isinstance(aggregate, Customer):
+                change_words(self.connection, self.tables, self.tenant, [aggregate], [])
 
     def find(
         self, kind: AggregateKind[A], scope: str, values: Collection[str]

@@ -23,6 +23,7 @@ from crmcore.adapters.sql.types import (
 )
 from crmcore.domain.kinds import AGGREGATES, FACTS
 from crmcore.domain.model import Model
+from crmcore.domain.names import WORD
 
 __all__ = [
     "HEADER",
@@ -56,6 +57,7 @@ class Tables:
     metadata: sa.MetaData
     kinds: dict[str, sa.Table]
     keys: sa.Table
+    words: sa.Table
     profiles: sa.Table
     journal: sa.Table
     models: sa.Table
@@ -94,6 +96,7 @@ class Tables:
             metadata,
             kinds,
             _keys(prefix, metadata),
+            _words(prefix, metadata),
             _profiles(prefix, metadata, customers, model),
             _journal(prefix, metadata),
             _models(prefix, metadata),
@@ -129,6 +132,20 @@ def _keys(prefix: str, metadata: sa.MetaData) -> sa.Table:
         sa.PrimaryKeyConstraint("tenant", "kind", "scope", "value", "id"),
         sa.Index(f"ux_{prefix}keys_claim", "tenant", "kind", "scope", "claim", unique=True),
         sa.Index(f"ix_{prefix}keys_id", "tenant", "kind", "id"),
+    )
+
+
+def _words(prefix: str, metadata: sa.MetaData) -> sa.Table:
+    # Nothing but its key, in which the words stand in order: those that begin alike side by side.
+    return sa.Table(
+        prefix + "words",
+        metadata,
+        _tenant(),
+        sa.Column("field", short(20), nullable=False),
+        sa.Column("word", short(WORD), nullable=False),
+        sa.Column("customer_id", ID, nullable=False),
+        sa.PrimaryKeyConstraint("tenant", "field", "word", "customer_id"),
+        sqlite_with_rowid=False,
     )
 
 

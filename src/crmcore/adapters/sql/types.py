@@ -135,6 +135,7 @@ TYPES: dict[FieldType, sa.types.TypeEngine[Any]] = {
     FieldType.DATE: short(10),
     FieldType.INSTANT: INSTANT,
     FieldType.ID: ID,
+    FieldType.TEXT_SET: TEXT,
     FieldType.NESTED: TEXT,
 }
 """The SQL type of each wire value."""

@@ -26,10 +26,35 @@ pytest.register_assert_rewrite(
     *(
         f"{__name__}.{part}"
         for part in (
-            "aggregates", "arrivals", "columns", "concurrency", "consuming", "deeds", "facts",
-            "faults", "histories", "host_transactions", "identifiers", "interleaving", "journal",
-            "machine", "models", "observing", "orders", "predicates", "profiles", "queries",
-            "running", "subject", "subscribing", "tenants", "texts", "units_of_work", "values",
+            "aggregates",
+            "arrivals",
+            "columns",
+            "concurrency",
+            "consuming",
+            "deeds",
+            "facts",
+            "faults",
+            "histories",
+            "host_transactions",
+            "identifiers",
+            "interleaving",
+            "journal",
+            "machine",
+            "models",
+            "name_search",
+            "observing",
+            "orders",
+            "predicates",
+            "profiles",
+            "queries",
+            "running",
+            "subject",
+            "subscribing",
+            "tags",
+            "tenants",
+            "texts",
+            "units_of_work",
+            "values",
             "witness",
         )
     )
@@ -47,6 +72,7 @@ from crmcore.testing.contract.identifiers import IdentifiersContract  # noqa: E4
 from crmcore.testing.contract.journal import JournalContract  # noqa: E402
 from crmcore.testing.contract.machine import machine_of  # noqa: E402
 from crmcore.testing.contract.models import ModelsContract  # noqa: E402
+from crmcore.testing.contract.name_search import NameSearchContract  # noqa: E402
 from crmcore.testing.contract.observing import ObservingContract  # noqa: E402
 from crmcore.testing.contract.orders import OrdersContract  # noqa: E402
 from crmcore.testing.contract.predicates import PredicatesContract  # noqa: E402
@@ -55,6 +81,7 @@ from crmcore.testing.contract.queries import QueriesContract  # noqa: E402
 from crmcore.testing.contract.running import RunningContract  # noqa: E402
 from crmcore.testing.contract.subject import Make, Subject  # noqa: E402
 from crmcore.testing.contract.subscribing import SubscribingContract  # noqa: E402
+from crmcore.testing.contract.tags import TagsContract  # noqa: E402
 from crmcore.testing.contract.tenants import TenantsContract  # noqa: E402
 from crmcore.testing.contract.texts import TextsContract  # noqa: E402
 from crmcore.testing.contract.units_of_work import UnitsOfWorkContract  # noqa: E402
@@ -74,6 +101,7 @@ __all__ = [
     "JournalContract",
     "Make",
     "ModelsContract",
+    "NameSearchContract",
     "ObservingContract",
     "OrdersContract",
     "PredicatesContract",
@@ -82,6 +110,7 @@ __all__ = [
     "RunningContract",
     "Subject",
     "SubscribingContract",
+    "TagsContract",
     "TenantsContract",
     "TextsContract",
     "UnitsOfWorkContract",
@@ -98,6 +127,8 @@ class BackendContract(
     OrdersContract,
     ProfilesContract,
     QueriesContract,
+    NameSearchContract,
+    TagsContract,
     PredicatesContract,
     TextsContract,
     ValuesContract,

@@ -15,6 +15,7 @@ from crmcore.domain.customer import Customer
 from crmcore.domain.errors import AlreadyExists, InvalidInput, NotFound, Refused, Stale
 from crmcore.domain.ids import CustomerId
 from crmcore.domain.money import Money
+from crmcore.domain.notes import Attachment
 from crmcore.testing.builders import AT, a_customer, a_product, an_order
 from crmcore.testing.contract.subject import MODEL, Subject
 from crmcore.testing.strategies import customers
@@ -144,6 +145,25 @@ class AggregatesContract(Subject):
             ana = uow.customers.add(a_customer())
             with pytest.raises(InvalidInput):
                 uow.customers.save_many([ana, ana.renamed("Other")])
+
+    def test_notes_and_attachments_are_kept_with_the_customer(self, backend: Backend) -> None:
+        """As they were added, through every save; what is taken off is gone."""
+        with backend.unit_of_work() as uow:
+            ana = uow.customers.add(a_customer(tags=["Gold", "vip"]))
+            told = ana.noted("Rings in the morning\nonly", at=AT, author="ben").noted("é", at=AT)
+            told = told.attached(Attachment("Contract", "s3://a/7", size=2**40, at=AT))
+            uow.customers.save(told)
+        with backend.unit_of_work() as uow:
+            found = uow.customers.get(ana.id)
+            less = found.without_note(found.notes[0]).detached("s3://a/7").untagged("GOLD")
+            uow.customers.save(less)
+        with backend.reading() as uow:
+            last = uow.customers.get(ana.id)
+
+        assert (found.tags, found.notes, found.attachments) == (
+            ("gold", "vip"), told.notes, told.attachments,
+        )  # fmt: skip
+        assert (last.tags, last.notes, last.attachments) == (("vip",), told.notes[1:], ())
 
     def test_a_customer_without_facts_can_go(self, backend: Backend) -> None:
         """`remove` takes the record and the profile."""

@@ -40,6 +40,7 @@ from crmcore.testing.contract.draws import (
     NEW,
     PLACES,
     SCORED,
+    TAGS,
     TENANTS,
 )
 from crmcore.testing.contract.interleaving import Interleaving, touched
@@ -65,7 +66,10 @@ class Deeds(Interleaving):
         new = a_customer(**told, identifiers=held, at=FIRST, id=id)
         self.do(tenant, place, self.adding(tenant, new))
 
-    @rule(tenant=TENANTS, place=PLACES, which=INDEX, emails=EMAILS, cards=CARDS, old=st.booleans())
+    @rule(
+        tenant=TENANTS, place=PLACES, which=INDEX, emails=EMAILS, cards=CARDS, tags=TAGS,
+        old=st.booleans(),
+    )  # fmt: skip
     def save(
         self,
         *,
@@ -74,6 +78,7 @@ class Deeds(Interleaving):
         which: int,
         emails: list[str],
         cards: list[str],
+        tags: list[str],
         old: bool,
     ) -> None:
         """A customer's next state, perhaps from a copy that was read long ago."""
@@ -84,6 +89,7 @@ class Deeds(Interleaving):
                 held.renamed("Cid" if cards else held.name),
                 identifiers=tuple(Identifier("card", card) for card in cards),
                 contact_points=points,
+                tags=tuple(tags),
             )
             self.do(tenant, place, self.saving(state, held))
 

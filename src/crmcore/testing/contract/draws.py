@@ -21,7 +21,7 @@ from crmcore.testing.strategies import predicates
 
 __all__ = [
     "AMOUNTS", "AT", "CARDS", "CONSUMERS", "CONTACT", "EMAILS", "FIRST", "IDENTIFIERS", "INDEX",
-    "KEYS", "KINDS", "MODEL", "NEW", "PLACES", "QUESTIONS", "RATE", "SCORED", "TENANTS",
+    "KEYS", "KINDS", "MODEL", "NEW", "PLACES", "QUESTIONS", "RATE", "SCORED", "TAGS", "TENANTS",
 ]  # fmt: skip
 
 MODEL = Model(
@@ -60,6 +60,7 @@ CONSUMERS = st.sampled_from(["mail", "audit"])
 AT = st.sampled_from([FIRST + n * DAY for n in range(4)])
 NAMES = st.sampled_from([None, "Ana", "Ben"])
 EMAILS = st.lists(st.sampled_from(["x@x.org", "Y@x.org"]), max_size=2, unique=True)
+TAGS = st.lists(st.sampled_from(["vip", "new"]), max_size=2, unique=True)
 IDENTIFIERS = {"card": ["0", "1", "9"], "email": ["x@x.org", "y@x.org"]}
 CARDS = st.lists(st.sampled_from(["0", "1", "9"]), max_size=1)
 AMOUNTS = st.builds(
@@ -89,13 +90,14 @@ ATTRIBUTES: dict[str, st.SearchStrategy[Any]] = {
     "budget": st.sampled_from([Money("0", "EUR"), Money("1.01", "EUR")]),
 }
 NEW = st.fixed_dictionaries({
-    "name": NAMES, "emails": EMAILS, "attributes": st.fixed_dictionaries({}, optional=ATTRIBUTES),
+    "name": NAMES, "emails": EMAILS, "tags": TAGS, "attributes": st.fixed_dictionaries({}, optional=ATTRIBUTES),
 })  # fmt: skip
 VALUES: dict[str, st.SearchStrategy[Any]] = ATTRIBUTES | {
     "name": st.sampled_from(["Ana", "Ben", "Cid"]),
     "kind": st.sampled_from(["person", "organisation"]),
     "stage": st.sampled_from(["prospect", "active", "closed"]),
     "email": st.sampled_from(["x@x.org", "y@x.org"]),
+    "tags": st.sampled_from(["vip", "new"]),
     "last_channel": st.sampled_from(Channel),
     "last_topic": st.sampled_from(["billing", "delivery"]),
     "revenue": st.sampled_from([0, 1, 100, 101]).map(lambda n: Money.of_minor(n, "EUR")),

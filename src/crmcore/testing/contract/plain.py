@@ -42,6 +42,7 @@ def plain(customer: Customer) -> dict[str, Any]:
         "region": customer.region,
         "email": next(iter(addresses), None),
         "phone": None,
+        "tags": customer.tags,
         "keys": keys | {("card", value): True for value in cards},
         "attributes": known | {a.name: bare(a.value) for a in customer.attributes},
     }

@@ -63,6 +63,76 @@ class QueriesContract(Subject):
         present.sort(key=lambda id: found[id], reverse=descending)
         assert seen == [*present, *sorted(id for id in everybody if found[id] is None)]
 
+    @pytest.mark.parametrize("descending", [False, True])
+    def test_pages_follow_every_field(self, backend: Backend, descending: bool) -> None:
+        """Whatever its type, copied, attribute or measure: every field but tags is an order, and
+        pages of it hold everybody once.
+        """
+        fields = [f for f in backend.model.profile_fields.values() if f.name != "tags"]
+        with backend.unit_of_work() as uow:
+            everybody = _fill(uow)
+            seen = {}
+            for known in fields:
+                asked = uow.profiles.where().order_by(known.name, descending=descending)
+                pages, cursor = [asked.page(limit=3)], asked.page(limit=3).next
+                while cursor is not None and len(pages) <= len(everybody):
+                    pages.append(asked.page(limit=3, after=cursor))
+                    cursor = pages[-1].next
+                seen[known.name] = [profile for page in pages for profile in page]
+
+        for name, found in seen.items():
+            assert sorted(profile.customer_id for profile in found) == sorted(everybody), name
+            values = [profile[name] for profile in found if profile[name] is not None]
+            assert values == sorted(values, reverse=descending), name
+            assert [profile[name] for profile in found[len(values) :]] == [None] * (
+                len(everybody) - len(values)
+            ), name
+
+    def test_what_is_structured_or_several_is_no_order(self, backend: Backend) -> None:
+        """Tags have no order among customers: `InvalidInput`, as for comparing them."""
+        with backend.reading() as uow:
+            for ask in (
+                lambda: uow.profiles.where().order_by("tags"),
+                lambda: uow.profiles.where(field("tags") == "vip"),
+                lambda: uow.profiles.where(field("tags").is_in("vip")),
+            ):
+                with pytest.raises(InvalidInput):
+                    ask()
+
+    def test_a_question_is_narrowed_step_by_step(self, backend: Backend) -> None:
+        """`where` upon `where` asks for both, whatever stands between."""
+        with backend.unit_of_work() as uow:
+            _fill(uow)
+            revenue, seat = field("revenue") >= Money("1", "EUR"), field("seat").is_present()
+            whole = uow.profiles.where(revenue & seat).order_by("visits", descending=True)
+            steps = uow.profiles.where().where(revenue).order_by("visits", descending=True)
+
+            assert steps.count() > whole.count() > 0
+            assert list(steps.where(seat).ids()) == list(whole.ids())
+            assert list(steps.where(seat).page()) == list(whole.page())
+
+    @pytest.mark.parametrize(
+        "name", ["stage", "seat", "visits", "revenue", "last_purchase_at", "name"]
+    )
+    def test_counts_by_a_field_add_up(self, backend: Backend, name: str) -> None:
+        """Each value with how many have it, `None` for those without one, most frequent first,
+        equals in the order of values; within the question that was asked.
+        """
+        with backend.unit_of_work() as uow:
+            _fill(uow)
+            for question in (None, field("order_count") > 0, field("name") == "Nobody"):
+                asked = uow.profiles.where(question)
+                values = [profile[name] for profile in asked.page()]
+                known = sorted({value for value in values if value is not None})
+                counts = {value: values.count(value) for value in (*known, None)}
+                ordered = sorted(counts.items(), key=lambda pair: -pair[1])
+                assert list(asked.count_by(name).items()) == [p for p in ordered if p[1]]
+
+    def test_counts_by_an_unknown_field_are_refused(self, backend: Backend) -> None:
+        """`UnknownField`, with a suggestion."""
+        with backend.reading() as uow, pytest.raises(UnknownField):
+            uow.profiles.where().count_by("stag")
+
     def test_the_last_page_says_so(self, backend: Backend) -> None:
         """`next` is `None` on the last page, also when it is full or empty."""
         with backend.unit_of_work() as uow:

@@ -195,7 +195,7 @@ def neighbour_in(backends: Make, clock: FrozenClock) -> Backend:
     """Tenant `b` with what the tests of tenant `a` make as well, in another state."""
     backend = opened(backends, clock, "b")
     ana = a_customer().renamed("Berta").identified_by(Identifier("card", "4000 0001"))
-    ana = ana.with_attribute("seat", "b", at=AT)
+    ana = ana.with_attribute("seat", "b", at=AT).tagged("vip").noted("b", at=AT)
     twin = a_customer("Twin", emails=["ana@example.com"], phones=["+34600000000"])
     with backend.unit_of_work(actor="b", source="shop") as uow:
         uow.customers.add_many([ana, twin])

@@ -14,7 +14,15 @@ try:
 except ImportError as _error:
     raise MissingExtra("testing") from _error
 
-from crmcore.testing.strategies.aggregates import customers, products, relationships, roles
+from crmcore.testing.strategies.aggregates import (
+    attachments,
+    customers,
+    notes,
+    products,
+    relationships,
+    roles,
+    tags,
+)
 from crmcore.testing.strategies.facts import (
     cancellations,
     fulfilments,
@@ -42,6 +50,7 @@ from crmcore.testing.strategies.values import (
 )
 
 __all__ = [
+    "attachments",
     "attribute_values",
     "cancellations",
     "contact_points",
@@ -54,6 +63,7 @@ __all__ = [
     "interactions",
     "models",
     "moneys",
+    "notes",
     "order_lines",
     "orders",
     "payments",
@@ -66,5 +76,6 @@ __all__ = [
     "scalars",
     "scores",
     "symbols",
+    "tags",
     "texts",
 ]

@@ -15,11 +15,12 @@ from crmcore.domain.identifiers import Identifier
 from crmcore.domain.ids import CustomerId, ProductId
 from crmcore.domain.model import Model
 from crmcore.domain.money import Money
+from crmcore.domain.notes import Attachment, Note
 from crmcore.domain.product import Product
 from crmcore.domain.relations import Relationship, Role
 from crmcore.testing.strategies import values
 
-__all__ = ["customers", "products", "relationships", "roles"]
+__all__ = ["attachments", "customers", "notes", "products", "relationships", "roles", "tags"]
 
 T = TypeVar("T")
 
@@ -45,6 +46,31 @@ def _dated(
         return st.builds(cls, names, since=st.just(since), until=until, **more)
 
     return values.instants(max_value=datetime(9000, 1, 1, tzinfo=UTC)).flatmap(between)
+
+
+def tags() -> SearchStrategy[str]:
+    """Tags, as people write them: in capitals, with blanks, beyond ASCII."""
+    common = st.sampled_from(["vip", "VIP", " big  spender ", "Überfällig", "ß", "ﬁ"])
+    return common | values.texts(max_size=2).filter(str.strip)
+
+
+def notes() -> SearchStrategy[Note]:
+    """Notes, with and without an author."""
+    written = values.texts(max_size=60).filter(str.strip)
+    author = st.none() | values.texts(max_size=10)
+    return st.builds(Note, written, at=values.instants(), author=author)
+
+
+def attachments() -> SearchStrategy[Attachment]:
+    """References to documents, with and without what is known of them."""
+    return st.builds(
+        Attachment,
+        values.texts(max_size=20),
+        values.texts(max_size=30),
+        media_type=st.sampled_from([None, "application/pdf", "Image/PNG"]),
+        size=st.none() | st.integers(0, 2**53 - 1),
+        at=values.instants(),
+    )
 
 
 @st.composite
@@ -79,6 +105,11 @@ def customers(
         roles=tuple(draw(st.lists(roles(), max_size=2, unique_by=lambda role: role.name))),
         relationships=_some(draw, relationships()),
         attributes=tuple(draw(value) for value in worth),
+        tags=draw(st.lists(tags(), max_size=2)),
+        notes=_some(draw, notes()),
+        attachments=draw(
+            st.lists(attachments(), max_size=2, unique_by=lambda attached: attached.reference)
+        ),
         id=draw(values.either(ids, values.ids(st.just(at)).map(CustomerId))),
     )
 

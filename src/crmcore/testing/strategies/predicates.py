@@ -10,7 +10,9 @@ from hypothesis.strategies import SearchStrategy
 
 from crmcore.domain.fields import Field, FieldType
 from crmcore.domain.model import Model
+from crmcore.domain.names import name_words
 from crmcore.domain.predicates import And, Or, Predicate, field
+from crmcore.testing.strategies.aggregates import tags
 from crmcore.testing.strategies.values import scalars
 
 __all__ = ["predicates"]
@@ -43,16 +45,22 @@ def _joined(parts: SearchStrategy[Predicate]) -> SearchStrategy[Predicate]:
 def _about(
     one: Field, known: list[Field], own: SearchStrategy[Any] | None, currency: str
 ) -> SearchStrategy[Predicate]:
-    value = scalars(one.type, currency=currency) if own is None else own
     ref = field(one.name)
+    presence = st.sampled_from([ref.is_present(), ref.is_absent()])
+    if one.type is FieldType.TEXT_SET:
+        return presence | st.builds(ref.has, tags() if own is None else own)
+    value = scalars(one.type, currency=currency) if own is None else own
     peers = [peer.name for peer in known if peer.type is one.type and peer.name != one.name]
     other = value if not peers else value | st.sampled_from(peers).map(field)
     asked: list[SearchStrategy[Predicate]] = [
         st.builds(lambda right: ref == right, other),
         st.builds(lambda right: ref != right, other),
         st.builds(lambda many: ref.is_in(*many), st.lists(value, max_size=3)),
-        st.sampled_from([ref.is_present(), ref.is_absent()]),
+        presence,
     ]
+    if one.in_words:
+        begun = st.builds(lambda text, end: text[:end], value, st.integers(1, 3))
+        asked.append(begun.filter(lambda text: bool(name_words(text))).map(ref.has_word))
     if one.type is not FieldType.BOOLEAN:
         asked += [
             st.builds(lambda right: ref < right, other),
