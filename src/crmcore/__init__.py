@@ -7,8 +7,11 @@ Importing it loads attrs and cattrs, nothing else.
 from crmcore.adapters.backend import Backend
 from crmcore.connecting import connect
 from crmcore.domain.attributes import AttributeType, AttributeValue
+from crmcore.domain.consent import PURPOSES, Consent, LegalBasis, Purpose
 from crmcore.domain.contact_points import Channel, ContactKind, ContactPoint
+from crmcore.domain.contact_policy import may_contact
 from crmcore.domain.customer import Customer, CustomerKind
+from crmcore.domain.decisions import Decision, Reason, Verdict
 from crmcore.domain.errors import (
     AlreadyExists,
     AmbiguousIdentifier,
@@ -59,6 +62,7 @@ from crmcore.domain.unit_of_work import UnitOfWork
 
 __all__ = [
     "DEFAULT_LIFE_CYCLE",
+    "PURPOSES",
     "AlreadyExists",
     "AmbiguousIdentifier",
     "AttributeType",
@@ -69,6 +73,7 @@ __all__ = [
     "Channel",
     "Conflict",
     "ConflictingFact",
+    "Consent",
     "ContactKind",
     "ContactPoint",
     "CrmError",
@@ -76,6 +81,7 @@ __all__ = [
     "CustomerId",
     "CustomerKind",
     "DatedRates",
+    "Decision",
     "Direction",
     "Entry",
     "FactId",
@@ -87,6 +93,7 @@ __all__ = [
     "IdentifierType",
     "Interaction",
     "InvalidInput",
+    "LegalBasis",
     "LifeCycle",
     "Measure",
     "MissingExtra",
@@ -112,7 +119,9 @@ __all__ = [
     "ProductId",
     "Profile",
     "Purchase",
+    "Purpose",
     "Rates",
+    "Reason",
     "Refused",
     "Relationship",
     "Return",
@@ -125,7 +134,9 @@ __all__ = [
     "UnitOfWork",
     "UnknownBackend",
     "UnknownField",
+    "Verdict",
     "connect",
     "field",
+    "may_contact",
     "new_id",
 ]

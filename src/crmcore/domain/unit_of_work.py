@@ -16,8 +16,12 @@ from typing import Self
 
 import attrs
 
-from crmcore.domain.errors import InvalidInput, Refused
+from crmcore.domain.consents import Consents
+from crmcore.domain.contact_points import Channel
+from crmcore.domain.decisions import Decision
+from crmcore.domain.errors import InvalidInput, NotFound, Refused
 from crmcore.domain.fact_repositories import Facts, OrderFacts, Orders
+from crmcore.domain.ids import CustomerId, as_id
 from crmcore.domain.instants import instant, zone_named
 from crmcore.domain.interaction import Interaction
 from crmcore.domain.journal import Entry
@@ -124,9 +128,26 @@ class UnitOfWork:
         return Facts(self, SCORES)
 
     @cached_property
+    def consents(self) -> Consents:
+        """What customers said about being contacted."""
+        return Consents(self)
+
+    @cached_property
     def profiles(self) -> Profiles:
         """The single view of each customer."""
         return Profiles(self)
+
+    def may_contact(
+        self, customer_id: CustomerId, *, purpose: str, channel: Channel | str, at: datetime
+    ) -> Decision:
+        """May this customer be contacted for `purpose` over `channel` then, and why? `NotFound` if
+        nobody has that id; a purpose that the model does not declare is `InvalidInput`.
+        """
+        who = CustomerId(as_id(customer_id, "customer_id"))
+        found = self.consents.decisions([who], purpose=purpose, channel=channel, at=at)
+        if who not in found:
+            raise NotFound("customers", str(who))
+        return found[who]
 
     def rollback(self) -> None:
         """Give up on purpose: nothing is kept, and the unit takes no further call."""

@@ -8,6 +8,7 @@ backend passes. (PYTEST_DONT_REWRITE: hypothesis loads this module early, and it
 from crmcore.testing.builders import (
     AT,
     a_cancellation,
+    a_consent,
     a_customer,
     a_fulfilment,
     a_line,
@@ -25,6 +26,7 @@ __all__ = [
     "AT",
     "FrozenClock",
     "a_cancellation",
+    "a_consent",
     "a_customer",
     "a_fulfilment",
     "a_line",

@@ -19,6 +19,7 @@ Row = dict[str, Any]
 
 KINDS = (
     "orders", "payments", "fulfilments", "cancellations", "returns", "interactions", "scores",
+    "consents",
 )  # fmt: skip
 SCORERS = ("probability_alive", "expected_purchases", "lifetime_value")
 OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
@@ -225,6 +226,8 @@ class Oracle:
         }
         row |= _latest("last_channel", calls, "channel") | _latest("last_topic", calls, "topic")
         row |= _latest("delivered_whole", delivered, "complete")
+        mailed = [fact for fact in self._by("consents", id) if fact["channel"] == "email"]
+        row |= _latest("opted_in", mailed, "given")
         for scorer in SCORERS:
             own = [fact for fact in self._by("scores", id) if fact["scorer"] == scorer]
             row |= _latest(scorer, own, "value")

@@ -20,6 +20,7 @@ from crmcore.domain.money import Money
 from crmcore.domain.order import Order
 from crmcore.testing.builders import (
     a_cancellation,
+    a_consent,
     a_customer,
     a_fulfilment,
     a_payment,
@@ -32,6 +33,7 @@ from crmcore.testing.contract.draws import (
     AMOUNTS,
     AT,
     CARDS,
+    CONSENTED,
     CONTACT,
     EMAILS,
     FIRST,
@@ -200,6 +202,21 @@ class Deeds(Interleaving):
         for told in several:
             fact = a_score(who, **told, id=FactId(self.new_id()))
             self.do(tenant, place, self.appending(tenant, "scores", [fact]))
+
+    @rule(
+        tenant=TENANTS,
+        place=PLACES,
+        which=INDEX,
+        several=st.lists(CONSENTED, min_size=1, max_size=3),
+    )
+    def consent(
+        self, tenant: str, place: int | None, which: int, several: list[dict[str, Any]]
+    ) -> None:
+        """Opt-ins and opt-outs of one customer, in any order of time."""
+        who = self.somebody(tenant, which)
+        for told in several:
+            fact = a_consent(who, **told, id=FactId(self.new_id()))
+            self.do(tenant, place, self.appending(tenant, "consents", [fact]))
 
     @rule(tenant=TENANTS, place=PLACES, which=INDEX, several=st.integers(1, 3), anew=st.booleans())
     def repeat(self, tenant: str, place: int | None, which: int, several: int, anew: bool) -> None:

@@ -17,6 +17,7 @@ except ImportError as _error:
 from crmcore.testing.strategies.aggregates import customers, products, relationships, roles
 from crmcore.testing.strategies.facts import (
     cancellations,
+    consents,
     fulfilments,
     interactions,
     order_lines,
@@ -44,6 +45,7 @@ from crmcore.testing.strategies.values import (
 __all__ = [
     "attribute_values",
     "cancellations",
+    "consents",
     "contact_points",
     "customers",
     "emails",
