@@ -58,6 +58,7 @@ from crmcore.domain.product import Product
 from crmcore.domain.profile import Page, Profile
 from crmcore.domain.relations import Relationship, Role
 from crmcore.domain.score import Score
+from crmcore.domain.timeline import Timeline, TimelinePage
 from crmcore.domain.unit_of_work import UnitOfWork
 
 __all__ = [
@@ -131,6 +132,8 @@ __all__ = [
     "Stale",
     "Standing",
     "StorageError",
+    "Timeline",
+    "TimelinePage",
     "UnitOfWork",
     "UnknownBackend",
     "UnknownField",

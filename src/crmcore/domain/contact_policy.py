@@ -27,7 +27,18 @@ from crmcore.domain.decisions import Decision, Reason, Verdict
 from crmcore.domain.errors import InvalidInput
 from crmcore.domain.instants import instant
 
-__all__ = ["may_contact"]
+__all__ = [
+    "RULES",
+    "Question",
+    "expired",
+    "may_contact",
+    "no_contact_point",
+    "no_opt_in",
+    "out_of_channel",
+    "out_of_everything",
+    "out_of_purpose",
+    "out_of_purpose_over_channel",
+]
 
 POLICY = "contact 1"
 """The name and version of these rules."""

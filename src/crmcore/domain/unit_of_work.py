@@ -7,7 +7,7 @@ and using it further is refused, on every backend alike.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
 from functools import cached_property
@@ -41,6 +41,7 @@ from crmcore.domain.profiles import Profiles
 from crmcore.domain.repositories import Customers, Products
 from crmcore.domain.score import Score
 from crmcore.domain.text import optional_text
+from crmcore.domain.timeline import Timeline
 
 __all__ = ["UnitOfWork"]
 
@@ -136,6 +137,23 @@ class UnitOfWork:
     def profiles(self) -> Profiles:
         """The single view of each customer."""
         return Profiles(self)
+
+    def timeline(
+        self,
+        customer_id: CustomerId,
+        *,
+        kinds: Iterable[str] | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        oldest_first: bool = False,
+    ) -> Timeline:
+        """All facts of one customer in one order, newest first unless told otherwise: of these
+        `kinds` (`orders`, `returns`...), with `since <= at < until`. Read it with `page`.
+        """
+        return Timeline(
+            self, CustomerId(as_id(customer_id, "customer_id")), kinds=kinds, since=since,
+            until=until, oldest_first=oldest_first,
+        )  # fmt: skip
 
     def may_contact(
         self, customer_id: CustomerId, *, purpose: str, channel: Channel | str, at: datetime

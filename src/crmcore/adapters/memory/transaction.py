@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, TypeVar, cast
 from uuid import UUID
 
@@ -17,11 +19,11 @@ from crmcore.domain.ids import CustomerId, FactId, OrderId
 from crmcore.domain.journal import Entry
 from crmcore.domain.kinds import CUSTOMERS, FACTS, AggregateKind, FactKind, Key
 from crmcore.domain.model import Model
-from crmcore.domain.ports import Recording
+from crmcore.domain.ports import Recording, Window
 from crmcore.domain.product import Product
 from crmcore.domain.trusted import changed
 
-__all__ = ["MemoryTransaction"]
+__all__ = ["MemoryTransaction", "windowed"]
 
 A = TypeVar("A", Customer, Product)
 F = TypeVar("F", bound=Fact)
@@ -160,6 +162,10 @@ class MemoryTransaction(MemoryProfiles):
         found = (row for id in wanted if struck.get(id) is None and (row := rows.get(id)))
         return sorted(map(decode, found), key=lambda fact: (fact.at, fact.id))
 
+    def facts_within(self, kind: FactKind[F], customer_id: CustomerId, window: Window) -> list[F]:
+        found = self.facts(kind, customers=[customer_id])
+        return windowed(found, window)
+
     def all_facts(self, kind: FactKind[F]) -> Iterator[F]:
         """Every fact of a kind, unordered, without those struck out."""
         struck, decode = self.table(f"{kind.name} struck"), codec_of(kind.cls).decode
@@ -208,3 +214,18 @@ class MemoryTransaction(MemoryProfiles):
         if self._write:
             self._write = False
             self._store.release()
+
+
+def windowed(facts: list[F], window: Window) -> list[F]:
+    """Those in the window of one customer's facts, which come by `at` then id."""
+    after, last = window.after, len(facts)
+    first = 0 if window.since is None else bisect_left(facts, window.since, key=attrgetter("at"))
+    if window.until is not None:
+        last = bisect_left(facts, window.until, key=attrgetter("at"))
+    if after is not None and window.oldest_first:
+        first = max(first, bisect_right(facts, after, key=attrgetter("at", "id")))
+    elif after is not None:
+        last = min(last, bisect_left(facts, after, key=attrgetter("at", "id")))
+    if window.oldest_first:
+        return facts[first : min(last, first + window.limit)]
+    return facts[max(first, last - window.limit) : last][::-1]

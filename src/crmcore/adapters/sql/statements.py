@@ -20,6 +20,7 @@ from crmcore.domain.kinds import FACTS, AggregateKind, FactKind
 __all__ = [
     "copying",
     "facts_by",
+    "facts_within",
     "fetch",
     "find",
     "has_facts",
@@ -132,6 +133,38 @@ def facts_by(
     if by == "source_keys":
         statement = statement.where(table.c.source == sa.bindparam("source"))
     return statement if removed else statement.where(table.c.removed_at.is_(None))
+
+
+@lru_cache(maxsize=512)
+def facts_within(
+    tables: Tables,
+    kind: FactKind[Any],
+    *,
+    bounds: frozenset[str],
+    oldest_first: bool,
+) -> Select:
+    """At most `limit` facts of the customer `id` by `at`, with the `bounds` named: `since`,
+    `until`, and `after` (`after_at` and `after_id`).
+    """
+    at, id = (tables.kinds[kind.name].c[name] for name in ("at", "id"))
+    resolved, removed = (
+        tables.kinds[kind.name].c[name] for name in ("resolved_customer_id", "removed_at")
+    )
+    statement = _own(tables, kind).where(resolved == ID, removed.is_(None))
+    if "since" in bounds:
+        statement = statement.where(at >= sa.bindparam("since"))
+    if "until" in bounds:
+        statement = statement.where(at < sa.bindparam("until"))
+    if "after" in bounds:
+        last: sa.BindParameter[int] = sa.bindparam("after_at")
+        same: sa.BindParameter[bytes] = sa.bindparam("after_id")
+        # The first of the two narrows the stretch of the index, the second leaves out its ties.
+        if oldest_first:
+            statement = statement.where(at >= last, sa.or_(at > last, id > same))
+        else:
+            statement = statement.where(at <= last, sa.or_(at < last, id < same))
+    order = (at, id) if oldest_first else (at.desc(), id.desc())
+    return statement.order_by(*order).limit(sa.bindparam("limit", type_=sa.Integer()))
 
 
 @lru_cache(maxsize=512)

@@ -29,7 +29,7 @@ pytest.register_assert_rewrite(
             "aggregates", "arrivals", "columns", "concurrency", "consents", "deeds", "facts",
             "histories", "host_transactions", "identifiers", "interleaving", "journal",
             "machine", "models", "orders", "predicates", "profiles", "queries", "running",
-            "subject", "tenants", "texts", "units_of_work", "values", "witness",
+            "subject", "tenants", "texts", "timeline", "units_of_work", "values", "witness",
         )
     )
 )  # fmt: skip
@@ -53,6 +53,7 @@ from crmcore.testing.contract.running import RunningContract  # noqa: E402
 from crmcore.testing.contract.subject import Make, Subject  # noqa: E402
 from crmcore.testing.contract.tenants import TenantsContract  # noqa: E402
 from crmcore.testing.contract.texts import TextsContract  # noqa: E402
+from crmcore.testing.contract.timeline import TimelineContract  # noqa: E402
 from crmcore.testing.contract.units_of_work import UnitsOfWorkContract  # noqa: E402
 from crmcore.testing.contract.values import ValuesContract  # noqa: E402
 
@@ -77,6 +78,7 @@ __all__ = [
     "Subject",
     "TenantsContract",
     "TextsContract",
+    "TimelineContract",
     "UnitsOfWorkContract",
     "ValuesContract",
     "machine_of",
@@ -90,6 +92,7 @@ class BackendContract(
     FactsContract,
     OrdersContract,
     ConsentsContract,
+    TimelineContract,
     ProfilesContract,
     QueriesContract,
     PredicatesContract,
