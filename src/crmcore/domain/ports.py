@@ -133,6 +133,12 @@ class Transaction(Protocol):
         """Take a fact out of every read and fold; its key stays taken."""
         ...
 
+    def redact(self, customer_id: CustomerId) -> None:
+        """Take the personal values out of this customer's facts, removed ones too, and out of the
+        rows that the journal has of the customer; all else of them stays.
+        """
+        ...
+
     def lock_profiles(self, customers: Collection[CustomerId]) -> set[CustomerId]:
         """Hold these profiles against other writers, in the order of ids; say which exist."""
         ...

@@ -100,6 +100,16 @@ class Oracle:
         self.journal.append(("customers", "removed", (row["id"],), row["version"]))
         return None
 
+    def redact(self, id: Any) -> str | None:
+        """A customer who is to be forgotten: what tells who they are goes, all else stays."""
+        held = self.customers.get(id)
+        if held is None:
+            return "NotFound"
+        bare = {"name": None, "email": None, "phone": None, "keys": {}}
+        self.customers[id] = held | bare | {"version": held["version"] + 1}
+        self.journal.append(("customers", "redacted", (id,), held["version"] + 1))
+        return None
+
     def _taken(self, row: Row) -> bool:
         exclusive = [key for key in row["keys"] if row["keys"][key]]
         return any(set(self.holders(key)) - {row["id"]} for key in exclusive)

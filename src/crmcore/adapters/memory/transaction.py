@@ -21,6 +21,7 @@ from crmcore.domain.kinds import CUSTOMERS, FACTS, AggregateKind, FactKind, Key
 from crmcore.domain.model import Model
 from crmcore.domain.ports import Recording, Window
 from crmcore.domain.product import Product
+from crmcore.domain.redaction import blanked, personal_fields
 from crmcore.domain.trusted import changed
 
 __all__ = ["MemoryTransaction", "windowed"]
@@ -38,6 +39,7 @@ class MemoryTransaction(MemoryProfiles):
         self._write = write
         self._overlays: dict[str, Overlay] = {}
         self._entries: list[Entry] = []
+        self._redacted: set[UUID] = set()
         super().__init__(model, store.reading)
 
     def table(self, name: str) -> Overlay:
@@ -178,6 +180,22 @@ class MemoryTransaction(MemoryProfiles):
     def strike(self, kind: FactKind[F], id: FactId, at: datetime) -> None:
         self.table(f"{kind.name} struck").put(id, at)
 
+    def redact(self, customer_id: CustomerId) -> None:
+        for kind in FACTS:
+            if personal_fields(kind.cls):
+                rows, codec = self.table(kind.name), codec_of(kind.cls)
+                for id in self._indexed(kind, "customer", [customer_id]):
+                    rows.put(id, codec.encode(blanked(codec.decode(rows.get(id)))))
+        self._redacted.add(customer_id)
+        self._entries = [self._bare(entry) for entry in self._entries]
+
+    def _bare(self, entry: Entry) -> Entry:
+        """A row of the journal without the personal values that this transaction takes out."""
+        if entry.kind == CUSTOMERS.name:
+            for id in self._redacted.intersection(entry.ids):
+                entry = entry.without_personal_values_of(id)
+        return entry
+
     def _index(self, kind: FactKind[F], by: str, key: UUID, id: UUID) -> None:
         table = self.table(f"{kind.name} by {by}")
         table.put(key, (*table.get(key, ()), id))
@@ -195,7 +213,7 @@ class MemoryTransaction(MemoryProfiles):
     def history(self, kind: AggregateKind[A], id: UUID) -> list[Entry]:
         kept: list[Entry] = self._store.journals[self._tenant]
         found = [
-            changed(entry, position=place)
+            changed(self._bare(entry), position=place)
             for place, entry in enumerate(kept, start=1)
             if entry.kind == kind.name and id in entry.ids
         ]
@@ -206,7 +224,10 @@ class MemoryTransaction(MemoryProfiles):
             with self.reading:
                 for overlay in self._overlays.values():
                     overlay.apply()
-                self._store.journals[self._tenant] += self._entries
+                journal: list[Entry] = self._store.journals[self._tenant]
+                if self._redacted:
+                    journal[:] = map(self._bare, journal)
+                journal += self._entries
         finally:
             self.rollback()
 

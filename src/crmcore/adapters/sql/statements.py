@@ -16,8 +16,10 @@ import sqlalchemy as sa
 from crmcore.adapters.codec import codec_of
 from crmcore.adapters.sql.tables import Tables
 from crmcore.domain.kinds import FACTS, AggregateKind, FactKind
+from crmcore.domain.redaction import personal_fields
 
 __all__ = [
+    "blank",
     "copying",
     "facts_by",
     "facts_within",
@@ -183,6 +185,22 @@ def strike(tables: Tables, kind: FactKind[Any]) -> sa.Update:
     table = tables.kinds[kind.name]
     own = sa.and_(table.c.tenant == sa.bindparam("of_tenant"), table.c.id == sa.bindparam("who"))
     return sa.update(table).where(own).values(removed_at=sa.bindparam("gone"))
+
+
+@lru_cache(maxsize=512)
+def blank(tables: Tables, kind: FactKind[Any]) -> sa.Update | None:
+    """The facts of the customer `who` without their personal values; `None` where there are none
+    to be.
+    """
+    table, names = tables.kinds[kind.name], personal_fields(kind.cls)
+    if not names:
+        return None
+    own = sa.and_(
+        table.c.tenant == sa.bindparam("of_tenant"),
+        table.c.resolved_customer_id == sa.bindparam("who"),
+    )
+    held = sa.or_(*(table.c[name].is_not(None) for name in names))
+    return sa.update(table).where(own, held).values(dict.fromkeys(names))
 
 
 @lru_cache(maxsize=512)

@@ -28,8 +28,9 @@ pytest.register_assert_rewrite(
         for part in (
             "aggregates", "arrivals", "columns", "concurrency", "consents", "deeds", "facts",
             "histories", "host_transactions", "identifiers", "interleaving", "journal",
-            "machine", "models", "orders", "predicates", "profiles", "queries", "running",
-            "subject", "tenants", "texts", "timeline", "units_of_work", "values", "witness",
+            "machine", "models", "orders", "predicates", "profiles", "queries", "redaction",
+            "running", "subject", "tenants", "texts", "timeline", "units_of_work", "values",
+            "witness",
         )
     )
 )  # fmt: skip
@@ -49,6 +50,7 @@ from crmcore.testing.contract.orders import OrdersContract  # noqa: E402
 from crmcore.testing.contract.predicates import PredicatesContract  # noqa: E402
 from crmcore.testing.contract.profiles import ProfilesContract  # noqa: E402
 from crmcore.testing.contract.queries import QueriesContract  # noqa: E402
+from crmcore.testing.contract.redaction import RedactionContract  # noqa: E402
 from crmcore.testing.contract.running import RunningContract  # noqa: E402
 from crmcore.testing.contract.subject import Make, Subject  # noqa: E402
 from crmcore.testing.contract.tenants import TenantsContract  # noqa: E402
@@ -74,6 +76,7 @@ __all__ = [
     "PredicatesContract",
     "ProfilesContract",
     "QueriesContract",
+    "RedactionContract",
     "RunningContract",
     "Subject",
     "TenantsContract",
@@ -93,6 +96,7 @@ class BackendContract(
     OrdersContract,
     ConsentsContract,
     TimelineContract,
+    RedactionContract,
     ProfilesContract,
     QueriesContract,
     PredicatesContract,

@@ -101,6 +101,18 @@ class Deeds(Interleaving):
             )
             self.do(tenant, place, deed)
 
+    @rule(tenant=TENANTS, place=PLACES, which=INDEX)
+    def redact(self, tenant: str, place: int | None, which: int) -> None:
+        """A customer who is to be forgotten: their identifiers are free, their facts stay."""
+        held = self.customer(tenant, place, which)
+        if held is not None:
+            deed = Deed(
+                touched(held),
+                lambda oracle, _: oracle.redact(held.id),
+                lambda uow: uow.customers.redact(held.id),
+            )
+            self.do(tenant, place, deed)
+
     # facts
 
     @rule(
