@@ -7,8 +7,11 @@ Importing it loads attrs and cattrs, nothing else.
 from crmcore.adapters.backend import Backend
 from crmcore.connecting import connect
 from crmcore.domain.attributes import AttributeType, AttributeValue
+from crmcore.domain.consent import PURPOSES, Consent, LegalBasis, Purpose
 from crmcore.domain.contact_points import Channel, ContactKind, ContactPoint
+from crmcore.domain.contact_policy import may_contact
 from crmcore.domain.customer import Customer, CustomerKind
+from crmcore.domain.decisions import Decision, Reason, Verdict
 from crmcore.domain.errors import (
     AlreadyExists,
     AmbiguousIdentifier,
@@ -57,10 +60,12 @@ from crmcore.domain.product import Product
 from crmcore.domain.profile import Page, Profile
 from crmcore.domain.relations import Relationship, Role
 from crmcore.domain.score import Score
+from crmcore.domain.timeline import Timeline, TimelinePage
 from crmcore.domain.unit_of_work import UnitOfWork
 
 __all__ = [
     "DEFAULT_LIFE_CYCLE",
+    "PURPOSES",
     "AlreadyExists",
     "AmbiguousIdentifier",
     "Attachment",
@@ -72,6 +77,7 @@ __all__ = [
     "Channel",
     "Conflict",
     "ConflictingFact",
+    "Consent",
     "ContactKind",
     "ContactPoint",
     "CrmError",
@@ -79,6 +85,7 @@ __all__ = [
     "CustomerId",
     "CustomerKind",
     "DatedRates",
+    "Decision",
     "Direction",
     "Entry",
     "FactId",
@@ -90,6 +97,7 @@ __all__ = [
     "IdentifierType",
     "Interaction",
     "InvalidInput",
+    "LegalBasis",
     "LifeCycle",
     "Measure",
     "MissingExtra",
@@ -117,7 +125,9 @@ __all__ = [
     "ProductId",
     "Profile",
     "Purchase",
+    "Purpose",
     "Rates",
+    "Reason",
     "Refused",
     "Relationship",
     "Return",
@@ -127,11 +137,15 @@ __all__ = [
     "Stale",
     "Standing",
     "StorageError",
+    "Timeline",
+    "TimelinePage",
     "UnitEnded",
     "UnitOfWork",
     "UnknownBackend",
     "UnknownField",
+    "Verdict",
     "connect",
     "field",
+    "may_contact",
     "new_id",
 ]

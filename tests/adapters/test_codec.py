@@ -31,6 +31,7 @@ from crmcore.domain.ids import CustomerId
 from crmcore.domain.kinds import AGGREGATES, FACTS, PURCHASES
 from crmcore.testing.strategies import (
     cancellations,
+    consents,
     customers,
     fulfilments,
     interactions,
@@ -80,6 +81,7 @@ MADE = {
     "returns": stored(returns()),
     "interactions": stored(interactions()),
     "scores": stored(scores()),
+    "consents": stored(consents()),
 }
 KINDS = {kind.name: kind for kind in (*AGGREGATES, *FACTS)}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -76,6 +77,9 @@ def test_every_column_has_values_and_every_optional_one_a_null(tmp_path: Path):
     assert missing == []
 
 
-def test_the_generated_tables_are_those_of_revision_1(made: sa.Engine, written: sa.Engine):
-    """Columns, keys, checks and indexes: what today's code asks for is there, and no more is."""
-    assert structure(made) == structure(written)
+def test_all_of_the_generated_tables_is_in_todays(made: sa.Engine, written: sa.Engine):
+    """Columns, keys, checks and indexes of revision 1; later ones may stand beside them."""
+    old: dict[str, Any] = structure(made)
+    new: dict[str, Any] = structure(written)
+    for name, told in old.items():
+        assert set(told) <= set(new[name]), name

@@ -15,9 +15,11 @@ from typing import Any
 from uuid import UUID
 
 from cattrs import Converter
+from cattrs.gen import make_dict_unstructure_fn, override
 
 from crmcore.domain.attributes import AttributeValue
 from crmcore.domain.fields import SCALARS, FieldType
+from crmcore.domain.model import Model
 from crmcore.domain.money import Money
 from crmcore.domain.predicates import (
     And,
@@ -72,6 +74,9 @@ def converter() -> Converter:
     for cls in (Predicate, Comparison, OneOf, Has, HasWord, Present, And, Or, Not):
         made.register_unstructure_hook(cls, plain_predicate)
         made.register_structure_hook(cls, lambda data, _: predicate_of(data))
+    # What came later is written only where it is not the default: a stored model stays the same.
+    write = make_dict_unstructure_fn(Model, made, purposes=override(omit_if_default=True))
+    made.register_unstructure_hook(Model, write)
     return made
 
 

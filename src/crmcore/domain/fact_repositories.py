@@ -17,6 +17,7 @@ from crmcore.domain.ids import CustomerId, FactId, OrderId, as_id
 from crmcore.domain.journal import Entry, Operation
 from crmcore.domain.kinds import (
     CANCELLATIONS,
+    CUSTOMERS,
     FULFILMENTS,
     ORDERS,
     PAYMENTS,
@@ -26,6 +27,7 @@ from crmcore.domain.kinds import (
 from crmcore.domain.order import Order
 from crmcore.domain.order_facts import Cancellation, OrderHistory, Return
 from crmcore.domain.ports import Transaction
+from crmcore.domain.redaction import personal_fields
 
 if TYPE_CHECKING:
     from crmcore.domain.unit_of_work import UnitOfWork
@@ -107,7 +109,7 @@ class Facts(Generic[F]):
             if known is None:
                 key = (fact.source or self._unit.source, fact.source_key or fact.id)
                 known = first.setdefault(key, fact)
-            if fields := differences(known, fact):
+            if fields := self._differences(known, fact):
                 found[index] = fields
         return found
 
@@ -187,11 +189,24 @@ class Facts(Generic[F]):
         return kept
 
     def _same(self, known: F, given: F) -> None:
-        fields = differences(known, given)
+        fields = self._differences(known, given)
         if fields:
             source = given.source or self._unit.source or ""
             key = given.source_key or str(given.id)
             raise ConflictingFact(self._kind.name, source, key, fields)
+
+    def _differences(self, known: F, given: F) -> tuple[str, ...]:
+        """In what `given` contradicts the known fact; a personal value that was taken out of it
+        when its customer was redacted contradicts nothing, and is not put back.
+        """
+        fields = differences(known, given)
+        blank = {n for n in personal_fields(type(known)) if getattr(known, n) is None}
+        if not blank.intersection(fields):
+            return fields
+        history = self._unit.reads.history(CUSTOMERS, known.customer_id)
+        if not any(entry.operation is Operation.REDACTED for entry in history):
+            return fields
+        return tuple(name for name in fields if name not in blank)
 
     def _journal(self, operation: Operation, facts: Sequence[F]) -> None:
         unit = self._unit

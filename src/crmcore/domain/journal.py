@@ -29,6 +29,8 @@ class Operation(Words):
     SAVED = "saved"
     REMOVED = "removed"
     APPENDED = "appended"
+    REDACTED = "redacted"
+    """Personal values were taken out: of the record, its facts, and its rows here."""
 
 
 @attrs.frozen(kw_only=True)
@@ -52,6 +54,13 @@ class Entry:
     actor: str | None = None
     source: str | None = None
     position: int | None = attrs.field(default=None, eq=False)
+
+    def without_personal_values_of(self, id: UUID) -> Entry:
+        """The row as it stands once the personal values of that aggregate are taken out."""
+        if not any(self.personal):
+            return self
+        told = zip(self.ids, self.personal, strict=True)
+        return attrs.evolve(self, personal=tuple({} if one == id else v for one, v in told))
 
 
 def changes_between(before: Any, after: Any) -> tuple[dict[str, Any], dict[str, Any]]:

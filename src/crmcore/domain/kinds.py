@@ -12,6 +12,7 @@ from typing import Generic, TypeVar
 
 import attrs
 
+from crmcore.domain.consent import Consent
 from crmcore.domain.customer import Customer
 from crmcore.domain.facts import Fact
 from crmcore.domain.fields import Field, FieldType, fields_of
@@ -24,6 +25,7 @@ from crmcore.domain.score import Score
 __all__ = [
     "AGGREGATES",
     "CANCELLATIONS",
+    "CONSENTS",
     "CUSTOMERS",
     "FACTS",
     "FULFILMENTS",
@@ -117,11 +119,12 @@ CANCELLATIONS = FactKind("cancellations", Cancellation, of_order=True, revises=T
 RETURNS = FactKind("returns", Return, of_order=True, revises=True)
 INTERACTIONS = FactKind("interactions", Interaction)
 SCORES = FactKind("scores", Score)
+CONSENTS = FactKind("consents", Consent)
 PURCHASES = DerivedKind("purchases", Purchase)
 
 AGGREGATES: tuple[AggregateKind[Customer] | AggregateKind[Product], ...] = (CUSTOMERS, PRODUCTS)
 FACTS: tuple[FactKind[Fact], ...] = (
-    ORDERS, PAYMENTS, FULFILMENTS, CANCELLATIONS, RETURNS, INTERACTIONS, SCORES,
+    ORDERS, PAYMENTS, FULFILMENTS, CANCELLATIONS, RETURNS, INTERACTIONS, SCORES, CONSENTS,
 )  # fmt: skip
 
 MEASURABLE: Mapping[str, FactKind[Fact] | DerivedKind] = {

@@ -11,6 +11,7 @@ import attrs
 
 from crmcore.domain.attributes import AttributeType, scalar_type
 from crmcore.domain.bounds import INDEXED_TEXT, check_size
+from crmcore.domain.consent import PURPOSES, Purpose
 from crmcore.domain.currencies import minor_digits
 from crmcore.domain.customer import Customer
 from crmcore.domain.errors import Fault, InvalidInput, Refused
@@ -48,9 +49,10 @@ def _zone(_: Any, __: attrs.Attribute[Any], value: str) -> None:
 class Model:
     """What a host decides once: its life cycle, attributes, identifiers, measures, currency, zone.
 
-    `measures` and `identifier_types` come on top of the built-in ones. Every sum of money is in
-    `currency`; local days are days in `zone`. A name used twice, or a measure or life-cycle move
-    over a field that does not exist, is `InvalidInput`.
+    `measures` and `identifier_types` come on top of the built-in ones; `purposes`, what customers
+    are contacted for, replace the default ones. Every sum of money is in `currency`; local days
+    are days in `zone`. A name used twice, or a measure or life-cycle move over a field that does
+    not exist, is `InvalidInput`.
     """
 
     life_cycle: LifeCycle = DEFAULT_LIFE_CYCLE
@@ -61,6 +63,7 @@ class Model:
         default=(), converter=tuple[IdentifierType, ...]
     )
     measures: tuple[Measure, ...] = attrs.field(default=(), converter=tuple[Measure, ...])
+    purposes: tuple[Purpose, ...] = attrs.field(default=PURPOSES, converter=tuple[Purpose, ...])
     currency: str = attrs.field(default="EUR", validator=_currency)
     zone: str = attrs.field(default="UTC", validator=_zone)
     region: str | None = attrs.field(default=None, validator=optional_text(80))
@@ -76,6 +79,8 @@ class Model:
         ]
         types = [known.name for known in (*IDENTIFIER_TYPES, *self.identifier_types)]
         faults += [Fault(f"identifier_types.{n}", "is declared twice") for n in _twice(types)]
+        told = _twice(purpose.name for purpose in self.purposes)
+        faults += [Fault(f"purposes.{name}", "is declared twice") for name in told]
         if faults:
             raise InvalidInput(tuple(faults))
         for move in self.life_cycle.moves:
@@ -116,6 +121,11 @@ class Model:
         if known is None:
             raise InvalidInput.of("type", "is no identifier type of this model")
         return known
+
+    def check_purpose(self, name: str) -> None:
+        """Refuse a purpose that is not declared: an opt-out of a misspelt one would go unheard."""
+        if name not in (purpose.name for purpose in self.purposes):
+            raise InvalidInput.of("purpose", "is no purpose of this model")
 
     def check(self, customer: Customer, *, held: Customer | None = None) -> None:
         """Refuse a customer whose stage, identifiers or attributes this model does not know.

@@ -29,7 +29,7 @@ from crmcore.domain.profile import Profile
 if TYPE_CHECKING:
     from crmcore.domain.unit_of_work import UnitOfWork
 
-__all__ = ["Backend", "Batch", "Columns", "Query", "Recording", "Transaction"]
+__all__ = ["Backend", "Batch", "Columns", "Query", "Recording", "Transaction", "Window"]
 
 A = TypeVar("A", Customer, Product)
 F = TypeVar("F", bound=Fact)
@@ -46,6 +46,19 @@ class Query:
     descending: bool = False
     after: tuple[Any, UUID] | None = attrs.field(default=None, repr=False)
     limit: int | None = None
+
+
+@attrs.frozen(kw_only=True)
+class Window:
+    """Which facts of a customer: `since <= at < until`, behind the fact `(at, id)` if one is named,
+    newest first or oldest first, at most `limit`.
+    """
+
+    since: datetime | None = None
+    until: datetime | None = None
+    after: tuple[datetime, FactId] | None = None
+    oldest_first: bool = False
+    limit: int
 
 
 class Transaction(Protocol):
@@ -107,12 +120,24 @@ class Transaction(Protocol):
         """The facts with these ids, of these customers, or of these orders, by `at` then id."""
         ...
 
+    def facts_within(self, kind: FactKind[F], customer_id: CustomerId, window: Window) -> list[F]:
+        """The facts of this customer in the window, in the window's order by `at` then id, at the
+        cost of those that it answers.
+        """
+        ...
+
     def has_facts(self, customer_id: CustomerId) -> bool:
         """Was anything ever recorded of this customer, removed facts included?"""
         ...
 
     def strike(self, kind: FactKind[F], id: FactId, at: datetime) -> None:
         """Take a fact out of every read and fold; its key stays taken."""
+        ...
+
+    def redact(self, customer_id: CustomerId) -> None:
+        """Take the personal values out of this customer's facts, removed ones too, and out of the
+        rows that the journal has of the customer; all else of them stays.
+        """
         ...
 
     def lock_profiles(self, customers: Collection[CustomerId]) -> set[CustomerId]:

@@ -20,6 +20,7 @@ from crmcore.domain.journal import Entry, Operation, changes_between
 from crmcore.domain.kinds import CUSTOMERS, PRODUCTS, AggregateKind
 from crmcore.domain.ports import Transaction
 from crmcore.domain.product import Product
+from crmcore.domain.redaction import without_personal_values
 from crmcore.domain.text import checked_text
 from crmcore.domain.trusted import changed
 
@@ -225,6 +226,36 @@ class Customers(Aggregates[Customer]):
         with unit.writing():
             transaction.delete(CUSTOMERS, held)
             unit.record(self._entry(Operation.REMOVED, [customer], [unit.recorded_at]))
+
+    def redact(self, id: CustomerId) -> Customer | None:
+        """Take every personal value of a customer out of the store, for good: of the record, its
+        keys and profile, of facts, and of the journal, which says that it was done, and by whom.
+
+        The next state is answered; `None` for one removed before, of whom the journal alone told.
+        Facts stay, and with them every count and sum. `NotFound` if nobody ever had that id.
+        """
+        unit = self._unit
+        who = CustomerId(as_id(id, "id"))
+        transaction = unit.writes
+        transaction.lock_profiles([who])
+        held = transaction.fetch(CUSTOMERS, [who], lock=True).get(who)
+        if held is None and not transaction.history(CUSTOMERS, who):
+            raise NotFound("customers", str(who))
+        kept = {known.name for known in unit.model.attributes if not known.personal}
+        stored: Customer | None = None
+        with unit.writing():
+            if held is not None:
+                bare = without_personal_values(held, keeping=kept)
+                stored = self._loaded(changed(bare, version=held.version + 1))
+                transaction.replace(CUSTOMERS, [(stored, unit.model.keys_of(stored))])
+                self._profiled(transaction, [stored])
+            transaction.redact(who)
+            if stored is not None:
+                transaction.refold([who])
+            version = None if stored is None else stored.version
+            entry = self._entry(Operation.REDACTED, [], [unit.recorded_at])
+            unit.record(attrs.evolve(entry, ids=(who,), version=version))
+        return stored
 
     def _loaded(self, aggregate: Customer) -> Customer:
         life_cycle = self._unit.model.life_cycle

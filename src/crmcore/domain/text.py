@@ -11,7 +11,9 @@ import attrs
 
 from crmcore.domain.errors import InvalidInput
 
-__all__ = ["NAME", "Words", "checked_text", "optional_text", "symbol", "text"]
+__all__ = [
+    "NAME", "Words", "checked_text", "optional_symbol", "optional_text", "symbol", "text",
+]  # fmt: skip
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 """What a declared name looks like: `snake_case`, at most 40 characters, so it can be a column."""
@@ -104,3 +106,9 @@ def symbol(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
         raise InvalidInput.of(attribute.name, reason)
     if type(value) is not str:
         object.__setattr__(instance, attribute.name, str.__str__(value))
+
+
+def optional_symbol(instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
+    """An attrs validator: `None` or a declared name."""
+    if value is not None:
+        symbol(instance, attribute, value)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
 from functools import cached_property
@@ -19,8 +19,12 @@ from typing import Self
 
 import attrs
 
-from crmcore.domain.errors import CrmError, InvalidInput, OutcomeUnknown, Refused
+from crmcore.domain.consents import Consents
+from crmcore.domain.contact_points import Channel
+from crmcore.domain.decisions import Decision
+from crmcore.domain.errors import CrmError, InvalidInput, NotFound, OutcomeUnknown, Refused
 from crmcore.domain.fact_repositories import Facts, OrderFacts, Orders
+from crmcore.domain.ids import CustomerId, as_id
 from crmcore.domain.instants import instant, zone_named
 from crmcore.domain.interaction import Interaction
 from crmcore.domain.journal import Entry, Operation
@@ -42,6 +46,7 @@ from crmcore.domain.repositories import Customers, Products
 from crmcore.domain.score import Score
 from crmcore.domain.subscribing import DEEPEST, Subscriptions
 from crmcore.domain.text import optional_text
+from crmcore.domain.timeline import Timeline
 
 __all__ = ["UnitOfWork"]
 
@@ -153,9 +158,43 @@ class UnitOfWork:
         return Facts(self, SCORES)
 
     @cached_property
+    def consents(self) -> Consents:
+        """What customers said about being contacted."""
+        return Consents(self)
+
+    @cached_property
     def profiles(self) -> Profiles:
         """The single view of each customer."""
         return Profiles(self)
+
+    def timeline(
+        self,
+        customer_id: CustomerId,
+        *,
+        kinds: Iterable[str] | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        oldest_first: bool = False,
+    ) -> Timeline:
+        """All facts of one customer in one order, newest first unless told otherwise: of these
+        `kinds` (`orders`, `returns`...), with `since <= at < until`. Read it with `page`.
+        """
+        return Timeline(
+            self, CustomerId(as_id(customer_id, "customer_id")), kinds=kinds, since=since,
+            until=until, oldest_first=oldest_first,
+        )  # fmt: skip
+
+    def may_contact(
+        self, customer_id: CustomerId, *, purpose: str, channel: Channel | str, at: datetime
+    ) -> Decision:
+        """May this customer be contacted for `purpose` over `channel` then, and why? `NotFound` if
+        nobody has that id; a purpose that the model does not declare is `InvalidInput`.
+        """
+        who = CustomerId(as_id(customer_id, "customer_id"))
+        found = self.consents.decisions([who], purpose=purpose, channel=channel, at=at)
+        if who not in found:
+            raise NotFound("customers", str(who))
+        return found[who]
 
     def rollback(self) -> None:
         """Give up on purpose: nothing is kept, and the unit takes no further call."""

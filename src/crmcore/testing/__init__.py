@@ -9,6 +9,7 @@ loads this module early, and it asserts nothing.)
 from crmcore.testing.builders import (
     AT,
     a_cancellation,
+    a_consent,
     a_customer,
     a_fulfilment,
     a_line,
@@ -28,6 +29,7 @@ __all__ = [
     "Faults",
     "FrozenClock",
     "a_cancellation",
+    "a_consent",
     "a_customer",
     "a_fulfilment",
     "a_line",

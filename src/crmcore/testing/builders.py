@@ -19,6 +19,7 @@ from uuid import UUID
 import attrs
 
 from crmcore.domain.attributes import AttributeValue, Scalar
+from crmcore.domain.consent import Consent, LegalBasis
 from crmcore.domain.contact_points import Channel
 from crmcore.domain.customer import Customer, CustomerKind
 from crmcore.domain.identifiers import Identifier
@@ -33,8 +34,8 @@ from crmcore.domain.product import Product
 from crmcore.domain.score import Score
 
 __all__ = [
-    "AT", "a_cancellation", "a_customer", "a_fulfilment", "a_line", "a_payment", "a_product",
-    "a_return", "a_score", "an_interaction", "an_order", "an_organisation",
+    "AT", "a_cancellation", "a_consent", "a_customer", "a_fulfilment", "a_line", "a_payment",
+    "a_product", "a_return", "a_score", "an_interaction", "an_order", "an_organisation",
 ]  # fmt: skip
 
 AT = datetime(2024, 5, 17, 10, 30, tzinfo=UTC)
@@ -266,6 +267,30 @@ def an_interaction(
         outcome=outcome, subject=subject, waited_seconds=waited_seconds,
         lasted_seconds=lasted_seconds, source=source, source_key=source_key,
         id=id or FactId(_id(at, "interaction", who, channel.value, source, source_key, nth)),
+    )  # fmt: skip
+
+
+def a_consent(
+    customer: Customer | CustomerId,
+    purpose: str | None = "marketing",
+    channel: Channel | str | None = None,
+    *,
+    given: bool = True,
+    basis: LegalBasis | str = LegalBasis.CONSENT,
+    at: datetime = AT,
+    until: datetime | None = None,
+    source: str | None = None,
+    source_key: str | None = None,
+    id: FactId | None = None,
+    nth: int = 1,
+) -> Consent:
+    """An opt-in to marketing over every channel; `given=False` makes it an opt-out."""
+    who, over = _customer_id(customer), None if channel is None else Channel(channel)
+    made_for = (who, purpose, over and over.value, given, source, source_key, nth)
+    return Consent(
+        customer_id=who, purpose=purpose, channel=over, given=given, basis=LegalBasis(basis),
+        at=at, until=until, source=source, source_key=source_key,
+        id=id or FactId(_id(at, "consent", *made_for)),
     )  # fmt: skip
 
 

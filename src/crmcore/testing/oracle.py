@@ -19,6 +19,7 @@ Row = dict[str, Any]
 
 KINDS = (
     "orders", "payments", "fulfilments", "cancellations", "returns", "interactions", "scores",
+    "consents",
 )  # fmt: skip
 SCORERS = ("probability_alive", "expected_purchases", "lifetime_value")
 OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
@@ -97,6 +98,16 @@ class Oracle:
             return "Refused"
         del self.customers[row["id"]]
         self.journal.append(("customers", "removed", (row["id"],), row["version"]))
+        return None
+
+    def redact(self, id: Any) -> str | None:
+        """A customer who is to be forgotten: what tells who they are goes, all else stays."""
+        held = self.customers.get(id)
+        if held is None:
+            return "NotFound"
+        bare = {"name": None, "email": None, "phone": None, "keys": {}}
+        self.customers[id] = held | bare | {"version": held["version"] + 1}
+        self.journal.append(("customers", "redacted", (id,), held["version"] + 1))
         return None
 
     def _taken(self, row: Row) -> bool:
@@ -225,6 +236,8 @@ class Oracle:
         }
         row |= _latest("last_channel", calls, "channel") | _latest("last_topic", calls, "topic")
         row |= _latest("delivered_whole", delivered, "complete")
+        mailed = [fact for fact in self._by("consents", id) if fact["channel"] == "email"]
+        row |= _latest("opted_in", mailed, "given")
         for scorer in SCORERS:
             own = [fact for fact in self._by("scores", id) if fact["scorer"] == scorer]
             row |= _latest(scorer, own, "value")

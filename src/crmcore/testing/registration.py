@@ -33,6 +33,7 @@ STRATEGIES: dict[type[Any], str] = {
     crmcore.Return: "returns",
     crmcore.Interaction: "interactions",
     crmcore.Score: "scores",
+    crmcore.Consent: "consents",
     crmcore.Model: "models",
     crmcore.Predicate: "predicates",
 }

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, TypeVar, cast
 from uuid import UUID
 
@@ -17,11 +19,12 @@ from crmcore.domain.ids import CustomerId, FactId, OrderId
 from crmcore.domain.journal import Entry
 from crmcore.domain.kinds import CUSTOMERS, FACTS, AggregateKind, FactKind, Key
 from crmcore.domain.model import Model
-from crmcore.domain.ports import Recording
+from crmcore.domain.ports import Recording, Window
 from crmcore.domain.product import Product
+from crmcore.domain.redaction import blanked, personal_fields
 from crmcore.domain.trusted import changed
 
-__all__ = ["MemoryTransaction"]
+__all__ = ["MemoryTransaction", "windowed"]
 
 A = TypeVar("A", Customer, Product)
 F = TypeVar("F", bound=Fact)
@@ -36,6 +39,7 @@ class MemoryTransaction(MemoryProfiles):
         self._write = write
         self._overlays: dict[str, Overlay] = {}
         self._entries: list[Entry] = []
+        self._redacted: set[UUID] = set()
         super().__init__(model, store.reading)
 
     def table(self, name: str) -> Overlay:
@@ -160,6 +164,10 @@ class MemoryTransaction(MemoryProfiles):
         found = (row for id in wanted if struck.get(id) is None and (row := rows.get(id)))
         return sorted(map(decode, found), key=lambda fact: (fact.at, fact.id))
 
+    def facts_within(self, kind: FactKind[F], customer_id: CustomerId, window: Window) -> list[F]:
+        found = self.facts(kind, customers=[customer_id])
+        return windowed(found, window)
+
     def all_facts(self, kind: FactKind[F]) -> Iterator[F]:
         """Every fact of a kind, unordered, without those struck out."""
         struck, decode = self.table(f"{kind.name} struck"), codec_of(kind.cls).decode
@@ -171,6 +179,22 @@ class MemoryTransaction(MemoryProfiles):
 
     def strike(self, kind: FactKind[F], id: FactId, at: datetime) -> None:
         self.table(f"{kind.name} struck").put(id, at)
+
+    def redact(self, customer_id: CustomerId) -> None:
+        for kind in FACTS:
+            if personal_fields(kind.cls):
+                rows, codec = self.table(kind.name), codec_of(kind.cls)
+                for id in self._indexed(kind, "customer", [customer_id]):
+                    rows.put(id, codec.encode(blanked(codec.decode(rows.get(id)))))
+        self._redacted.add(customer_id)
+        self._entries = [self._bare(entry) for entry in self._entries]
+
+    def _bare(self, entry: Entry) -> Entry:
+        """A row of the journal without the personal values that this transaction takes out."""
+        if entry.kind == CUSTOMERS.name:
+            for id in self._redacted.intersection(entry.ids):
+                entry = entry.without_personal_values_of(id)
+        return entry
 
     def _index(self, kind: FactKind[F], by: str, key: UUID, id: UUID) -> None:
         table = self.table(f"{kind.name} by {by}")
@@ -189,7 +213,7 @@ class MemoryTransaction(MemoryProfiles):
     def history(self, kind: AggregateKind[A], id: UUID) -> list[Entry]:
         kept: list[Entry] = self._store.journals[self._tenant]
         found = [
-            changed(entry, position=place)
+            changed(self._bare(entry), position=place)
             for place, entry in enumerate(kept, start=1)
             if entry.kind == kind.name and id in entry.ids
         ]
@@ -200,7 +224,10 @@ class MemoryTransaction(MemoryProfiles):
             with self.reading:
                 for overlay in self._overlays.values():
                     overlay.apply(self._store.replaced)
-                self._store.journals[self._tenant] += self._entries
+                journal: list[Entry] = self._store.journals[self._tenant]
+                if self._redacted:
+                    journal[:] = map(self._bare, journal)
+                journal += self._entries
         finally:
             self.rollback()
 
@@ -208,3 +235,18 @@ class MemoryTransaction(MemoryProfiles):
         if self._write:
             self._write = False
             self._store.release()
+
+
+def windowed(facts: list[F], window: Window) -> list[F]:
+    """Those in the window of one customer's facts, which come by `at` then id."""
+    after, last = window.after, len(facts)
+    first = 0 if window.since is None else bisect_left(facts, window.since, key=attrgetter("at"))
+    if window.until is not None:
+        last = bisect_left(facts, window.until, key=attrgetter("at"))
+    if after is not None and window.oldest_first:
+        first = max(first, bisect_right(facts, after, key=attrgetter("at", "id")))
+    elif after is not None:
+        last = min(last, bisect_left(facts, after, key=attrgetter("at", "id")))
+    if window.oldest_first:
+        return facts[first : min(last, first + window.limit)]
+    return facts[max(first, last - window.limit) : last][::-1]

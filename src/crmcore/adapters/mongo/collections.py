@@ -14,7 +14,7 @@ from bson.codec_options import CodecOptions
 from pymongo import ASCENDING, ReadPreference
 from pymongo.collection import Collection
 from pymongo.database import Database
-from pymongo.errors import CollectionInvalid
+from pymongo.errors import CollectionInvalid, OperationFailure
 from pymongo.read_concern import ReadConcern
 from pymongo.write_concern import WriteConcern
 
@@ -80,7 +80,9 @@ class Collections:
                 unique=True,
                 partialFilterExpression={"keyed": True},
             )
-            self._index(fact.name, "resolved_customer_id", "at")
+            # With the id, so that a page of the timeline is a stretch of it: nothing is sorted.
+            self._index(fact.name, "resolved_customer_id", "at", "id")
+            self._drop(fact.name, "resolved_customer_id_at")
             self._index(fact.name, "at")
             if fact.of_order:
                 self._index(fact.name, "order_id")
@@ -120,3 +122,9 @@ class Collections:
     def _index(self, collection: str, *names: str, unique: bool = False) -> None:
         keys = [(name, ASCENDING) for name in ("tenant", *names)]
         self[collection].create_index(keys, name="_".join(names), unique=unique)
+
+    def _drop(self, collection: str, name: str) -> None:
+        """Drop an index that an earlier release made, once what follows it is there."""
+        if name in self[collection].index_information():
+            with suppress(OperationFailure):  # another process was first
+                self[collection].drop_index(name)

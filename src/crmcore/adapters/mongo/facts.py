@@ -22,6 +22,7 @@ from crmcore.domain.facts import Fact, Recording
 from crmcore.domain.ids import CustomerId, FactId, OrderId
 from crmcore.domain.instants import to_millis
 from crmcore.domain.kinds import FACTS, FactKind
+from crmcore.domain.ports import Window
 
 __all__ = ["MongoFacts", "standing"]
 
@@ -93,6 +94,27 @@ class MongoFacts(MongoRecords):
             name, values = "order_id", orders
         rows = self.read_each(kind.name, name, [value.bytes for value in values])
         return sorted(standing(kind, rows), key=lambda fact: (fact.at, fact.id))
+
+    def facts_within(self, kind: FactKind[F], customer_id: CustomerId, window: Window) -> list[F]:
+        told: Document = {"resolved_customer_id": customer_id.bytes, "removed_at": None}
+        bounds: Document = {}
+        if window.since is not None:
+            bounds["$gte"] = to_millis(window.since)
+        if window.until is not None:
+            bounds["$lt"] = to_millis(window.until)
+        if window.after is not None:
+            at, id = to_millis(window.after[0]), window.after[1].bytes
+            beyond = "$gt" if window.oldest_first else "$lt"
+            told["$or"] = [{"at": {beyond: at}}, {"at": at, "id": {beyond: id}}]
+            if window.oldest_first:
+                bounds["$gte"] = max(at, bounds.get("$gte", at))
+            else:
+                bounds["$lt"] = min(at + 1, bounds.get("$lt", at + 1))
+        if bounds:
+            told["at"] = bounds
+        way = 1 if window.oldest_first else -1
+        rows = self.read(kind.name, told, sort=[("at", way), ("id", way)], limit=window.limit)
+        return list(map(documents_of(kind.cls).decode, rows))
 
     def has_facts(self, customer_id: CustomerId) -> bool:
         told: Document = {"resolved_customer_id": customer_id.bytes}

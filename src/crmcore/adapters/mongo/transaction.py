@@ -7,22 +7,23 @@ from contextlib import suppress
 from typing import Any, TypeVar
 from uuid import UUID
 
-from pymongo import ReadPreference
+from pymongo import ReadPreference, UpdateOne
 from pymongo.client_session import ClientSession
 from pymongo.errors import PyMongoError
 from pymongo.read_concern import ReadConcern
 
-from crmcore.adapters.mongo.client import forget, translated
+from crmcore.adapters.mongo.client import Document, forget, translated
 from crmcore.adapters.mongo.collections import Collections
 from crmcore.adapters.mongo.merging import Merging
 from crmcore.adapters.mongo.profiles import MongoProfiles
 from crmcore.domain.customer import Customer
 from crmcore.domain.errors import OutcomeUnknown
-from crmcore.domain.ids import new_id
+from crmcore.domain.ids import CustomerId, new_id
 from crmcore.domain.instants import from_millis, to_millis
 from crmcore.domain.journal import Entry, Operation
-from crmcore.domain.kinds import AggregateKind
+from crmcore.domain.kinds import CUSTOMERS, FACTS, AggregateKind
 from crmcore.domain.product import Product
+from crmcore.domain.redaction import personal_fields
 
 __all__ = ["MongoTransaction", "entry_of"]
 
@@ -77,6 +78,25 @@ class MongoTransaction(MongoProfiles):
         }
         with translated():
             self.insert_documents("journal", [document])
+
+    def redact(self, customer_id: CustomerId) -> None:
+        self.written = True
+        mine = {"tenant": self.tenant, "resolved_customer_id": customer_id.bytes}
+        with translated():
+            for fact in FACTS:
+                if names := personal_fields(fact.cls):
+                    self.collections[fact.name].update_many(
+                        mine, {"$set": dict.fromkeys(names)}, session=self.session
+                    )
+        told: Document = {"kind": CUSTOMERS.name, "ids": customer_id.bytes}
+        writes = []
+        for row in self.read("journal", told):
+            entry = entry_of(row)
+            bare = entry.without_personal_values_of(customer_id)
+            if bare is not entry:
+                text = json.dumps(bare.personal, ensure_ascii=False)
+                writes.append(UpdateOne({"_id": row["_id"]}, {"$set": {"personal": text}}))
+        self.write_many("journal", writes)
 
     def history(self, kind: AggregateKind[A], id: UUID) -> list[Entry]:
         found = self.read("journal", {"kind": kind.name, "ids": id.bytes})

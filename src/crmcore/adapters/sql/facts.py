@@ -19,7 +19,7 @@ from crmcore.domain.facts import Fact
 from crmcore.domain.ids import CustomerId, FactId, OrderId
 from crmcore.domain.instants import to_millis
 from crmcore.domain.kinds import FactKind
-from crmcore.domain.ports import Recording
+from crmcore.domain.ports import Recording, Window
 
 __all__ = ["SqlFacts"]
 
@@ -81,6 +81,26 @@ class SqlFacts(SqlRecords):
         with translated():
             rows = self.rows_of(make, values, "value", **given)
             yield from map(codec_of(kind.cls).decode, rows)
+
+    def facts_within(self, kind: FactKind[F], customer_id: CustomerId, window: Window) -> list[F]:
+        params: dict[str, Any] = {
+            "tenant": self.tenant, "id": customer_id.bytes, "limit": window.limit,
+        }  # fmt: skip
+        bounds = {"since": window.since, "until": window.until, "after": window.after}
+        told = frozenset(name for name, bound in bounds.items() if bound is not None)
+        if window.since is not None:
+            params["since"] = to_millis(window.since)
+        if window.until is not None:
+            params["until"] = to_millis(window.until)
+        if window.after is not None:
+            params |= {
+                "after_at": to_millis(window.after[0]), "after_id": window.after[1].bytes,
+            }  # fmt: skip
+        statement = statements.facts_within(
+            self.tables, kind, bounds=told, oldest_first=window.oldest_first
+        )
+        with translated():
+            return list(map(codec_of(kind.cls).decode, self.run(statement, params).all()))
 
     def has_facts(self, customer_id: CustomerId) -> bool:
         params = {"tenant": self.tenant, "id": customer_id.bytes}

@@ -17,10 +17,13 @@ from crmcore.adapters.codec import codec_of
 from crmcore.adapters.sql.tables import Tables
 from crmcore.adapters.sql.types import MARIADB
 from crmcore.domain.kinds import FACTS, AggregateKind, FactKind
+from crmcore.domain.redaction import personal_fields
 
 __all__ = [
+    "blank",
     "copying",
     "facts_by",
+    "facts_within",
     "fetch",
     "find",
     "has_facts",
@@ -136,6 +139,38 @@ def facts_by(
 
 
 @lru_cache(maxsize=512)
+def facts_within(
+    tables: Tables,
+    kind: FactKind[Any],
+    *,
+    bounds: frozenset[str],
+    oldest_first: bool,
+) -> Select:
+    """At most `limit` facts of the customer `id` by `at`, with the `bounds` named: `since`,
+    `until`, and `after` (`after_at` and `after_id`).
+    """
+    at, id = (tables.kinds[kind.name].c[name] for name in ("at", "id"))
+    resolved, removed = (
+        tables.kinds[kind.name].c[name] for name in ("resolved_customer_id", "removed_at")
+    )
+    statement = _own(tables, kind).where(resolved == ID, removed.is_(None))
+    if "since" in bounds:
+        statement = statement.where(at >= sa.bindparam("since"))
+    if "until" in bounds:
+        statement = statement.where(at < sa.bindparam("until"))
+    if "after" in bounds:
+        last: sa.BindParameter[int] = sa.bindparam("after_at")
+        same: sa.BindParameter[bytes] = sa.bindparam("after_id")
+        # The first of the two narrows the stretch of the index, the second leaves out its ties.
+        if oldest_first:
+            statement = statement.where(at >= last, sa.or_(at > last, id > same))
+        else:
+            statement = statement.where(at <= last, sa.or_(at < last, id < same))
+    order = (at, id) if oldest_first else (at.desc(), id.desc())
+    return statement.order_by(*order).limit(sa.bindparam("limit", type_=sa.Integer()))
+
+
+@lru_cache(maxsize=512)
 def has_facts(tables: Tables) -> Select:
     """Is there any fact of the customer `id`?"""
     told = [
@@ -151,6 +186,22 @@ def strike(tables: Tables, kind: FactKind[Any]) -> sa.Update:
     table = tables.kinds[kind.name]
     own = sa.and_(table.c.tenant == sa.bindparam("of_tenant"), table.c.id == sa.bindparam("who"))
     return sa.update(table).where(own).values(removed_at=sa.bindparam("gone"))
+
+
+@lru_cache(maxsize=512)
+def blank(tables: Tables, kind: FactKind[Any]) -> sa.Update | None:
+    """The facts of the customer `who` without their personal values; `None` where there are none
+    to be.
+    """
+    table, names = tables.kinds[kind.name], personal_fields(kind.cls)
+    if not names:
+        return None
+    own = sa.and_(
+        table.c.tenant == sa.bindparam("of_tenant"),
+        table.c.resolved_customer_id == sa.bindparam("who"),
+    )
+    held = sa.or_(*(table.c[name].is_not(None) for name in names))
+    return sa.update(table).where(own, held).values(dict.fromkeys(names))
 
 
 @lru_cache(maxsize=512)

@@ -16,9 +16,10 @@ from crmcore.adapters.sql.tables import Tables
 from crmcore.adapters.sql.types import BYTES
 from crmcore.domain.customer import Customer
 from crmcore.domain.errors import StorageError
+from crmcore.domain.ids import CustomerId
 from crmcore.domain.instants import from_millis, to_millis
 from crmcore.domain.journal import Entry, Operation
-from crmcore.domain.kinds import AggregateKind
+from crmcore.domain.kinds import CUSTOMERS, FACTS, AggregateKind
 from crmcore.domain.model import Model
 from crmcore.domain.product import Product
 
@@ -74,7 +75,26 @@ class SqlTransaction(SqlProfiles):
         version: int | None = found[0][0]
         return version
 
+    def redact(self, customer_id: CustomerId) -> None:
+        params = {"of_tenant": self.tenant, "who": customer_id.bytes}
+        journal = self.tables.journal
+        row = sa.update(journal).where(journal.c.seq == sa.bindparam("row"))
+        told = row.values(personal=sa.bindparam("told"))
+        with translated():
+            for fact in FACTS:
+                if (blank := statements.blank(self.tables, fact)) is not None:
+                    self.run(blank, params)
+            for seq, entry in self._rows_of(CUSTOMERS, customer_id):
+                bare = entry.without_personal_values_of(customer_id)
+                if bare is not entry:
+                    self.run(told, {"row": seq, "told": _json(bare.personal)})
+
     def history(self, kind: AggregateKind[A], id: UUID) -> list[Entry]:
+        with translated():
+            return [entry for _, entry in self._rows_of(kind, id)]
+
+    def _rows_of(self, kind: AggregateKind[A], id: UUID) -> list[tuple[int, Entry]]:
+        """The rows that name this aggregate, oldest first, by `seq`."""
         journal = self.tables.journal
         in_batch = sa.and_(journal.c.aggregate_id.is_(None), self._place_of(id, journal.c.ids) > 0)
         statement = (
@@ -86,9 +106,8 @@ class SqlTransaction(SqlProfiles):
             )
             .order_by(journal.c.seq)
         )
-        with translated():
-            entries = [entry_of(row) for row in self.run(statement).mappings()]
-        return [entry for entry in entries if id in entry.ids]
+        rows = [(row["seq"], entry_of(row)) for row in self.run(statement).mappings()]
+        return [(seq, entry) for seq, entry in rows if id in entry.ids]
 
     def _place_of(self, id: UUID, ids: sa.ColumnElement[bytes]) -> sa.ColumnElement[int]:
         """Where the bytes of `id` begin, counted from one; 0 if nowhere."""

@@ -56,6 +56,10 @@ pytest.register_assert_rewrite(
             "units_of_work",
             "values",
             "witness",
+            "aggregates", "arrivals", "columns", "concurrency", "consents", "deeds", "facts",
+            "histories", "host_transactions", "identifiers", "interleaving", "journal",
+            "machine", "models", "orders", "predicates", "profiles", "queries", "redaction",
+            "running", "subject", "tenants", "texts", "timeline", "units_of_work", "values",
         )
     )
 )  # fmt: skip
@@ -63,6 +67,7 @@ pytest.register_assert_rewrite(
 from crmcore.testing.contract.aggregates import AggregatesContract  # noqa: E402  after the above
 from crmcore.testing.contract.columns import ColumnsContract  # noqa: E402
 from crmcore.testing.contract.concurrency import ConcurrencyContract  # noqa: E402
+from crmcore.testing.contract.consents import ConsentsContract  # noqa: E402
 from crmcore.testing.contract.consuming import ConsumingContract  # noqa: E402
 from crmcore.testing.contract.facts import FactsContract  # noqa: E402
 from crmcore.testing.contract.faults import FaultsContract  # noqa: E402
@@ -78,12 +83,14 @@ from crmcore.testing.contract.orders import OrdersContract  # noqa: E402
 from crmcore.testing.contract.predicates import PredicatesContract  # noqa: E402
 from crmcore.testing.contract.profiles import ProfilesContract  # noqa: E402
 from crmcore.testing.contract.queries import QueriesContract  # noqa: E402
+from crmcore.testing.contract.redaction import RedactionContract  # noqa: E402
 from crmcore.testing.contract.running import RunningContract  # noqa: E402
 from crmcore.testing.contract.subject import Make, Subject  # noqa: E402
 from crmcore.testing.contract.subscribing import SubscribingContract  # noqa: E402
 from crmcore.testing.contract.tags import TagsContract  # noqa: E402
 from crmcore.testing.contract.tenants import TenantsContract  # noqa: E402
 from crmcore.testing.contract.texts import TextsContract  # noqa: E402
+from crmcore.testing.contract.timeline import TimelineContract  # noqa: E402
 from crmcore.testing.contract.units_of_work import UnitsOfWorkContract  # noqa: E402
 from crmcore.testing.contract.values import ValuesContract  # noqa: E402
 
@@ -92,6 +99,7 @@ __all__ = [
     "BackendContract",
     "ColumnsContract",
     "ConcurrencyContract",
+    "ConsentsContract",
     "ConsumingContract",
     "FactsContract",
     "FaultsContract",
@@ -107,12 +115,14 @@ __all__ = [
     "PredicatesContract",
     "ProfilesContract",
     "QueriesContract",
+    "RedactionContract",
     "RunningContract",
     "Subject",
     "SubscribingContract",
     "TagsContract",
     "TenantsContract",
     "TextsContract",
+    "TimelineContract",
     "UnitsOfWorkContract",
     "ValuesContract",
     "machine_of",
@@ -125,6 +135,9 @@ class BackendContract(
     UnitsOfWorkContract,
     FactsContract,
     OrdersContract,
+    ConsentsContract,
+    TimelineContract,
+    RedactionContract,
     ProfilesContract,
     QueriesContract,
     NameSearchContract,

@@ -20,6 +20,7 @@ from crmcore.domain.money import Money
 from crmcore.domain.order import Order
 from crmcore.testing.builders import (
     a_cancellation,
+    a_consent,
     a_customer,
     a_fulfilment,
     a_payment,
@@ -32,6 +33,7 @@ from crmcore.testing.contract.draws import (
     AMOUNTS,
     AT,
     CARDS,
+    CONSENTED,
     CONTACT,
     EMAILS,
     FIRST,
@@ -102,6 +104,18 @@ class Deeds(Interleaving):
                 touched(held),
                 lambda oracle, _: oracle.remove(plain(held)),
                 lambda uow: uow.customers.remove(held),
+            )
+            self.do(tenant, place, deed)
+
+    @rule(tenant=TENANTS, place=PLACES, which=INDEX)
+    def redact(self, tenant: str, place: int | None, which: int) -> None:
+        """A customer who is to be forgotten: their identifiers are free, their facts stay."""
+        held = self.customer(tenant, place, which)
+        if held is not None:
+            deed = Deed(
+                touched(held),
+                lambda oracle, _: oracle.redact(held.id),
+                lambda uow: uow.customers.redact(held.id),
             )
             self.do(tenant, place, deed)
 
@@ -206,6 +220,21 @@ class Deeds(Interleaving):
         for told in several:
             fact = a_score(who, **told, id=FactId(self.new_id()))
             self.do(tenant, place, self.appending(tenant, "scores", [fact]))
+
+    @rule(
+        tenant=TENANTS,
+        place=PLACES,
+        which=INDEX,
+        several=st.lists(CONSENTED, min_size=1, max_size=3),
+    )
+    def consent(
+        self, tenant: str, place: int | None, which: int, several: list[dict[str, Any]]
+    ) -> None:
+        """Opt-ins and opt-outs of one customer, in any order of time."""
+        who = self.somebody(tenant, which)
+        for told in several:
+            fact = a_consent(who, **told, id=FactId(self.new_id()))
+            self.do(tenant, place, self.appending(tenant, "consents", [fact]))
 
     @rule(tenant=TENANTS, place=PLACES, which=INDEX, several=st.integers(1, 3), anew=st.booleans())
     def repeat(self, tenant: str, place: int | None, which: int, several: int, anew: bool) -> None:

@@ -20,8 +20,9 @@ from crmcore.domain.predicates import field
 from crmcore.testing.strategies import predicates
 
 __all__ = [
-    "AMOUNTS", "AT", "CARDS", "CONSUMERS", "CONTACT", "EMAILS", "FIRST", "IDENTIFIERS", "INDEX",
-    "KEYS", "KINDS", "MODEL", "NEW", "PLACES", "QUESTIONS", "RATE", "SCORED", "TAGS", "TENANTS",
+    "AMOUNTS", "AT", "CARDS", "CONSENTED", "CONSUMERS", "CONTACT", "EMAILS", "FIRST",
+    "IDENTIFIERS", "INDEX", "KEYS", "KINDS", "MODEL", "NEW", "PLACES", "QUESTIONS", "RATE",
+    "SCORED", "TAGS", "TENANTS",
 ]  # fmt: skip
 
 MODEL = Model(
@@ -45,6 +46,7 @@ MODEL = Model(
         Measure("cancellations", "cancellations", Fold.COUNT),
         Measure("last_topic", "interactions", Fold.LATEST, "topic"),
         Measure("delivered_whole", "fulfilments", Fold.LATEST, "complete"),
+        Measure("opted_in", "consents", Fold.LATEST, "given", where=field("channel") == "email"),
     ),
 )
 """A model with an attribute of every type and a measure of every fold."""
@@ -72,6 +74,13 @@ CONTACT = st.fixed_dictionaries({
     "at": AT,
     "topic": st.sampled_from([None, "billing", "delivery"]),
     "waited_seconds": st.sampled_from([None, 0, 1, 90]),
+    "source_key": KEYS,
+})  # fmt: skip
+CONSENTED = st.fixed_dictionaries({
+    "purpose": st.sampled_from([None, "marketing", "service"]),
+    "channel": st.sampled_from([None, "email"]),
+    "given": st.booleans(),
+    "at": AT,
     "source_key": KEYS,
 })  # fmt: skip
 SCORED = st.fixed_dictionaries({
@@ -103,4 +112,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = ATTRIBUTES | {
     "revenue": st.sampled_from([0, 1, 100, 101]).map(lambda n: Money.of_minor(n, "EUR")),
 }
 QUESTIONS = predicates(MODEL, values=VALUES)
-KINDS = ("orders", "payments", "fulfilments", "cancellations", "returns", "interactions", "scores")
+KINDS = (
+    "orders", "payments", "fulfilments", "cancellations", "returns", "interactions", "scores",
+    "consents",
+)  # fmt: skip

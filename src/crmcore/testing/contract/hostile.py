@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Hashable, Iterator
+from datetime import timedelta
 from functools import lru_cache
 from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
@@ -21,10 +22,11 @@ from crmcore.domain.measures import Fold, Measure
 from crmcore.domain.model import Model
 from crmcore.domain.money import Money
 from crmcore.domain.relations import Relationship, Role
-from crmcore.domain.text import NAME, Words, symbol
+from crmcore.domain.text import NAME, Words, optional_symbol, symbol
 from crmcore.testing.builders import (
     AT,
     a_cancellation,
+    a_consent,
     a_customer,
     a_fulfilment,
     a_line,
@@ -76,6 +78,9 @@ TEXTS = (
 a literal, a wild card, an operator, a path, a bound name, an escape of COPY, or an equal letter.
 """
 
+SYMBOLS = (symbol, optional_symbol)
+"""The validators of declared names."""
+
 UNSTORABLE = {
     "NUL": "a\0b",
     "high surrogate": "a\ud83d",
@@ -125,7 +130,7 @@ def _places(hint: Any, steps: tuple[str | int, ...], *, closed: bool) -> Iterato
         hints = get_type_hints(hint)
         for attribute in attrs.fields(hint):
             if attribute.metadata.get("stored", True):
-                name, shut = attribute.name, attribute.validator is symbol
+                name, shut = attribute.name, attribute.validator in SYMBOLS
                 yield from _places(hints[name], (*steps, name), closed=shut)
 
 
@@ -189,6 +194,7 @@ def examples(nth: int) -> dict[str, Any]:
             ana, topic="billing", outcome="solved", subject="hello", **key
         ),
         "scores": a_score(ana, model="m", why="w", **key),
+        "consents": a_consent(ana, channel="email", until=AT + timedelta(days=1), **key),
     }
     called_off = an_order(ana, "1.00", source="shop", source_key=f"{nth} called off")
     called_off = attrs.evolve(called_off, base_amount=called_off.total)

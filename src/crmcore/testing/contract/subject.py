@@ -27,6 +27,7 @@ from crmcore.domain.predicates import field
 from crmcore.domain.unit_of_work import UnitOfWork
 from crmcore.testing.builders import (
     AT,
+    a_consent,
     a_customer,
     a_payment,
     a_product,
@@ -207,6 +208,7 @@ def neighbour_in(backends: Make, clock: FrozenClock) -> Backend:
         uow.payments.add(a_payment(keyed))
         uow.interactions.add(an_interaction(ana, "web", topic="b", source_key="1001"))
         uow.scores.add(a_score(ana, 0.25))
+        uow.consents.add(a_consent(ana, given=False, source_key="1001"))
         uow.customers.save(uow.customers.get(twin.id).moved_to("active", at=AT))
     return backend
 

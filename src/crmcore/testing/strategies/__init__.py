@@ -25,6 +25,7 @@ from crmcore.testing.strategies.aggregates import (
 )
 from crmcore.testing.strategies.facts import (
     cancellations,
+    consents,
     fulfilments,
     interactions,
     order_lines,
@@ -53,6 +54,7 @@ __all__ = [
     "attachments",
     "attribute_values",
     "cancellations",
+    "consents",
     "contact_points",
     "customers",
     "emails",

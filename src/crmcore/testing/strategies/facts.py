@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, TypeVar
 
+import attrs
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
+from crmcore.domain.consent import PURPOSES, Consent, LegalBasis
 from crmcore.domain.contact_points import Channel
 from crmcore.domain.ids import CustomerId, FactId
+from crmcore.domain.instants import LATEST
 from crmcore.domain.interaction import Direction, Interaction
 from crmcore.domain.money import Money
 from crmcore.domain.order import Order, OrderLine
@@ -20,8 +23,8 @@ from crmcore.domain.score import Score
 from crmcore.testing.strategies.values import MILLION, either, ids, instants, moneys, texts
 
 __all__ = [
-    "cancellations", "fulfilments", "interactions", "order_lines", "orders", "payments",
-    "returns", "scores",
+    "cancellations", "consents", "fulfilments", "interactions", "order_lines", "orders",
+    "payments", "returns", "scores",
 ]  # fmt: skip
 
 T = TypeVar("T")
@@ -167,6 +170,34 @@ def interactions(
         lasted_seconds=seconds,
         **_told(customer_ids, ats, source_keys),
     )
+
+
+def consents(
+    *,
+    customer_ids: SearchStrategy[CustomerId] | None = None,
+    ats: SearchStrategy[datetime] | None = None,
+    purposes: SearchStrategy[str | None] | None = None,
+    channels: SearchStrategy[Channel | None] | None = None,
+    source_keys: SearchStrategy[str | None] | None = None,
+) -> SearchStrategy[Consent]:
+    """Opt-ins and opt-outs of the default purposes, some of which end."""
+    known = [None, *(purpose.name for purpose in PURPOSES)]
+
+    def ending(consent: Consent) -> SearchStrategy[Consent]:
+        ends = st.timedeltas(timedelta(milliseconds=1), timedelta(days=400))
+        until = ends.map(lambda after: min(consent.at + after, LATEST))
+        return until.map(lambda at: attrs.evolve(consent, until=at))
+
+    before_the_end = either(ats, instants()).filter(lambda at: at < LATEST - timedelta(days=400))
+    lasting = _facts(
+        Consent,
+        purpose=either(purposes, st.sampled_from(known)),
+        channel=either(channels, st.none() | st.sampled_from(Channel)),
+        given=st.booleans(),
+        basis=st.sampled_from(LegalBasis),
+        **_told(customer_ids, before_the_end, source_keys),
+    )
+    return lasting | lasting.flatmap(ending)
 
 
 def scores(
