@@ -5,6 +5,7 @@ Importing it loads attrs and cattrs, nothing else.
 """
 
 from crmcore.adapters.backend import Backend
+from crmcore.adapters.dicts import from_dict, from_json, json_schema, to_dict, to_json
 from crmcore.connecting import connect
 from crmcore.domain.attributes import AttributeType, AttributeValue
 from crmcore.domain.contact_points import Channel, ContactKind, ContactPoint
@@ -127,5 +128,10 @@ __all__ = [
     "UnknownField",
     "connect",
     "field",
+    "from_dict",
+    "from_json",
+    "json_schema",
     "new_id",
+    "to_dict",
+    "to_json",
 ]
