@@ -112,6 +112,19 @@ def _predicate(value: Any) -> Predicate:
     return Comparison(found["field"], op, found["value"])
 
 
+OPERAND = {
+    "description": "A value, or another field of the same row.",
+    "anyOf": [
+        *SCALAR.schema["anyOf"],
+        {
+            "type": "object",
+            "properties": {"field": {"type": "string"}},
+            "required": ["field"],
+            "additionalProperties": False,
+        },
+    ],
+}
+
 PREDICATE = Plain(
     _dict,
     _predicate,
@@ -122,8 +135,8 @@ PREDICATE = Plain(
         "properties": {
             "op": {"enum": list(KEYS)},
             "field": {"type": "string"},
-            "value": dict(SCALAR.schema),
-            "values": {"type": "array", "items": dict(SCALAR.schema)},
+            "value": OPERAND,
+            "values": {"type": "array", "items": OPERAND},
             "part": {"type": "object"},
             "parts": {"type": "array", "items": {"type": "object"}},
         },

@@ -344,8 +344,16 @@ SCALAR = Plain(
     plain_scalar,
     _scalar,
     {
-        "type": ["string", "number", "boolean", "object"],
-        "description": str(__doc__).split("\n\n")[1],
+        "description": 'What JSON does not tell by itself says its type: {"date": "2026-03-01"}.',
+        "anyOf": [
+            {"type": ["string", "number", "boolean"]},
+            PLAIN[Money].schema,
+            {
+                "type": "object",
+                "properties": {name: plain.schema for name, plain in TAGGED.items()},
+                "additionalProperties": False,
+            },
+        ],
     },
 )
 """A value of any of the eight attribute types."""
