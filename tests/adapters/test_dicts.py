@@ -10,7 +10,7 @@ import inspect
 import json
 import math
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import attrs
 import pytest
@@ -46,14 +46,14 @@ PUBLIC = sorted(
 )
 """Every public class that holds data: not the store, the unit of work, words, or bare roots."""
 
-SLOW = settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+SLOW = settings(max_examples=10, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 
 
 def same(one: Any, other: Any) -> bool:
     """Errors have no equality of their own."""
     if not isinstance(one, CrmError):
         return bool(one == other)
-    fields = attrs.fields(type(one))
+    fields = attrs.fields(cast(Any, type(one)))
     return type(one) is type(other) and all(
         getattr(one, field.name) == getattr(other, field.name) for field in fields
     )
