@@ -39,7 +39,9 @@ from crmcore.testing.registration import STRATEGIES
 AT = datetime(2024, 1, 1, tzinfo=UTC)
 TYPES = [type for type in FieldType if type not in (FieldType.NESTED, FieldType.ID)]
 MODEL = Model(
-    attributes=[AttributeType(f"a_{type}", type, personal=type is FieldType.TEXT) for type in TYPES],
+    attributes=[
+        AttributeType(f"a_{type}", type, personal=type is FieldType.TEXT) for type in TYPES
+    ],
     measures=[Measure("last_subject", "interactions", Fold.LATEST, "subject")],
 )
 """Its profiles have fields of every type, and personal ones that are the host's own."""

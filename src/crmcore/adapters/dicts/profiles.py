@@ -23,7 +23,7 @@ WRITE: Mapping[type[Any], Callable[[Any], Any]] = {
 
 
 @lru_cache(maxsize=1)
-def default_model() -> Model:
+def _default_model() -> Model:
     """The model of a host that configures nothing."""
     return Model()
 
@@ -41,7 +41,7 @@ def profile_dict(profile: Profile, model: Model | None, *, personal: bool) -> di
 
 def _open_fields(profile: Profile, model: Model | None) -> set[str]:
     """What may be shown; a field that the model does not know has no mark, so it is refused."""
-    known = (model or default_model()).profile_fields
+    known = (model or _default_model()).profile_fields
     faults = [
         Fault(name, "is not of this model, so who may see it is not known: pass model=")
         for name in profile.entries
@@ -54,7 +54,7 @@ def _open_fields(profile: Profile, model: Model | None) -> set[str]:
 
 def read_profile(value: Any, model: Model | None) -> Profile:
     """The profile that `profile_dict` wrote; a field left out is absent where it may be."""
-    data, fields = an_object(value), (model or default_model()).profile_fields
+    data, fields = an_object(value), (model or _default_model()).profile_fields
     faults = unknown_keys(data, (WHO, *fields))
     found: dict[str, Any] = {}
     for known in (Field(WHO, FieldType.ID, optional=False), *fields.values()):
@@ -72,7 +72,7 @@ def read_profile(value: Any, model: Model | None) -> Profile:
 
 def profile_schema(model: Model | None, *, personal: bool) -> dict[str, Any]:
     """The JSON Schema of a profile under the model."""
-    fields = (model or default_model()).profile_fields
+    fields = (model or _default_model()).profile_fields
     shown = [known for known in fields.values() if personal or not known.personal]
     properties: dict[str, Any] = {WHO: {"type": "string", "format": "uuid"}}
     for known in shown:
