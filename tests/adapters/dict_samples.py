@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from enum import Enum
 from typing import Any
+from uuid import UUID
 
-import attrs
 from hypothesis import strategies as st
 
 import crmcore
@@ -16,12 +17,11 @@ from crmcore import (
     CustomerId,
     DatedRates,
     Entry,
-    Fault,
     Fold,
-    IdentifierType,
     LifeCycle,
     Measure,
     Model,
+    Money,
     Move,
     Operation,
     OrderHistory,
@@ -31,6 +31,8 @@ from crmcore import (
     Stage,
     Standing,
 )
+from crmcore.adapters.dicts.shapes import AnyKind, Optional, Several, parts_of
+from crmcore.adapters.dicts.values import PLAIN, Plain
 from crmcore.domain.fields import FieldType
 from crmcore.domain.predicates import Predicate
 from crmcore.testing import strategies as made
@@ -118,34 +120,42 @@ rates = st.dictionaries(
     st.integers(1, 10**9).map(lambda count: Decimal(count) / 10**6),
     max_size=3,
 ).map(DatedRates)
-faults = st.builds(Fault, st.sampled_from(["", "lines[2].quantity"]), st.text(max_size=5))
 
 
-def errors(cls: type[Any]) -> st.SearchStrategy[Any]:
-    """Errors with a value of its type in every field."""
-    values: dict[str, st.SearchStrategy[Any]] = {
-        "str": st.text(max_size=5),
-        "str | None": st.none() | st.text(max_size=5),
-        "int": st.integers(0, 9),
-        "date": st.dates(),
-        "tuple[str, ...]": st.lists(st.text(max_size=5), max_size=2).map(tuple),
-        "tuple[Fault, ...]": st.lists(faults, min_size=1, max_size=2).map(tuple),
-    }
-    return st.builds(cls, *(values[str(field.type)] for field in attrs.fields(cls)))
+def derived(shape: Any) -> st.SearchStrategy[Any]:
+    """Values for a shape; of a class, with the fields that it must have (of an error, with all)."""
+    match shape:
+        case Optional(inner):
+            return st.none() | derived(inner)
+        case Several(inner):
+            return st.lists(derived(inner), max_size=2).map(tuple)
+        case AnyKind(classes):
+            return st.sampled_from(classes).flatmap(strategy_of)
+        case Plain():
+            return next(VALUES[cls] for cls, plain in PLAIN.items() if plain is shape)
+        case _ if issubclass(shape, Enum):
+            return st.sampled_from(shape)
+    whole = issubclass(shape, Exception)
+    parts = {p.name: derived(p.shape) for p in parts_of(shape) if p.required or whole}
+    return st.builds(shape, **parts)
+
+
+VALUES: dict[Any, st.SearchStrategy[Any]] = {
+    str: made.symbols(), int: st.integers(0, 9), bool: st.booleans(), date: st.dates(),
+    float: st.floats(0, 9), datetime: made.instants(), UUID: made.ids(), Money: made.moneys(),
+}  # fmt: skip
 
 
 def strategy_of(cls: type[Any]) -> st.SearchStrategy[Any]:
-    """A strategy for any public class: our own, else the one that hypothesis knows."""
+    """A strategy for any public class: our own, else the kit's, else one by its fields."""
     own: dict[Any, st.SearchStrategy[Any]] = {
         AttributeType: st.builds(AttributeType, made.symbols(), st.sampled_from(TYPES)),
-        IdentifierType: st.builds(IdentifierType, made.symbols(), st.booleans()),
         AttributeValue: made.attribute_values(),
         crmcore.Customer: made.customers(model=MODEL),
         Stage: stages, Move: moves, LifeCycle: life_cycles, Measure: measures,
         OrderHistory: histories, Purchase: purchases, Profile: profiles, Page: pages,
-        Entry: entries, DatedRates: rates, Fault: faults,
-        Predicate: made.predicates(MODEL),
+        Entry: entries, DatedRates: rates, Predicate: made.predicates(MODEL),
     }  # fmt: skip
     if cls in own:
         return own[cls]
-    return errors(cls) if issubclass(cls, Exception) else getattr(made, STRATEGIES[cls])()
+    return getattr(made, STRATEGIES[cls])() if cls in STRATEGIES else derived(cls)

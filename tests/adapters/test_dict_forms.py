@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 
 import crmcore
@@ -34,8 +35,12 @@ from crmcore import (
     to_dict,
     to_json,
 )
+from crmcore.adapters.dicts import forms
 from crmcore.adapters.dicts.forms import DECLARED, UPCASTERS, form_of
+from crmcore.domain.facts import Fact
 from crmcore.domain.predicates import And, Comparison, Not, Or
+from crmcore.testing import a_return
+from tests.adapters.json_schema_check import breaks
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ANA = CustomerId(new_id(AT))
@@ -118,6 +123,33 @@ def test_old_data_that_its_upcaster_cannot_take_is_a_fault():
     assert faults(OrderLine, {"schema": "order_line/2", "product": CANARY}) == [
         "is not what version 2 of order_line holds"
     ]
+
+
+@attrs.frozen
+class Diary:
+    """Facts of any kind, as a page of a timeline has them."""
+
+    facts: tuple[Fact, ...]
+
+
+@pytest.fixture
+def diary(monkeypatch: pytest.MonkeyPatch) -> Diary:
+    monkeypatch.setattr(forms, "DECLARED", (*DECLARED, Diary))
+    order = from_dict(Order, order_dict())
+    return Diary((order, a_return(order)))
+
+
+def test_where_a_fact_may_be_of_any_kind_it_says_which(diary: Diary):
+    plain = to_dict(diary)
+    assert [fact["schema"] for fact in plain["facts"]] == ["order/1", "return/1"]
+    assert from_dict(Diary, plain) == diary
+    assert list(breaks(plain, json_schema(Diary))) == []
+    assert "reason" not in to_dict(diary, personal=False)["facts"][1]
+
+    del plain["facts"][0]["schema"]
+    plain["facts"][1]["schema"] = "customer/1"
+    told = [fault.partition(": must say which")[:2] for fault in faults(Diary, plain)]
+    assert told == [(f"facts[{n}].schema", ": must say which") for n in (0, 1)]
 
 
 @pytest.mark.parametrize(

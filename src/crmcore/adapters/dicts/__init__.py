@@ -12,10 +12,9 @@ import json
 from collections.abc import Mapping
 from typing import Any, NoReturn, TypeVar, cast
 
-from crmcore.adapters.dicts.forms import SCHEMA, form_of
 from crmcore.adapters.dicts.reading import reader
 from crmcore.adapters.dicts.schemas import schema_of
-from crmcore.adapters.dicts.writing import writer
+from crmcore.adapters.dicts.writing import write_with_schema
 from crmcore.domain.errors import InvalidInput
 from crmcore.domain.model import Model
 
@@ -40,10 +39,8 @@ def to_dict(obj: object, *, personal: bool = True, model: Model | None = None) -
 
     ```
     """
-    cls: Any = type(obj)
-    form = form_of(cls)
     try:
-        return {SCHEMA: form.schema, **writer(cls, personal=personal)(obj, model)}
+        return write_with_schema(obj, model, personal=personal)
     except RecursionError:
         raise InvalidInput.of("", TOO_DEEP) from None
 

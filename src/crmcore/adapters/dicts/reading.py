@@ -12,10 +12,10 @@ from enum import Enum
 from functools import lru_cache, partial
 from typing import Any, cast
 
-from crmcore.adapters.dicts.forms import form_of
+from crmcore.adapters.dicts.forms import SCHEMA, form_of
 from crmcore.adapters.dicts.predicates import PREDICATE
 from crmcore.adapters.dicts.profiles import read_profile
-from crmcore.adapters.dicts.shapes import Optional, Part, Several, Shape, parts_of
+from crmcore.adapters.dicts.shapes import AnyKind, Optional, Part, Several, Shape, parts_of
 from crmcore.adapters.dicts.values import PLAIN, Plain, an_object, each, unknown_keys
 from crmcore.domain.customer import Customer
 from crmcore.domain.errors import Fault, InvalidInput
@@ -67,6 +67,8 @@ def _reader(shape: Shape) -> Read:
             return lambda values, model: each(values, lambda value: read(value, model))
         case Plain():
             return _without_model(shape.read)
+        case AnyKind(classes):
+            return partial(_any_kind, {form_of(cls).name: cls for cls in classes})
         case _ if issubclass(shape, Enum):
             return partial(_word, {word.value: word for word in shape})
     return reader(cast(Any, shape))
@@ -74,6 +76,15 @@ def _reader(shape: Shape) -> Read:
 
 def _without_model(read: Callable[[Any], Any]) -> Read:
     return lambda value, _: read(value)
+
+
+def _any_kind(classes: Mapping[str, Any], value: Any, model: Model | None) -> Any:
+    said = an_object(value).get(SCHEMA)
+    cls = classes.get(said.partition("/")[0]) if isinstance(said, str) else None
+    if cls is None:
+        reason = f"must say which it is, and its version: {', '.join(classes)}"
+        raise InvalidInput.of(SCHEMA, reason)
+    return reader(cls)(value, model)
 
 
 def _word(words: Mapping[str, Any], value: Any, _: Model | None) -> Any:

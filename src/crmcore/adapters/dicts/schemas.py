@@ -12,7 +12,7 @@ from typing import Any
 from crmcore.adapters.dicts.forms import SCHEMA, form_of
 from crmcore.adapters.dicts.predicates import PREDICATE
 from crmcore.adapters.dicts.profiles import profile_schema
-from crmcore.adapters.dicts.shapes import Optional, Several, Shape, parts_of
+from crmcore.adapters.dicts.shapes import AnyKind, Optional, Several, Shape, parts_of
 from crmcore.adapters.dicts.values import PLAIN, Plain
 from crmcore.domain.model import Model
 from crmcore.domain.predicates import Predicate
@@ -55,6 +55,8 @@ def _schema(shape: Shape, model: Model | None, personal: bool) -> dict[str, Any]
             return {"type": "array", "items": _schema(inner, model, personal)}
         case Plain():
             return dict(shape.schema)
+        case AnyKind(classes):
+            return {"anyOf": [schema_of(cls, model, personal=personal) for cls in classes]}
         case _ if issubclass(shape, Enum):
             return {"type": "string", "enum": [word.value for word in shape]}
     return _object(shape, model, personal)

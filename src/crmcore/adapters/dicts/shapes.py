@@ -10,12 +10,14 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import attrs
 
+from crmcore.adapters.dicts.forms import DECLARED
 from crmcore.adapters.dicts.predicates import PREDICATE
 from crmcore.adapters.dicts.values import ANY_JSON, JSON_OBJECT, PLAIN, SCALAR, Plain
 from crmcore.domain.errors import InvalidInput
+from crmcore.domain.facts import Fact
 from crmcore.domain.predicates import Predicate
 
-__all__ = ["Optional", "Part", "Several", "Shape", "parts_of", "shape_of"]
+__all__ = ["AnyKind", "Optional", "Part", "Several", "Shape", "parts_of", "shape_of"]
 
 
 @attrs.frozen
@@ -32,8 +34,17 @@ class Several:
     inner: Shape
 
 
-Shape = Plain | Optional | Several | type[Any]
-"""A plain value, an optional one, a list, an enumeration of words, or an attrs class."""
+@attrs.frozen
+class AnyKind:
+    """An object of one of several classes; its `schema` says which."""
+
+    classes: tuple[type[Any], ...]
+
+
+Shape = Plain | Optional | Several | AnyKind | type[Any]
+"""A plain value, an optional one, a list, an object of several kinds, an enumeration of words, or
+an attrs class.
+"""
 
 
 @attrs.frozen
@@ -81,6 +92,8 @@ def shape_of(hint: Any) -> Shape:
         return JSON_OBJECT
     if isinstance(hint, type) and issubclass(hint, Predicate):
         return PREDICATE
+    if hint is Fact:
+        return AnyKind(tuple(cls for cls in DECLARED if issubclass(cls, Fact)))
     if isinstance(hint, type) and (issubclass(hint, Enum) or attrs.has(hint)):
         return hint
     raise InvalidInput.of("", f"{hint!r} has no dictionary form")

@@ -7,17 +7,25 @@ from enum import Enum
 from functools import lru_cache, partial
 from typing import Any, cast
 
+from crmcore.adapters.dicts.forms import SCHEMA, form_of
 from crmcore.adapters.dicts.predicates import PREDICATE
 from crmcore.adapters.dicts.profiles import profile_dict
-from crmcore.adapters.dicts.shapes import Optional, Several, Shape, parts_of
+from crmcore.adapters.dicts.shapes import AnyKind, Optional, Several, Shape, parts_of
 from crmcore.adapters.dicts.values import PLAIN, Plain
 from crmcore.domain.model import Model
 from crmcore.domain.predicates import Predicate
 from crmcore.domain.profile import Profile
 
-__all__ = ["writer"]
+__all__ = ["write_with_schema", "writer"]
 
 Write = Callable[[Any, Model | None], dict[str, Any]]
+
+
+def write_with_schema(value: object, model: Model | None, *, personal: bool) -> dict[str, Any]:
+    """The dictionary of an object of whatever class, which it says."""
+    cls: Any = type(value)
+    schema = form_of(cls).schema
+    return {SCHEMA: schema, **writer(cls, personal=personal)(value, model)}
 
 
 @lru_cache(maxsize=512)
@@ -56,6 +64,12 @@ def _expression(shape: Shape, value: str, names: dict[str, Any], personal: bool)
             return value
         case Plain(plain):
             name, called, write = f"w{len(names)}", f"({value})", plain
+        case AnyKind():
+            name, called, write = (
+                f"w{len(names)}",
+                f"({value}, m)",
+                partial(write_with_schema, personal=personal),
+            )
         case _ if issubclass(shape, Enum):
             return f"{value}.value"
         case _:
