@@ -5,6 +5,7 @@ Importing it loads attrs and cattrs, nothing else.
 """
 
 from crmcore.adapters.backend import Backend
+from crmcore.adapters.dicts import from_dict, from_json, json_schema, to_dict, to_json
 from crmcore.connecting import connect
 from crmcore.domain.attributes import AttributeType, AttributeValue
 from crmcore.domain.consent import PURPOSES, Consent, LegalBasis, Purpose
@@ -146,6 +147,11 @@ __all__ = [
     "Verdict",
     "connect",
     "field",
+    "from_dict",
+    "from_json",
+    "json_schema",
     "may_contact",
     "new_id",
+    "to_dict",
+    "to_json",
 ]

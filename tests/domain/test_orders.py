@@ -98,7 +98,10 @@ def test_the_total_is_the_sum_of_the_lines(lines: list[OrderLine]):
         (lambda: OrderLine.of("SKU", 1, "1e-7", "EUR"), "unit_price"),
         (lambda: OrderLine.of("SKU", 10**9, "9007199254", "EUR"), "amount"),
         (lambda: OrderLine.of("SKU", 1, "1", "EURO"), "currency"),
-        (lambda: OrderLine("SKU", quantity=1, unit_price=1, amount=1), "amount"),  # type: ignore[arg-type]
+        (
+            lambda: OrderLine("SKU", quantity=Decimal(1), unit_price=Decimal(1), amount=1),  # type: ignore[arg-type]
+            "amount",
+        ),
         (
             lambda: OrderLine(
                 "SKU",

@@ -43,6 +43,7 @@ PERSONAL = {
     "Interaction": {"subject"},
     "Cancellation": {"reason"},
     "Return": {"reason"},
+    "Entry": {"personal"},
 }
 CANARY = "canary-7731@example.com"
 

@@ -11,7 +11,7 @@ from uuid import UUID
 
 import attrs
 
-from crmcore.domain.fields import fields_of
+from crmcore.domain.fields import PERSONAL, fields_of
 from crmcore.domain.text import Words
 
 __all__ = [
@@ -48,7 +48,7 @@ class Entry:
     ids: tuple[UUID, ...]
     version: int | None = None
     changes: tuple[Mapping[str, Any], ...] = ()
-    personal: tuple[Mapping[str, Any], ...] = attrs.field(default=(), repr=False)
+    personal: tuple[Mapping[str, Any], ...] = attrs.field(default=(), repr=False, metadata=PERSONAL)
     at: datetime
     recorded_at: datetime
     actor: str | None = None

@@ -30,7 +30,8 @@ from crmcore.domain.text import optional_text
 
 __all__ = ["Model"]
 
-RESERVED = frozenset({"id", "tenant", "customer_id", "attributes"})
+RESERVED = frozenset({"id", "tenant", "customer_id", "attributes", "schema"})
+"""`schema` says the form of a profile that is written as a dictionary."""
 
 
 def _twice(names: Iterable[str]) -> list[str]:
@@ -73,7 +74,7 @@ class Model:
         names += [f.name for m in self.all_measures for f in m.fields]
         faults = [Fault(name, "is declared twice") for name in _twice(names)]
         faults += [
-            Fault(name, "is a name that the store needs")
+            Fault(name, "is a name that the library needs")
             for name in sorted(set(names))
             if name in RESERVED or name.endswith("_minor") or "__" in name
         ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
-from typing import Self
+from typing import Any, Self
 
 import attrs
 
@@ -19,6 +19,25 @@ from crmcore.domain.text import optional_text, text
 
 __all__ = ["Order", "OrderLine"]
 
+NOT_NEGATIVE = "must not be negative; a discount lowers it"
+
+
+def _quantity(_: OrderLine, attribute: attrs.Attribute[Any], value: Decimal) -> None:
+    if six_places(value, attribute.name) <= 0:
+        raise InvalidInput.of(attribute.name, "must be above zero; what comes back is a Return")
+
+
+def _unit_price(_: OrderLine, attribute: attrs.Attribute[Any], value: Decimal) -> None:
+    if six_places(value, attribute.name) < 0:
+        raise InvalidInput.of(attribute.name, NOT_NEGATIVE)
+
+
+def _total(order: Order, attribute: attrs.Attribute[Any], value: Money) -> None:
+    an_amount(order, attribute, value)
+    if value.minor < 0:
+        reason = "must not be negative; what comes back is a Return"
+        raise InvalidInput.of(attribute.name, reason)
+
 
 @attrs.frozen
 class OrderLine:
@@ -29,18 +48,14 @@ class OrderLine:
     """
 
     product: str = attrs.field(validator=text(100))
-    quantity: Decimal = attrs.field(kw_only=True)
-    unit_price: Decimal = attrs.field(kw_only=True)
+    quantity: Decimal = attrs.field(kw_only=True, validator=_quantity)
+    unit_price: Decimal = attrs.field(kw_only=True, validator=_unit_price)
     amount: Money = attrs.field(kw_only=True, validator=an_amount)
     category: str | None = attrs.field(default=None, kw_only=True, validator=optional_text(100))
 
     def __attrs_post_init__(self) -> None:
-        six_places(self.quantity, "quantity")
-        six_places(self.unit_price, "unit_price")
-        if self.quantity <= 0:
-            raise InvalidInput.of("quantity", "must be above zero; what comes back is a Return")
-        if self.unit_price < 0 or self.amount.minor < 0:
-            raise InvalidInput.of("unit_price", "must not be negative; a discount lowers it")
+        if self.amount.minor < 0:
+            raise InvalidInput.of("unit_price", NOT_NEGATIVE)
 
     @classmethod
     def of(
@@ -67,7 +82,7 @@ class Order(Fact):
     `base_amount` is the total in the model's currency at its dated rate, set when recorded.
     """
 
-    total: Money = attrs.field(validator=an_amount)
+    total: Money = attrs.field(validator=_total)
     lines: tuple[OrderLine, ...] = attrs.field(default=(), converter=tuple[OrderLine, ...])
     channel: Channel | None = attrs.field(
         default=None, converter=attrs.converters.optional(Channel)
@@ -75,8 +90,6 @@ class Order(Fact):
     base_amount: Money | None = attrs.field(default=None, eq=False, validator=optional_amount)
 
     def __attrs_post_init__(self) -> None:
-        if self.total.minor < 0:
-            raise InvalidInput.of("total", "must not be negative; what comes back is a Return")
         for index, line in enumerate(self.lines):
             if not isinstance(line, OrderLine):
                 raise InvalidInput.of(f"lines[{index}]", "must be an OrderLine")

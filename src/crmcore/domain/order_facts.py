@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
 import attrs
 
@@ -31,9 +32,10 @@ __all__ = [
 ]
 
 
-def _positive(fact: Payment | Return) -> None:
-    if fact.amount.minor <= 0:
-        raise InvalidInput.of("amount", "must be above zero")
+def _positive(fact: Payment | Return, attribute: attrs.Attribute[Any], value: Money) -> None:
+    an_amount(fact, attribute, value)
+    if value.minor <= 0:
+        raise InvalidInput.of(attribute.name, "must be above zero")
 
 
 @attrs.frozen(kw_only=True)
@@ -41,12 +43,9 @@ class Payment(Fact):
     """Money received for an order."""
 
     order_id: OrderId = attrs.field(validator=an_id)
-    amount: Money = attrs.field(validator=an_amount)
+    amount: Money = attrs.field(validator=_positive)
     method: str | None = attrs.field(default=None, validator=optional_text(80))
     base_amount: Money | None = attrs.field(default=None, eq=False, validator=optional_amount)
-
-    def __attrs_post_init__(self) -> None:
-        _positive(self)
 
     @property
     def money(self) -> Money:
@@ -82,14 +81,11 @@ class Return(Fact):
     """
 
     order_id: OrderId = attrs.field(validator=an_id)
-    amount: Money = attrs.field(validator=an_amount)
+    amount: Money = attrs.field(validator=_positive)
     reason: str | None = attrs.field(
         default=None, repr=False, validator=optional_text(500), metadata=PERSONAL
     )
     base_amount: Money | None = attrs.field(default=None, eq=False, validator=optional_amount)
-
-    def __attrs_post_init__(self) -> None:
-        _positive(self)
 
     @property
     def money(self) -> Money:

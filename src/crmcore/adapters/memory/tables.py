@@ -94,7 +94,7 @@ class Snapshot:
     """What a store held at one moment, to be given to `reset`; it is no copy of the data."""
 
     replaced: int
-    journals: Mapping[str, int] = attrs.field(repr=False)
+    journals: Mapping[str, tuple[list[Any], int]] = attrs.field(repr=False)
     models: Mapping[str, str] = attrs.field(repr=False)
 
 
@@ -118,7 +118,7 @@ class MemoryStore:
     def snapshot(self) -> Snapshot:
         """This moment, to come back to."""
         self.replaced = self.replaced or []
-        journals = {tenant: len(entries) for tenant, entries in self.journals.items()}
+        journals = {tenant: (held, len(held)) for tenant, held in self.journals.items()}
         taken = Snapshot(len(self.replaced), journals, dict(self.models))
         self._snapshots.append(taken)
         return taken
@@ -138,8 +138,10 @@ class MemoryStore:
                 else:
                     table[key] = row
             del replaced[to.replaced :]
-            for tenant, entries in self.journals.items():
-                del entries[to.journals.get(tenant, 0) :]
+            self.journals.clear()
+            for tenant, (entries, count) in to.journals.items():
+                del entries[count:]
+                self.journals[tenant] = entries
             self.models = dict(to.models)
 
     def table(self, tenant: str, name: str) -> Overlay:

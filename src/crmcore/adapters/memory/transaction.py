@@ -226,7 +226,7 @@ class MemoryTransaction(MemoryProfiles):
                     overlay.apply(self._store.replaced)
                 journal: list[Entry] = self._store.journals[self._tenant]
                 if self._redacted:
-                    journal[:] = map(self._bare, journal)
+                    journal = self._store.journals[self._tenant] = list(map(self._bare, journal))
                 journal += self._entries
         finally:
             self.rollback()

@@ -30,8 +30,10 @@ pytest.register_assert_rewrite(
             "arrivals",
             "columns",
             "concurrency",
+            "consents",
             "consuming",
             "deeds",
+            "dictionaries",
             "facts",
             "faults",
             "histories",
@@ -47,19 +49,17 @@ pytest.register_assert_rewrite(
             "predicates",
             "profiles",
             "queries",
+            "redaction",
             "running",
             "subject",
             "subscribing",
             "tags",
             "tenants",
             "texts",
+            "timeline",
             "units_of_work",
             "values",
             "witness",
-            "aggregates", "arrivals", "columns", "concurrency", "consents", "deeds", "facts",
-            "histories", "host_transactions", "identifiers", "interleaving", "journal",
-            "machine", "models", "orders", "predicates", "profiles", "queries", "redaction",
-            "running", "subject", "tenants", "texts", "timeline", "units_of_work", "values",
         )
     )
 )  # fmt: skip
@@ -69,6 +69,7 @@ from crmcore.testing.contract.columns import ColumnsContract  # noqa: E402
 from crmcore.testing.contract.concurrency import ConcurrencyContract  # noqa: E402
 from crmcore.testing.contract.consents import ConsentsContract  # noqa: E402
 from crmcore.testing.contract.consuming import ConsumingContract  # noqa: E402
+from crmcore.testing.contract.dictionaries import DictionariesContract  # noqa: E402
 from crmcore.testing.contract.facts import FactsContract  # noqa: E402
 from crmcore.testing.contract.faults import FaultsContract  # noqa: E402
 from crmcore.testing.contract.histories import HistoriesContract  # noqa: E402
@@ -101,6 +102,7 @@ __all__ = [
     "ConcurrencyContract",
     "ConsentsContract",
     "ConsumingContract",
+    "DictionariesContract",
     "FactsContract",
     "FaultsContract",
     "HistoriesContract",
@@ -155,6 +157,7 @@ class BackendContract(
     ConsumingContract,
     ConcurrencyContract,
     ColumnsContract,
+    DictionariesContract,
     HostTransactionsContract,
     HistoriesContract,
 ):
