@@ -28,8 +28,8 @@ pytest.register_assert_rewrite(
         for part in (
             "aggregates", "arrivals", "columns", "concurrency", "deeds", "facts", "histories",
             "host_transactions", "identifiers", "interleaving", "journal", "machine", "models",
-            "orders", "predicates", "profiles", "queries", "running", "subject", "tenants",
-            "texts", "units_of_work", "values", "witness",
+            "orders", "predicates", "profiles", "queries", "restoring", "running", "subject",
+            "tenants", "texts", "units_of_work", "values", "witness",
         )
     )
 )  # fmt: skip
@@ -48,6 +48,7 @@ from crmcore.testing.contract.orders import OrdersContract  # noqa: E402
 from crmcore.testing.contract.predicates import PredicatesContract  # noqa: E402
 from crmcore.testing.contract.profiles import ProfilesContract  # noqa: E402
 from crmcore.testing.contract.queries import QueriesContract  # noqa: E402
+from crmcore.testing.contract.restoring import RestoringContract  # noqa: E402
 from crmcore.testing.contract.running import RunningContract  # noqa: E402
 from crmcore.testing.contract.subject import Make, Subject  # noqa: E402
 from crmcore.testing.contract.tenants import TenantsContract  # noqa: E402
@@ -71,6 +72,7 @@ __all__ = [
     "PredicatesContract",
     "ProfilesContract",
     "QueriesContract",
+    "RestoringContract",
     "RunningContract",
     "Subject",
     "TenantsContract",
@@ -98,6 +100,7 @@ class BackendContract(
     RunningContract,
     ConcurrencyContract,
     ColumnsContract,
+    RestoringContract,
     HostTransactionsContract,
     HistoriesContract,
 ):
