@@ -112,7 +112,6 @@ class Aggregates(Generic[A]):
         """Refresh the profiles that copy from these."""
 
     def _insert(self, aggregates: list[A]) -> list[A]:
-        unit = self._unit
         for aggregate in aggregates:
             if aggregate.version != 0:
                 raise Refused("aggregates.new", "is stored already: save it", str(aggregate.id))

@@ -1,8 +1,16 @@
 """Services: use cases that add a rule. A use case takes a unit of work, a batch job a backend."""
 
 from crmcore.services.advancing import Advanced, advance
+from crmcore.services.dictionary import (
+    ColumnDescription,
+    data_dictionary,
+    dictionary_page,
+    dictionary_version,
+)
+from crmcore.services.exporting import ExportReport, export
 from crmcore.services.importing import ImportReport
 from crmcore.services.importing_customers import CustomerColumns, import_customers
+from crmcore.services.importing_kinds import import_aggregates, import_facts
 from crmcore.services.importing_purchases import import_purchases
 from crmcore.services.purchase_rows import PurchaseColumns
 from crmcore.services.rejects import Reject
@@ -10,14 +18,22 @@ from crmcore.services.scoring import Scoring, holdout, score
 
 __all__ = [
     "Advanced",
+    "ColumnDescription",
     "CustomerColumns",
+    "ExportReport",
     "ImportReport",
     "PurchaseColumns",
     "Reject",
     "Scoring",
     "advance",
+    "data_dictionary",
+    "dictionary_page",
+    "dictionary_version",
+    "export",
     "holdout",
+    "import_aggregates",
     "import_customers",
+    "import_facts",
     "import_purchases",
     "score",
 ]
