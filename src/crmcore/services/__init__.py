@@ -10,13 +10,14 @@ from crmcore.services.dictionary import (
 from crmcore.services.exporting import ExportReport, export
 from crmcore.services.importing import ImportReport
 from crmcore.services.importing_customers import CustomerColumns, import_customers
-from crmcore.services.importing_kinds import import_aggregates, import_facts
+from crmcore.services.importing_kinds import IMPORT_ORDER, import_aggregates, import_facts
 from crmcore.services.importing_purchases import import_purchases
 from crmcore.services.purchase_rows import PurchaseColumns
 from crmcore.services.rejects import Reject
 from crmcore.services.scoring import Scoring, holdout, score
 
 __all__ = [
+    "IMPORT_ORDER",
     "Advanced",
     "ColumnDescription",
     "CustomerColumns",

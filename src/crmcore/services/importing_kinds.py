@@ -12,7 +12,7 @@ from crmcore.domain.currencies import minor_digits
 from crmcore.domain.errors import InvalidInput
 from crmcore.domain.fields import Field, FieldType, fields_of
 from crmcore.domain.instants import zone_named
-from crmcore.domain.kinds import AGGREGATES, FACTS
+from crmcore.domain.kinds import AGGREGATES, CANCELLATIONS, FACTS
 from crmcore.domain.ports import Backend
 from crmcore.services.importing import ImportReport, accepted, checked_source
 from crmcore.services.kind_rows import KindReader
@@ -20,7 +20,16 @@ from crmcore.services.recording import Recorder
 from crmcore.services.rows import Rows, read_rows
 from crmcore.services.upserting import Upserter
 
-__all__ = ["import_aggregates", "import_facts"]
+__all__ = ["IMPORT_ORDER", "import_aggregates", "import_facts"]
+
+IMPORT_ORDER: tuple[str, ...] = (
+    *(kind.name for kind in AGGREGATES),
+    *(kind.name for kind in FACTS if kind is not CANCELLATIONS),
+    CANCELLATIONS.name,
+)
+"""The kinds in the order in which a whole store is imported: whom facts are of comes before them,
+and goods came back before their order was called off, since nothing comes back of it after.
+"""
 
 
 def import_facts(

@@ -26,10 +26,10 @@ pytest.register_assert_rewrite(
     *(
         f"{__name__}.{part}"
         for part in (
-            "aggregates", "arrivals", "columns", "concurrency", "deeds", "facts", "histories",
-            "host_transactions", "identifiers", "interleaving", "journal", "machine", "models",
-            "orders", "predicates", "profiles", "queries", "restoring", "running", "subject",
-            "tenants", "texts", "units_of_work", "values", "witness",
+            "aggregates", "arrivals", "columns", "concurrency", "contents", "deeds", "exchange",
+            "facts", "histories", "host_transactions", "identifiers", "interleaving", "journal",
+            "machine", "models", "orders", "predicates", "profiles", "queries", "restoring",
+            "running", "subject", "tenants", "texts", "units_of_work", "values", "witness",
         )
     )
 )  # fmt: skip
@@ -37,6 +37,7 @@ pytest.register_assert_rewrite(
 from crmcore.testing.contract.aggregates import AggregatesContract  # noqa: E402  after the above
 from crmcore.testing.contract.columns import ColumnsContract  # noqa: E402
 from crmcore.testing.contract.concurrency import ConcurrencyContract  # noqa: E402
+from crmcore.testing.contract.exchange import ExchangeContract  # noqa: E402
 from crmcore.testing.contract.facts import FactsContract  # noqa: E402
 from crmcore.testing.contract.histories import HistoriesContract  # noqa: E402
 from crmcore.testing.contract.host_transactions import HostTransactionsContract  # noqa: E402
@@ -61,6 +62,7 @@ __all__ = [
     "BackendContract",
     "ColumnsContract",
     "ConcurrencyContract",
+    "ExchangeContract",
     "FactsContract",
     "HistoriesContract",
     "HostTransactionsContract",
@@ -101,6 +103,7 @@ class BackendContract(
     ConcurrencyContract,
     ColumnsContract,
     RestoringContract,
+    ExchangeContract,
     HostTransactionsContract,
     HistoriesContract,
 ):
