@@ -74,7 +74,7 @@ def reader_of(field: Field, moment: Callable[[str], datetime]) -> Convert:
             if isinstance(field.python, type) and issubclass(field.python, Enum):
                 words = field.python
                 return lambda cell: words(_stripped(cell))
-            return text_of
+            return lambda cell: cell if type(cell) is str and cell.isascii() else text_of(cell)
         case FieldType.INTEGER:
             return whole_of
         case FieldType.FLOAT:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from functools import partial
+from functools import lru_cache, partial
 from hashlib import blake2b
 from typing import Any
 
@@ -53,6 +53,27 @@ class KindRow:
 
 
 @attrs.frozen
+class _Money:
+    """The columns that may tell an amount."""
+
+    name: str
+    minor: str
+    major: str
+    currency: str
+
+
+@lru_cache(maxsize=256)
+def _currency(text: str) -> str:
+    minor_digits(text.strip())
+    return text.strip()
+
+
+def _within(column: str, fault: Fault) -> Fault:
+    """The fault of a cell; where in it, if it is nested."""
+    return Fault(column, str(fault) if fault.path.startswith("[") else fault.reason)
+
+
+@attrs.frozen
 class KindReader:
     """Reads rows of one kind one after the other, counting those that are alike."""
 
@@ -66,7 +87,7 @@ class KindReader:
     """Have the rows a `source_key`? One is made of what a row says where it names none."""
     seen: Counter[bytes] = attrs.field(factory=Counter[bytes], init=False)
     plan: list[tuple[str, str, Any]] = attrs.field(init=False)
-    moneys: list[str] = attrs.field(init=False)
+    moneys: dict[str, _Money] = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
         if not isinstance(self.columns, Mapping):
@@ -83,7 +104,14 @@ class KindReader:
             if f.type is not FieldType.MONEY
         ]
         object.__setattr__(self, "plan", plan)
-        object.__setattr__(self, "moneys", [f.name for f in read if f.type is FieldType.MONEY])
+        moneys = {
+            f.name: _Money(
+                f.name, *(self.column(f.name + end) for end in ("_minor", "", "_currency"))
+            )
+            for f in read
+            if f.type is FieldType.MONEY
+        }
+        object.__setattr__(self, "moneys", moneys)
 
     def _names(self) -> Iterable[str]:
         for field in self.fields:
@@ -127,13 +155,9 @@ class KindReader:
             try:
                 values[name] = convert(cell)
             except InvalidInput as error:
-                faults += (
-                    error.under(column).faults
-                    if len(error.faults) == 1
-                    else [Fault(column, str(fault)) for fault in error.faults]
-                )
-        for name in self.moneys:
-            self._read_money(name, row, values, faults)
+                faults += [_within(column, fault) for fault in error.faults]
+        for money in self.moneys.values():
+            self._read_money(money, row, values, faults)
         named = self._named(row, values, faults)
         if faults:
             raise InvalidInput(tuple(faults))
@@ -143,26 +167,25 @@ class KindReader:
                 values["source_key"] = self._own_key(values, named)
         return KindRow(index, row, values, named)
 
-    def _read_money(self, name: str, row: Row, values: dict[str, Any], faults: list[Fault]) -> None:
+    def _read_money(
+        self, money: _Money, row: Row, values: dict[str, Any], faults: list[Fault]
+    ) -> None:
         """An amount in minor units, or else in major ones, and its currency."""
-        minor, major = self.column(f"{name}_minor"), self.column(name)
-        which = self.column(f"{name}_currency")
-        column = major if is_missing(row.get(minor)) else minor
+        column = money.major if is_missing(row.get(money.minor)) else money.minor
         cell = row.get(column)
         if is_missing(cell):
             return
         try:
-            told = row.get(which)
-            currency = self.currency if is_missing(told) else (text_of(told) or "").strip()
-            minor_digits(currency)
+            told = row.get(money.currency)
+            currency = self.currency if is_missing(told) else _currency(text_of(told) or "")
         except InvalidInput as error:
-            faults += [Fault(which, fault.reason) for fault in error.faults]
+            faults += [Fault(money.currency, fault.reason) for fault in error.faults]
             return
         try:
-            if column == minor:
-                values[name] = Money.of_minor(whole_of(cell), currency)
+            if column == money.minor:
+                values[money.name] = Money.of_minor(whole_of(cell), currency)
             else:
-                values[name] = Money(amount_of(cell), currency)
+                values[money.name] = Money(amount_of(cell), currency)
         except InvalidInput as error:
             faults += [Fault(column, fault.reason) for fault in error.faults]
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
-from functools import lru_cache
+from functools import lru_cache, partial
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 from uuid import UUID
@@ -25,6 +25,8 @@ from crmcore.domain.ids import as_id
 from crmcore.domain.money import Money, number
 
 __all__ = ["instant_of", "plain", "structured"]
+
+Read = Callable[[Any], Any]
 
 
 def plain(value: Any) -> Any:
@@ -58,28 +60,36 @@ def structured(hint: Any, data: Any) -> Any:
     """The value annotated so that plain data stands for; `InvalidInput` with the paths of all
     that is wrong. Data that is more than plain (a `Decimal`, a `datetime`) is taken as well.
     """
+    return _reader(hint)(data)
+
+
+@lru_cache(maxsize=1024)
+def _reader(hint: Any) -> Read:
+    """What reads values annotated so: made once, for a file has many."""
     hint = getattr(hint, "__supertype__", hint)
     if get_origin(hint) in (Union, UnionType):
-        inner = [part for part in get_args(hint) if part is not NoneType]
-        return None if data is None else structured(inner[0], data)
+        inner = _reader(next(part for part in get_args(hint) if part is not NoneType))
+        return lambda data: None if data is None else inner(data)
     if get_origin(hint) is tuple:
-        return _several(get_args(hint)[0], data)
+        return partial(_several, _reader(get_args(hint)[0]))
     if hint is AttributeValue:
-        return _attribute(data)
+        return _attribute
     if hint is Money:
-        return _money(data)
+        return _money
     if attrs.has(hint):
-        return _built(hint, data)
-    return _scalar(hint, data)
+        return _object(hint)
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        return hint
+    return SCALAR_READERS.get(hint) or partial(_only, hint)
 
 
-def _several(hint: Any, data: Any) -> tuple[Any, ...]:
+def _several(read: Read, data: Any) -> tuple[Any, ...]:
     if isinstance(data, str | Mapping) or not hasattr(data, "__iter__"):
         raise InvalidInput.of("", "must be a list")
     found, faults = [], list[Fault]()
     for index, part in enumerate(data):
         try:
-            found.append(structured(hint, part))
+            found.append(read(part))
         except InvalidInput as error:
             faults += error.under(f"[{index}]").faults
     if faults:
@@ -87,22 +97,28 @@ def _several(hint: Any, data: Any) -> tuple[Any, ...]:
     return tuple(found)
 
 
-def _built(cls: Any, data: Any) -> Any:
-    """An instance of an attrs class from a mapping of its fields; absent ones have defaults."""
-    hints, given, faults = _fields(cls), dict[str, Any](), list[Fault]()
-    for name, part in _mapping(data).items():
-        if name not in hints:
-            faults.append(Fault("", f"has a key that is no field of {cls.__name__}"))
-            continue
-        try:
-            given[name] = structured(hints[name], part)
-        except InvalidInput as error:
-            faults += error.under(name).faults
-    needed = (f.name for f in attrs.fields(cls) if f.default is attrs.NOTHING)
-    faults += [Fault(name, "is missing") for name in needed if name not in data]
-    if faults:
-        raise InvalidInput(tuple(faults))
-    return cls(**given)
+def _object(cls: Any) -> Read:
+    """What reads an attrs class from a mapping of its fields; absent ones have defaults."""
+    readers = {name: _reader(hint) for name, hint in _fields(cls).items()}
+    needed = {f.name for f in attrs.fields(cls) if f.default is attrs.NOTHING}
+
+    def read(data: Any) -> Any:
+        given, faults = dict[str, Any](), list[Fault]()
+        for name, part in _mapping(data).items():
+            if name not in readers:
+                faults.append(Fault("", f"has a key that is no field of {cls.__name__}"))
+                continue
+            try:
+                given[name] = readers[name](part)
+            except InvalidInput as error:
+                faults += error.under(name).faults
+        if not needed <= data.keys():
+            faults += [Fault(name, "is missing") for name in sorted(needed - data.keys())]
+        if faults:
+            raise InvalidInput(tuple(faults))
+        return cls(**given)
+
+    return read
 
 
 @lru_cache(maxsize=256)
@@ -123,7 +139,8 @@ def _money(data: Any) -> Money:
     data = _mapping(data)
     currency = data.get("currency", "")
     if "minor" in data:
-        return Money.of_minor(_whole(data["minor"]), currency)
+        minor = data["minor"]
+        return Money.of_minor(minor if type(minor) is int else _whole(minor), currency)
     return Money(data.get("amount", ""), currency)
 
 
@@ -142,14 +159,9 @@ def _attribute(data: Any) -> AttributeValue:
     return AttributeValue(data.get("name", ""), value, data.get("source"), at=at)
 
 
-def _scalar(hint: Any, data: Any) -> Any:
-    if isinstance(hint, type) and issubclass(hint, Enum):
-        return hint(data)
-    read = SCALAR_READERS.get(hint)
-    if read is not None:
-        return read(data)
-    if not isinstance(data, hint):
-        raise InvalidInput.of("", f"must be {hint.__name__}")
+def _only(cls: type, data: Any) -> Any:
+    if not isinstance(data, cls):
+        raise InvalidInput.of("", f"must be {cls.__name__}")
     return data
 
 
@@ -188,7 +200,7 @@ def _day(data: Any) -> date:
         raise InvalidInput.of("", "is no date in ISO 8601 form") from None
 
 
-SCALAR_READERS: dict[Any, Callable[[Any], Any]] = {
+SCALAR_READERS: dict[Any, Read] = {
     int: _whole,
     float: _float,
     Decimal: _decimal,

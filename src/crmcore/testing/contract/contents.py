@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import attrs
 from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
 
 from crmcore.adapters.backend import Backend
 from crmcore.domain.customer import Customer
@@ -35,7 +36,7 @@ from crmcore.testing.strategies import (
 __all__ = ["Contents", "contents"]
 
 LARGEST = 10**11
-OF_ORDERS = {
+OF_ORDERS: dict[str, Callable[..., SearchStrategy[Any]]] = {
     "payments": payments, "fulfilments": fulfilments, "returns": returns,
     "cancellations": cancellations,
 }  # fmt: skip
@@ -127,4 +128,9 @@ def _without_repetitions(
             seen |= own
             nowhere = without_source and fact.source_key is None
             found.append((kind, attrs.evolve(fact, source=None) if nowhere else fact))
-    return found
+    orders = {fact.id for kind, fact in found if kind == "orders"}
+    return [
+        (kind, fact)
+        for kind, fact in found
+        if kind not in OF_ORDERS or cast(Any, fact).order_id in orders
+    ]
