@@ -46,12 +46,11 @@ def opened_frame(frame: Any, needed: Collection[str]) -> Numbered:
 def opened_text(path: Path) -> TextIO:
     """A text file in UTF-8, decompressed where its name ends in `.gz`."""
     try:
-        binary = path.open("rb")
+        compressed = path.name.lower().endswith(".gz")
+        binary: Any = gzip.open(path) if compressed else path.open("rb")  # noqa: SIM115  the caller closes it
     except (OSError, ValueError) as error:
         why = (error.strerror if isinstance(error, OSError) else None) or "is no file name"
         raise InvalidInput.of("rows", f"cannot be opened: {why}") from error
-    if path.name.lower().endswith(".gz"):
-        binary = cast(Any, gzip.GzipFile(fileobj=binary, mode="rb"))
     return io.TextIOWrapper(binary, "utf-8-sig", "surrogateescape", newline="")
 
 
