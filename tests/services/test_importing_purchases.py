@@ -197,7 +197,7 @@ BAD: dict[str, tuple[dict[str, Any], str, str]] = {
     "endless": ({"amount": "1e999999999"}, "amount", "2**53"),
     "infinite": ({"amount": "inf"}, "amount", "is not a number"),
     "no number": ({"amount": "nan"}, "amount", "is not a number"),
-    "not text": ({"amount": 12.5}, "amount", "is not text"),
+    "not text": ({"amount": [12.5]}, "amount", "is not text"),
     "unknown currency": ({"currency": "EURO"}, "currency", "is no ISO 4217 currency code"),
     "cents of yen": ({"currency": "JPY"}, "amount", "more than 0 decimal places"),
     "unknown channel": ({"channel": "pigeon"}, "channel", "is none of phone, email"),

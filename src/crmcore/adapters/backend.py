@@ -107,11 +107,12 @@ class Backend(ABC):
         since: datetime | None = None,
         until: datetime | None = None,
         personal: bool = False,
+        in_order: bool = False,
     ) -> Columns:
         """A stream of batches of facts of one kind, `purchases`, or `profiles`.
 
         `since <= at < until`, except for profiles, which have no `at`; personal fields only when
-        asked for.
+        asked for. In the order of ids where asked `in_order`, else as the store finds them.
         """
 
     @abstractmethod

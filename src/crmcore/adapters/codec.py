@@ -70,14 +70,15 @@ def recorded_encoder(codec: Codec[F], recording: Recording) -> Callable[[F], lis
     source, at, actor = places["source"], places["recorded_at"], places["actor"]
     base = places.get("base_amount_minor")
     money = next((places[n] for n in ("total_minor", "amount_minor") if n in places), None)
-    encode, recorded_at = codec.encode, to_millis(recording.at)
+    encode, recorded_at, restores = codec.encode, to_millis(recording.at), recording.restores
 
     def recorded(fact: F) -> list[Any]:
         row = list(encode(fact))
-        row[at] = recorded_at
-        row[actor] = recording.actor
-        if row[source] is None:
-            row[source] = recording.source
+        if not restores or row[at] is None:
+            row[at] = recorded_at
+            row[actor] = recording.actor
+            if row[source] is None:
+                row[source] = recording.source
         if base is not None and money is not None and row[base] is None:
             row[base], row[base + 1] = row[money], row[money + 1]
         return row

@@ -60,6 +60,12 @@ class Consent(Fact):
 
     `purpose` is one of the model's, or `None` for every purpose; `channel` likewise. An opt-out
     of `None` and `None` is "do not contact me at all". `basis` is the ground that was told.
+
+    - `purpose`: what for, one of the model's purposes; absent for every purpose
+    - `channel`: over what they are contacted; absent for every channel
+    - `given`: whether they said yes (opt-in) or no (opt-out)
+    - `basis`: the legal ground that was told
+    - `until`: the instant from which it no longer holds
     """
 
     purpose: str | None = attrs.field(validator=optional_symbol)

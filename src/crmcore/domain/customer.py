@@ -140,6 +140,26 @@ class Customer:
     an IANA time zone; `region` any region code of the host; `channels` the preferred ones, best
     first; `tags` are in order, `notes` and `attachments` as they were added. `version` is 0 until
     stored, then grows by one with every save.
+
+    - `kind`: a human being (`person`), or a company, branch or household (`organisation`)
+    - `name`: what they are called
+    - `at`: since when they are known
+    - `stage`: the stage of the life cycle that they are in
+    - `stage_since`: since when they are in it
+    - `language`: the language to address them in, a BCP 47 tag
+    - `zone`: their time zone, by its IANA name
+    - `region`: their region, by a code of the host
+    - `channels`: the channels they prefer, best first
+    - `identifiers`: what tells who they are: external ids, cards, addresses
+    - `contact_points`: the addresses at which they can be reached
+    - `roles`: what they are to the organisation, and from when to when
+    - `relationships`: their ties to other customers, and from when to when
+    - `attributes`: what the host knows of them besides, each with its source and date
+    - `tags`: words that sort customers, in order
+    - `notes`: what people wrote down of them
+    - `attachments`: where documents about them are kept
+    - `id`: the customer's own id
+    - `version`: how often this record was stored
     """
 
     kind: CustomerKind = attrs.field(converter=CustomerKind)

@@ -63,6 +63,9 @@ class Facts(Generic[F]):
 
     def add_many(self, facts: Iterable[F]) -> int:
         """Record facts in bulk; answer how many were new."""
+        return self._add_many(facts, restores=False)
+
+    def _add_many(self, facts: Iterable[F], *, restores: bool) -> int:
         remaining = iter(facts)
         count = 0
         while True:
@@ -70,7 +73,13 @@ class Facts(Generic[F]):
                 if not (batch := list(islice(remaining, BATCH))):
                     return count
                 with uncollected:
-                    count += len(self._append(batch))
+                    count += len(self._append(batch, restores=restores))
+
+    def restore_many(self, facts: Iterable[F]) -> int:
+        """`add_many` for facts that another store recorded: their `recorded_at`, `actor`, `source`
+        and base amounts stay as they are; answer how many were new.
+        """
+        return self._add_many(facts, restores=True)
 
     def get(self, id: FactId) -> F:
         """The fact with this id; `NotFound` if there is none or it was removed."""
@@ -113,13 +122,20 @@ class Facts(Generic[F]):
                 found[index] = fields
         return found
 
-    def _prepared(self, transaction: Transaction, facts: list[F]) -> list[F]:
+    def _prepared(
+        self, transaction: Transaction, facts: list[F], *, restores: bool = False
+    ) -> list[F]:
         """The facts with what the store adds to them; refuse what contradicts earlier facts."""
         unit, base = self._unit, self._unit.model.currency
         prepared: list[F] = []
         for fact in facts:
             money = fact.money
             if money is not None and money.currency != base:
+                if restores and (known := cast(Any, fact).base_amount) is not None:
+                    if known.currency != base:
+                        raise InvalidInput.of("base_amount", f"is not in {base}")
+                    prepared.append(fact)
+                    continue
                 amount = unit.in_base(money, fact.at)
                 prepared.append(attrs.evolve(cast(Any, fact), base_amount=amount))
                 continue
@@ -128,9 +144,10 @@ class Facts(Generic[F]):
             prepared.append(fact)
         return prepared
 
-    def _append(self, facts: list[F]) -> list[F]:
+    def _append(self, facts: list[F], *, restores: bool = False) -> list[F]:
         """Record those that are new, and answer them."""
         unit, kind = self._unit, self._kind
+        recording = attrs.evolve(unit.recording, restores=restores) if restores else unit.recording
         for index, fact in enumerate(facts):
             if fact.source_key is not None and (fact.source or unit.source) is None:
                 reason = "needs a source: the fact's own, or unit_of_work(source=...)"
@@ -144,20 +161,20 @@ class Facts(Generic[F]):
                 raise NotFound("customers", str(customer_id))
         if kind.of_order:
             facts = self._new(transaction, facts)
-        facts = self._prepared(transaction, facts)
+        facts = self._prepared(transaction, facts, restores=restores)
         with unit.writing():
-            appended = transaction.append(kind, facts, unit.recording)
+            appended = transaction.append(kind, facts, recording)
         if not appended:
             facts = self._new(transaction, facts)
         with unit.writing():
-            if not appended and not transaction.append(kind, facts, unit.recording):
+            if not appended and not transaction.append(kind, facts, recording):
                 raise StorageError(f"the store refuses these {kind.name}")
             if not facts:
                 return []
             if kind.revises:
                 transaction.refold({fact.customer_id for fact in facts})
             else:
-                transaction.merge(kind, unit.model.plan.deltas(kind.name, facts, unit.recording))
+                transaction.merge(kind, unit.model.plan.deltas(kind.name, facts, recording))
             self._journal(Operation.APPENDED, facts)
         return facts
 
@@ -246,7 +263,9 @@ class OrderFacts(Facts[F]):
         """All of one order, by `at`."""
         return self._unit.reads.facts(self._kind, orders=[FactId(as_id(order_id, "order_id"))])
 
-    def _prepared(self, transaction: Transaction, facts: list[F]) -> list[F]:
+    def _prepared(
+        self, transaction: Transaction, facts: list[F], *, restores: bool = False
+    ) -> list[F]:
         ids = [cast(Any, fact).order_id for fact in facts]
         orders = transaction.facts(ORDERS, ids=set(ids)) if ids else []
         found = {h.order.id: h for h in histories(transaction, orders)}
@@ -264,11 +283,13 @@ class OrderFacts(Facts[F]):
                 prepared.append(fact)
             elif isinstance(fact, Return):
                 accepted = history.accepting(fact)
+                if restores and fact.base_amount is not None:
+                    accepted = attrs.evolve(accepted, base_amount=fact.base_amount)
                 returns = (*history.returns, accepted)
                 found[order_id] = attrs.evolve(history, returns=returns)
                 prepared.append(cast(F, accepted))
             else:
-                prepared += super()._prepared(transaction, [fact])
+                prepared += super()._prepared(transaction, [fact], restores=restores)
         return prepared
 
 

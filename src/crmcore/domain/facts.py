@@ -32,11 +32,16 @@ def _recorded_at(value: datetime | None) -> datetime | None:
 
 @attrs.frozen
 class Recording:
-    """Who records what follows, when, and from which source unless the fact says another."""
+    """Who records what follows, when, and from which source unless the fact says another.
+
+    With `restores`, the facts were recorded before, in another store: what they say of that
+    (`recorded_at`, `actor`, `source`, base amounts) stays.
+    """
 
     at: datetime
     actor: str | None = None
     source: str | None = None
+    restores: bool = False
 
 
 def _id(fact: Fact) -> FactId:
@@ -49,6 +54,14 @@ class Fact:
 
     `recorded_at` and `actor` are `None` until the fact is stored. `source` is the unit of work's
     where none is given.
+
+    - `customer_id`: the customer whom the fact is of
+    - `at`: when it happened
+    - `source`: the system that the fact is known from
+    - `source_key`: the key of the fact in its source; with `source` it tells a repetition
+    - `id`: the fact's own id
+    - `recorded_at`: when this store recorded it, by the store's clock
+    - `actor`: who recorded it
     """
 
     customer_id: CustomerId = attrs.field(validator=an_id)
@@ -68,8 +81,11 @@ class Fact:
 def as_recorded(fact: F, recording: Recording) -> F:
     """`fact` as the store keeps it."""
     more: dict[str, Any] = {"source": fact.source or recording.source}
+    restored = recording.restores and fact.recorded_at is not None
     if fact.money is not None and cast(Any, fact).base_amount is None:
         more["base_amount"] = fact.money
+    if restored:
+        return changed(fact, **(more | {"source": fact.source}))
     return changed(fact, recorded_at=recording.at, actor=recording.actor, **more)
 
 

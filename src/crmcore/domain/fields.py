@@ -1,10 +1,13 @@
 """Fields: what a stored class, a fact or a profile has, with type and personal mark.
 
-The types are few, so that every store keeps them exactly and compares them alike.
+The types are few, so that every store keeps them exactly and compares them alike. What a field
+means stands once, in the docstring of its class, as a line "- `name`: the meaning"; the data
+dictionary is made of these lines.
 """
 
 from __future__ import annotations
 
+import re
 import types
 from collections.abc import Mapping
 from datetime import date, datetime
@@ -30,6 +33,8 @@ __all__ = [
 
 PERSONAL: Mapping[str, Any] = {"personal": True}
 """Metadata of an attribute that holds a personal value: write `repr=False` beside it."""
+
+MEANING = re.compile(r"^ *- `(\w+)`: +(.+(?:\n +[^-\s].*)*)", re.MULTILINE)
 
 UNSTORED: Mapping[str, Any] = {"stored": False}
 """Metadata of an attribute that is not part of the stored state."""
@@ -57,7 +62,8 @@ class FieldType(Words):
 class Field:
     """One field: its name, type and marks. `python` is the annotated class, for conversion;
     `limit` the most characters of a text, where one is declared; `in_words` says that it can be
-    searched by its words, as a name.
+    searched by its words, as a name. `meaning` is a sentence for who reads the data; `since` the
+    schema version that brought the field (metadata `since`).
     """
 
     name: str
@@ -68,6 +74,8 @@ class Field:
     indexed: bool = False
     limit: int | None = None
     in_words: bool = False
+    meaning: str = attrs.field(default="", kw_only=True, repr=False, eq=False)
+    since: int = attrs.field(default=1, kw_only=True, repr=False, eq=False)
 
 
 SCALARS: dict[Any, FieldType] = {
@@ -90,7 +98,7 @@ def fields_of(cls: type) -> tuple[Field, ...]:
 
 @lru_cache(maxsize=256)
 def _fields_of(cls: Any) -> tuple[Field, ...]:
-    hints = get_type_hints(cls)
+    hints, meanings = get_type_hints(cls), _meanings_of(cls)
     found = []
     for attribute in attrs.fields(cls):
         if attribute.metadata.get("stored", True):
@@ -98,9 +106,22 @@ def _fields_of(cls: Any) -> tuple[Field, ...]:
             personal = bool(attribute.metadata.get("personal", False))
             limit = getattr(attribute.validator, "limit", None)
             found.append(
-                Field(attribute.name, _type_of(bare), optional, personal, bare, limit=limit)
-            )
+                Field(
+                    attribute.name, _type_of(bare), optional, personal, bare, limit=limit,
+                    meaning=meanings.get(attribute.name, ""),
+                    since=attribute.metadata.get("since", 1),
+                )
+            )  # fmt: skip
     return tuple(found)
+
+
+def _meanings_of(cls: type) -> dict[str, str]:
+    """By field, what the docstrings of the class and of those above it say of it."""
+    return {
+        name: " ".join(text.split())
+        for above in reversed(cls.__mro__)
+        for name, text in MEANING.findall(above.__doc__ or "")
+    }
 
 
 def _unwrapped(hint: Any) -> tuple[Any, bool]:

@@ -147,7 +147,8 @@ class FoldPlan:
         Where a measure looks at what the store adds to a fact, the facts are folded as recorded.
         """
         measures = self.by_kind.get(kind, ())
-        if any(_looks_at_recording(measure) for measure in measures):
+        told = not recording.restores and any(f.recorded_at is not None for f in facts)
+        if told or any(_looks_at_recording(measure) for measure in measures):
             facts = [as_recorded(fact, recording) for fact in facts]
         found = fold(measures, facts, recorded_at=recording.at)
         if kind == "orders":

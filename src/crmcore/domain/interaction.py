@@ -30,7 +30,17 @@ def _seconds(_: object, attribute: attrs.Attribute[int | None], value: int | Non
 
 @attrs.frozen(kw_only=True)
 class Interaction(Fact):
-    """A call, message, visit or page view; `subject` is free text and therefore personal."""
+    """A call, message, visit or page view; `subject` is free text and therefore personal.
+
+    - `channel`: over which channel they met
+    - `direction`: who began, the customer (`inbound`) or the organisation (`outbound`)
+    - `topic`: what it was about, by a word of the host
+    - `outcome`: how it ended, by a word of the host
+    - `subject`: what it was about, in free text
+    - `waited_seconds`: how long the customer waited for an answer
+    - `lasted_seconds`: how long it lasted
+    - `order_id`: the order that it was about
+    """
 
     channel: Channel = attrs.field(converter=Channel)
     direction: Direction = attrs.field(default=Direction.INBOUND, converter=Direction)

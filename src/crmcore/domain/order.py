@@ -80,6 +80,11 @@ class Order(Fact):
 
     The total is the sum of the lines unless one is given (shipping, a discount on the whole).
     `base_amount` is the total in the model's currency at its dated rate, set when recorded.
+
+    - `total`: what was agreed for the whole order
+    - `lines`: products, quantities and prices that were agreed
+    - `channel`: over which channel the order was placed
+    - `base_amount`: the total in the model's currency, at the rate of the day
     """
 
     total: Money = attrs.field(validator=_total)

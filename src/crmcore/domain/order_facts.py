@@ -40,7 +40,13 @@ def _positive(fact: Payment | Return, attribute: attrs.Attribute[Any], value: Mo
 
 @attrs.frozen(kw_only=True)
 class Payment(Fact):
-    """Money received for an order."""
+    """Money received for an order.
+
+    - `order_id`: the order that was paid
+    - `amount`: how much was received
+    - `method`: how it was paid
+    - `base_amount`: the amount in the model's currency, at the rate of the day
+    """
 
     order_id: OrderId = attrs.field(validator=an_id)
     amount: Money = attrs.field(validator=_positive)
@@ -55,7 +61,12 @@ class Payment(Fact):
 
 @attrs.frozen(kw_only=True)
 class Fulfilment(Fact):
-    """The order, or a part of it, was delivered or provided."""
+    """The order, or a part of it, was delivered or provided.
+
+    - `order_id`: the order that was fulfilled
+    - `complete`: whether nothing of the order is left to deliver
+    - `reference`: the reference of the delivery
+    """
 
     order_id: OrderId = attrs.field(validator=an_id)
     complete: bool = attrs.field(default=True, converter=bool)
@@ -64,7 +75,11 @@ class Fulfilment(Fact):
 
 @attrs.frozen(kw_only=True)
 class Cancellation(Fact):
-    """The order was called off as a whole; `reason` is free text and therefore personal."""
+    """The order was called off as a whole; `reason` is free text and therefore personal.
+
+    - `order_id`: the order that was called off
+    - `reason`: why, in free text
+    """
 
     order_id: OrderId = attrs.field(validator=an_id)
     reason: str | None = attrs.field(
@@ -78,6 +93,11 @@ class Return(Fact):
 
     `base_amount` follows the order's own rate, so that returning everything leaves exactly zero.
     `reason` is free text and therefore personal.
+
+    - `order_id`: the order that goods came back of
+    - `amount`: how much was credited, in the currency of the order
+    - `reason`: why, in free text
+    - `base_amount`: the amount's share of what the order is in the model's currency
     """
 
     order_id: OrderId = attrs.field(validator=an_id)
@@ -110,6 +130,12 @@ class Purchase:
 
     Derived, never stored. A wholly returned or cancelled order is no purchase. `amount` is in
     the model's currency.
+
+    - `id`: the id of the order
+    - `customer_id`: the customer who bought
+    - `at`: when the order was placed
+    - `amount`: what the order is worth net of what came back, in the model's currency
+    - `channel`: over which channel the order was placed
     """
 
     id: OrderId

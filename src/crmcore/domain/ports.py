@@ -251,9 +251,10 @@ class Backend(Protocol):
         since: datetime | None = None,
         until: datetime | None = None,
         personal: bool = False,
+        in_order: bool = False,
     ) -> Columns:
         """The facts of a kind, `purchases`, or `profiles`, with `since <= at < until`; personal
-        fields only when asked for.
+        fields only when asked for. `in_order`: by their ids, profiles by the customer's.
         """
         ...
 

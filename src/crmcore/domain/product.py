@@ -16,7 +16,16 @@ __all__ = ["Product"]
 
 @attrs.frozen(kw_only=True)
 class Product:
-    """A product; its SKU is exclusive within the tenant, its price what it lists for now."""
+    """A product; its SKU is exclusive within the tenant, its price what it lists for now.
+
+    - `sku`: the stock keeping unit, by which it is ordered
+    - `at`: since when it is known
+    - `name`: what it is called
+    - `category`: the group of products that it is in
+    - `price`: what it lists for now
+    - `id`: the product's own id
+    - `version`: how often this record was stored
+    """
 
     sku: str = attrs.field(validator=text(100))
     at: datetime = attrs.field(converter=instant)

@@ -12,7 +12,7 @@ import attrs
 
 from crmcore.domain.customer import Customer
 from crmcore.domain.errors import InvalidInput
-from crmcore.domain.fields import Field, FieldType
+from crmcore.domain.fields import Field, FieldType, fields_of
 from crmcore.domain.html import MASKED, Html, html_table
 from crmcore.domain.ids import CustomerId
 
@@ -24,18 +24,20 @@ __all__ = [
     "copied",
 ]
 
+MEANS = {field.name: field.meaning for field in fields_of(Customer)}
+
 COPIED_FIELDS = (
-    Field("kind", FieldType.TEXT, optional=False),
-    Field("name", FieldType.TEXT, personal=True, in_words=True),
-    Field("stage", FieldType.TEXT, optional=False, indexed=True),
-    Field("stage_since", FieldType.INSTANT, optional=False),
-    Field("known_since", FieldType.INSTANT, optional=False),
-    Field("language", FieldType.TEXT),
-    Field("zone", FieldType.TEXT),
-    Field("region", FieldType.TEXT),
-    Field("email", FieldType.TEXT, personal=True),
-    Field("phone", FieldType.TEXT, personal=True),
-    Field("tags", FieldType.TEXT_SET),
+    Field("kind", FieldType.TEXT, optional=False, meaning=MEANS["kind"]),
+    Field("name", FieldType.TEXT, personal=True, in_words=True, meaning=MEANS["name"]),
+    Field("stage", FieldType.TEXT, optional=False, indexed=True, meaning=MEANS["stage"]),
+    Field("stage_since", FieldType.INSTANT, optional=False, meaning=MEANS["stage_since"]),
+    Field("known_since", FieldType.INSTANT, optional=False, meaning=MEANS["at"]),
+    Field("language", FieldType.TEXT, meaning=MEANS["language"]),
+    Field("zone", FieldType.TEXT, meaning=MEANS["zone"]),
+    Field("region", FieldType.TEXT, meaning=MEANS["region"]),
+    Field("email", FieldType.TEXT, personal=True, meaning="the first e-mail address of theirs"),
+    Field("phone", FieldType.TEXT, personal=True, meaning="the first telephone number of theirs"),
+    Field("tags", FieldType.TEXT_SET, meaning=MEANS["tags"]),
 )
 """The profile fields that are copied from the customer; `email` and `phone` are the first ones."""
 

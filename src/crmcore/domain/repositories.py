@@ -48,6 +48,10 @@ class Aggregates(Generic[A]):
         """Store new ones in bulk, with one journal row per batch; answer how many."""
         return self._in_batches(aggregates, self._insert)
 
+    def restore_many(self, aggregates: Iterable[A]) -> int:
+        """`add_many` for what another store held: each keeps the version that it had there."""
+        return self._in_batches(aggregates, self._restore)
+
     def get(self, id: UUID) -> A:
         """The aggregate with this id; `NotFound` if there is none."""
         id = as_id(id, "id")
@@ -111,11 +115,14 @@ class Aggregates(Generic[A]):
         """Refresh the profiles that copy from these."""
 
     def _insert(self, aggregates: list[A]) -> list[A]:
-        unit = self._unit
         for aggregate in aggregates:
             if aggregate.version != 0:
                 raise Refused("aggregates.new", "is stored already: save it", str(aggregate.id))
-        stored = [self._adopted(changed(aggregate, version=1)) for aggregate in aggregates]
+        return self._restore(aggregates)
+
+    def _restore(self, aggregates: list[A]) -> list[A]:
+        unit = self._unit
+        stored = [self._adopted(changed(a, version=max(a.version, 1))) for a in aggregates]
         for aggregate in stored:
             self._check(aggregate, None)
         with unit.writing() as transaction:

@@ -28,6 +28,12 @@ class Score(Fact):
     """One score; `unit` says of what (`probability`, `purchases`, `EUR`), `why` on what ground.
 
     `model` names the scorer's model and parameters, so that a score can be traced to its fit.
+
+    - `scorer`: what was scored (`probability_alive`, `lifetime_value`)
+    - `value`: the score
+    - `unit`: of what the value is: `probability`, `purchases`, a currency
+    - `model`: the model and its parameters that the score comes from
+    - `why`: on what ground, in a sentence
     """
 
     scorer: str = attrs.field(validator=symbol)

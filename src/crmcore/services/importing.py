@@ -17,6 +17,7 @@ import attrs
 from crmcore.domain.errors import Fault, InvalidInput
 from crmcore.domain.instants import instant, start_of, zone_named
 from crmcore.domain.text import checked_text
+from crmcore.services.cells import text_of
 from crmcore.services.rejects import Reject, Rejects, Row, beyond_header
 
 __all__ = ["Cells", "ImportReport", "accepted", "checked_source", "moment", "needed"]
@@ -29,7 +30,8 @@ T = TypeVar("T")
 class ImportReport:
     """What an import did; `rows = added + updated + unchanged + rejected`.
 
-    `rejects` holds the first hundred reasons, without the values that were rejected.
+    `rejects` holds the first hundred reasons, without the values that were rejected. After a
+    `dry_run` it is what would have been done.
     """
 
     rows: int = 0
@@ -38,6 +40,7 @@ class ImportReport:
     unchanged: int = 0
     rejected: int = 0
     customers_added: int = 0
+    dry_run: bool = False
     rejects: tuple[Reject, ...] = ()
 
 
@@ -111,13 +114,5 @@ def moment(text: str, zone: str) -> datetime:
 
 
 def _text(value: object) -> str | None:
-    if value is None:
-        return None
-    if not isinstance(value, str):
-        raise InvalidInput.of("", "is not text")
-    if not value.isascii():
-        try:
-            value.encode()
-        except UnicodeEncodeError:
-            raise InvalidInput.of("", "is not in UTF-8") from None
-    return value.strip()
+    found = text_of(value)
+    return None if found is None else found.strip()

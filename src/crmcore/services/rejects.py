@@ -5,6 +5,7 @@ Rejected values are written nowhere but to the rejects file that the caller name
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any, Protocol, cast
 
@@ -16,8 +17,10 @@ __all__ = ["Reject", "Rejects", "Row", "Writer", "beyond_header"]
 
 SHOWN = 100
 
-Row = Mapping[str, str]
-"""From column name to text. As in `csv.DictReader`, cells beyond the header are under `None`."""
+Row = Mapping[str, Any]
+"""From column name to cell: text, or a typed value where the rows have types. As in
+`csv.DictReader`, cells beyond the header are under `None`.
+"""
 
 
 @attrs.frozen
@@ -68,8 +71,15 @@ class Rejects:
             writer.writerow(("row", "column", "reason", *self.header))
         columns = ", ".join(reject.column for reject in found)
         reasons = "; ".join(reject.reason for reject in found)
-        kept = (values.get(name) for name in self.header)
+        kept = (_cell(values.get(name)) for name in self.header)
         writer.writerow((row, columns, reasons, *kept, *beyond_header(values)))
+
+
+def _cell(value: object) -> object:
+    """A nested cell as JSON, so that the rejects file can be imported."""
+    if isinstance(value, list | dict):
+        return json.dumps(value, ensure_ascii=False, default=str)
+    return value
 
 
 def beyond_header(row: Row) -> Iterable[str]:

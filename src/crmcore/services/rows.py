@@ -1,5 +1,6 @@
-"""Rows from outside: of a CSV file, or of any iterable of mappings, numbered and streamed.
+"""Rows from outside: of a file, a data frame, or any iterable of mappings, numbered and streamed.
 
+The suffix of a file says whether it is CSV, JSON lines or Parquet; without a known one it is CSV.
 Each line of a file becomes a row or a reject. A quotation mark that is never closed would swallow
 all lines up to the next one, so quoting is strict: where a record cannot be read, its first line
 is rejected and reading goes on with the second (O17).
@@ -11,6 +12,7 @@ import csv
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import Any, TextIO, cast
@@ -19,10 +21,25 @@ import attrs
 
 from crmcore.domain.errors import Fault, InvalidInput
 from crmcore.services.rejects import Rejects, Row
+from crmcore.services.typed_rows import (
+    BROKEN,
+    TYPED,
+    opened_file,
+    opened_frame,
+    opened_text,
+    unreadable,
+)
 
 __all__ = ["Rows", "read_rows"]
 
-Rows = str | PathLike[str] | Iterable[Row]
+Rows = str | PathLike[str] | Iterable[Row] | Any
+"""A file, rows as mappings, or a data frame: any that narwhals knows, or an Arrow stream."""
+
+FRAMES = (
+    "__arrow_c_stream__", "__dataframe__", "__narwhals_dataframe__", "__narwhals_lazyframe__",
+    "collect_schema",
+)  # fmt: skip
+"""What a data frame has and rows have not; the last is what lazy frames share."""
 
 
 @contextmanager
@@ -31,26 +48,44 @@ def read_rows(
 ) -> Iterator[tuple[Iterator[tuple[int, Row]], Rejects]]:
     """The numbered rows, and what collects the rejected ones (into the file `rejects`).
 
-    A file is CSV in UTF-8 with a header line that has the columns `needed`. What cannot be opened
-    is `InvalidInput`, and so is a rejects file that is the very file to read.
+    A CSV or JSON lines file is in UTF-8; a CSV file begins with a header line, and has the columns
+    `needed`, as a Parquet file or data frame has. What cannot be opened is `InvalidInput`, and so
+    is a rejects file that is the very file to read.
     """
     with ExitStack() as stack:
-        file = None
-        if isinstance(rows, str | PathLike):
+        file, found = None, None
+        if isinstance(rows, str | PathLike) and Path(rows).name.lower().endswith(TYPED):
+            found = opened_file(Path(rows), stack, needed)
+        elif isinstance(rows, str | PathLike):
             # Bytes that are no UTF-8 pass as lone surrogates, and are refused cell by cell.
-            file = _opened("rows", rows, "r", encoding="utf-8-sig", errors="surrogateescape")
+            if Path(rows).name.lower().endswith(".gz"):
+                file = opened_text(Path(rows))
+            else:
+                file = _opened("rows", rows, "r", encoding="utf-8-sig", errors="surrogateescape")
             stack.enter_context(file)
         rejected = Rejects()
         if rejects is not None:
             path = Path(rejects)
-            if file is not None and path.exists() and path.samefile(file.name):
+            read = Path(rows) if isinstance(rows, str | PathLike) else None
+            if read is not None and path.exists() and path.samefile(read):
                 raise InvalidInput.of("rejects", "is the file that is read")
             output = _opened("rejects", path, "w", encoding="utf-8", errors="backslashreplace")
             rejected.writer = csv.writer(stack.enter_context(output))
-        if file is None:
-            yield enumerate(cast("Iterable[Row]", rows), start=1), rejected
-        else:
-            yield _numbered(file, needed, rejected), rejected
+        if file is not None:
+            found = partial(_numbered, file, needed)
+        elif found is None and any(hasattr(rows, name) for name in FRAMES):
+            found = opened_frame(rows, needed)
+        try:
+            yield (
+                (
+                    enumerate(cast("Iterable[Row]", rows), start=1)
+                    if found is None
+                    else found(rejected)
+                ),
+                rejected,
+            )
+        except BROKEN as error:
+            raise unreadable(error) from error
 
 
 def _opened(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
+from operator import itemgetter
 from typing import Any
 
 import attrs
@@ -16,7 +17,7 @@ from crmcore.domain.kinds import MEASURABLE
 from crmcore.domain.model import Model
 from crmcore.domain.ports import Batch
 
-__all__ = ["BatchStream", "layout"]
+__all__ = ["BatchStream", "by_id", "layout"]
 
 BATCH = 50_000
 
@@ -29,6 +30,12 @@ def layout(kind: str, model: Model) -> tuple[Column, ...]:
     if kind not in MEASURABLE:
         raise InvalidInput.of("kind", f"is none of {', '.join(MEASURABLE)}, profiles")
     return codec_of(MEASURABLE[kind].cls).columns
+
+
+def by_id(rows: Iterable[tuple[Any, ...]], kind: str, model: Model) -> list[tuple[Any, ...]]:
+    """The rows of a kind in the order of their ids, of profiles the customers'."""
+    names = [column.name for column in layout(kind, model)]
+    return sorted(rows, key=itemgetter(names.index("customer_id" if kind == "profiles" else "id")))
 
 
 @attrs.frozen

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import attrs
 
 from crmcore.adapters.backend import Backend, check_place, check_window
-from crmcore.adapters.columns import BatchStream
+from crmcore.adapters.columns import BatchStream, by_id
 from crmcore.adapters.memory.extracts import extract
 from crmcore.adapters.memory.tables import MemoryStore, Snapshot
 from crmcore.adapters.memory.transaction import MemoryTransaction
@@ -74,6 +74,7 @@ class MemoryBackend(Backend):
         since: datetime | None = None,
         until: datetime | None = None,
         personal: bool = False,
+        in_order: bool = False,
     ) -> Columns:
         """See `Backend.columns`."""
         since, until = optional_instant(since), optional_instant(until)
@@ -81,7 +82,8 @@ class MemoryBackend(Backend):
         transaction = self._begin(write=False)
 
         def rows() -> Iterable[tuple[Any, ...]]:
-            return extract(transaction, kind, since, until)
+            found = extract(transaction, kind, since, until)
+            return by_id(found, kind, self.model) if in_order else found
 
         return BatchStream.of(kind, self.model, personal, rows)
 

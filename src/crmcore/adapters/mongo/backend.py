@@ -113,13 +113,15 @@ class MongoBackend(Backend):
         since: datetime | None = None,
         until: datetime | None = None,
         personal: bool = False,
+        in_order: bool = False,
     ) -> Columns:
         """See `Backend.columns`."""
         check_window(kind, since, until)
         self._begin(write=False).rollback()
 
         def rows() -> Iterator[tuple[Any, ...]]:
-            return extract(self._begin(write=False), kind, window(since, until))
+            bounds = window(since, until)
+            return extract(self._begin(write=False), kind, bounds, in_order=in_order)
 
         return BatchStream.of(kind, self.model, personal, rows)
 

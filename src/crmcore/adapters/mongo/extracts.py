@@ -9,6 +9,8 @@ from itertools import islice
 from operator import itemgetter
 from typing import Any
 
+from pymongo import ASCENDING
+
 from crmcore.adapters.codec import codec_of
 from crmcore.adapters.columns import layout
 from crmcore.adapters.mongo.client import Document
@@ -26,11 +28,16 @@ FETCH = 2000
 
 
 def extract(
-    transaction: MongoTransaction, kind: str, window: tuple[int | None, int | None]
+    transaction: MongoTransaction,
+    kind: str,
+    window: tuple[int | None, int | None],
+    *,
+    in_order: bool,
 ) -> Iterator[tuple[Any, ...]]:
     """The rows of a kind in the order of its columns, with `since <= at < until`."""
     name = ORDERS.name if kind == PURCHASES.name else kind
-    found = transaction.read(name, _within(window), batch_size=FETCH)
+    by = {"sort": [("customer_id" if kind == "profiles" else "id", ASCENDING)]} if in_order else {}
+    found = transaction.read(name, _within(window), batch_size=FETCH, **by)
     with closing(found):
         if kind == PURCHASES.name:
             yield from _purchases(transaction, found)

@@ -83,6 +83,7 @@ class SqlBackend(Backend):
         since: datetime | None = None,
         until: datetime | None = None,
         personal: bool = False,
+        in_order: bool = False,
     ) -> Columns:
         """See `Backend.columns`."""
         check_window(kind, since, until)
@@ -90,7 +91,8 @@ class SqlBackend(Backend):
         self._begin(write=False).rollback()
 
         def rows() -> Iterator[tuple[Any, ...]]:
-            return extract(self._opened(partial(self._connected, write=False)), kind, bounds)
+            begun = self._opened(partial(self._connected, write=False))
+            return extract(begun, kind, bounds, in_order=in_order)
 
         return BatchStream.of(kind, self.model, personal, rows)
 

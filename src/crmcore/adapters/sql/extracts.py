@@ -21,10 +21,20 @@ FETCH = 10_000
 
 
 def extract(
-    transaction: SqlTransaction, kind: str, window: tuple[int | None, int | None]
+    transaction: SqlTransaction,
+    kind: str,
+    window: tuple[int | None, int | None],
+    *,
+    in_order: bool,
 ) -> Iterator[tuple[Any, ...]]:
     """The rows of a kind in the order of its columns, with `since <= at < until`."""
-    statement = _statement(transaction.tables, transaction.tenant, kind, window)
+    tables = transaction.tables
+    statement = _statement(tables, transaction.tenant, kind, window)
+    if in_order and kind == "profiles":  # by the primary key, as facts are
+        statement = statement.order_by(tables.profiles.c.customer_id)
+    elif in_order:
+        facts = tables.kinds["orders" if kind == PURCHASES.name else kind]
+        statement = statement.order_by(facts.c.id)
     streamed = statement.execution_options(stream_results=True, max_row_buffer=FETCH)
     try:
         with translated():

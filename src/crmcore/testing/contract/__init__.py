@@ -60,6 +60,10 @@ pytest.register_assert_rewrite(
             "units_of_work",
             "values",
             "witness",
+            "aggregates", "arrivals", "columns", "concurrency", "contents", "deeds", "exchange",
+            "facts", "histories", "host_transactions", "identifiers", "interleaving", "journal",
+            "machine", "models", "orders", "predicates", "profiles", "queries", "restoring",
+            "running", "subject", "tenants", "texts", "units_of_work", "values", "witness",
         )
     )
 )  # fmt: skip
@@ -70,6 +74,7 @@ from crmcore.testing.contract.concurrency import ConcurrencyContract  # noqa: E4
 from crmcore.testing.contract.consents import ConsentsContract  # noqa: E402
 from crmcore.testing.contract.consuming import ConsumingContract  # noqa: E402
 from crmcore.testing.contract.dictionaries import DictionariesContract  # noqa: E402
+from crmcore.testing.contract.exchange import ExchangeContract  # noqa: E402
 from crmcore.testing.contract.facts import FactsContract  # noqa: E402
 from crmcore.testing.contract.faults import FaultsContract  # noqa: E402
 from crmcore.testing.contract.histories import HistoriesContract  # noqa: E402
@@ -85,6 +90,7 @@ from crmcore.testing.contract.predicates import PredicatesContract  # noqa: E402
 from crmcore.testing.contract.profiles import ProfilesContract  # noqa: E402
 from crmcore.testing.contract.queries import QueriesContract  # noqa: E402
 from crmcore.testing.contract.redaction import RedactionContract  # noqa: E402
+from crmcore.testing.contract.restoring import RestoringContract  # noqa: E402
 from crmcore.testing.contract.running import RunningContract  # noqa: E402
 from crmcore.testing.contract.subject import Make, Subject  # noqa: E402
 from crmcore.testing.contract.subscribing import SubscribingContract  # noqa: E402
@@ -103,6 +109,7 @@ __all__ = [
     "ConsentsContract",
     "ConsumingContract",
     "DictionariesContract",
+    "ExchangeContract",
     "FactsContract",
     "FaultsContract",
     "HistoriesContract",
@@ -118,6 +125,7 @@ __all__ = [
     "ProfilesContract",
     "QueriesContract",
     "RedactionContract",
+    "RestoringContract",
     "RunningContract",
     "Subject",
     "SubscribingContract",
@@ -158,6 +166,8 @@ class BackendContract(
     ConcurrencyContract,
     ColumnsContract,
     DictionariesContract,
+    RestoringContract,
+    ExchangeContract,
     HostTransactionsContract,
     HistoriesContract,
 ):

@@ -16,6 +16,7 @@ from crmcore.testing.builders import (
     AT,
     a_cancellation,
     a_customer,
+    a_payment,
     a_return,
     a_score,
     an_interaction,
@@ -139,6 +140,25 @@ class ColumnsContract(Subject):
             uow.scores.add(a_score(ana, 0.75))
 
         assert (first, sum(len(batch["id"]) for batch in stream)) == (1, 2)
+
+    @pytest.mark.parametrize("kind", EVERYTHING)
+    def test_a_stream_comes_in_the_order_of_ids_where_asked(
+        self, backend: Backend, kind: str
+    ) -> None:
+        """The same rows, each time in the same order, whenever they were recorded."""
+        customers = [a_customer(name, at=AT + n * DAY) for n, name in enumerate("CAB")]
+        with backend.unit_of_work() as uow:
+            _fill(uow)
+            for customer in reversed(customers):
+                uow.customers.add(customer)
+                order = uow.orders.add(an_order(customer, nth=5, at=customer.at))
+                uow.returns.add(a_return(order, "1", at=customer.at))
+                uow.payments.add(a_payment(order, at=customer.at))
+                uow.scores.add(a_score(customer, at=customer.at))
+        rows = _rows(backend, kind, in_order=True)
+        name = "customer_id" if kind == "profiles" else "id"
+
+        assert [row[name] for row in rows] == sorted(row[name] for row in _rows(backend, kind))
 
     def test_a_stream_is_arrow_as_well(self, backend: Backend) -> None:
         """Data frames take it as an Arrow stream of the same values; without the extra `frames`

@@ -1,0 +1,178 @@
+"""Adding and updating aggregates by rows: known by id or by an exclusive key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+from uuid import UUID
+
+import attrs
+
+from crmcore.domain.customer import Customer
+from crmcore.domain.errors import Fault, InvalidInput
+from crmcore.domain.kinds import AggregateKind
+from crmcore.domain.ports import Backend
+from crmcore.domain.unit_of_work import UnitOfWork
+from crmcore.services.kind_rows import KindReader, KindRow
+from crmcore.services.recording import REFUSALS, made, reasons_of
+from crmcore.services.rejects import Rejects
+
+__all__ = ["Upserted", "Upserter"]
+
+
+@attrs.define
+class Upserted:
+    """What became of some rows; `refused` are those that cannot be, with their faults."""
+
+    added: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    refused: list[tuple[KindRow, list[Fault]]] = attrs.field(
+        factory=list[tuple[KindRow, list[Fault]]]
+    )
+
+    def and_(self, other: Upserted) -> Upserted:
+        """Both together."""
+        return Upserted(
+            self.added + other.added,
+            self.updated + other.updated,
+            self.unchanged + other.unchanged,
+            self.refused + other.refused,
+        )
+
+
+@attrs.frozen
+class Upserter:
+    """Turns rows into customers or products, and stores what changed, a batch in a unit of work."""
+
+    backend: Backend
+    kind: AggregateKind[Any]
+    read: KindReader
+    actor: str
+    dry_run: bool
+    restore: bool
+
+    def upserted(self, rows: list[KindRow], rejected: Rejects) -> Upserted:
+        """Store the rows."""
+        done = self._sifted(rows)
+        for row, faults in sorted(done.refused, key=lambda refused: refused[0].index):
+            rejected.add(row.index, faults, row.row)
+        return done
+
+    def _sifted(self, rows: list[KindRow]) -> Upserted:
+        """Of rows that the store refuses, each half is tried alone, down to the row."""
+        if not rows:
+            return Upserted()
+        try:
+            source = self.read.source
+            return self.backend.run(self._store, rows, actor=self.actor, source=source)
+        except REFUSALS as error:
+            if len(rows) == 1:
+                return Upserted(refused=[(rows[0], reasons_of(error, self.read, rows[0]))])
+        middle = len(rows) // 2
+        return self._sifted(rows[:middle]).and_(self._sifted(rows[middle:]))
+
+    def _store(self, unit: UnitOfWork, rows: list[KindRow]) -> Upserted:
+        collection, done = getattr(unit, self.kind.name), Upserted()
+        states = _States.known(unit, self.kind, [row.values for row in rows])
+        for row in rows:
+            try:
+                self._lay(unit, row, states, done)
+            except InvalidInput as error:
+                done.refused.append((row, self.read.told(error, row.row)))
+        put = collection.restore_many if self.restore else collection.add_many
+        put(states.latest[id] for id in states.latest if id not in states.stored)
+        collection.save_many(
+            state for id, state in states.latest.items() if states.stored.get(id, state) != state
+        )
+        if self.dry_run:
+            unit.rollback()
+        return done
+
+    def _lay(self, unit: UnitOfWork, row: KindRow, states: _States, done: Upserted) -> None:
+        """Lay what a row says on top of what is known."""
+        values = row.values
+        known = states.of(values)
+        if known is None:
+            if "id" not in values and not any(_exclusive(unit, values)):
+                raise InvalidInput.of("id", "is missing, and no exclusive key tells who is meant")
+            now = {"at": unit.recorded_at}
+            state = made(self.kind.cls, _adopting(unit, self.kind) | now | values)
+        elif self.restore:
+            whole = _adopting(unit, self.kind) | values | {"id": known.id}
+            state = made(self.kind.cls, whole | {"version": known.version})
+        else:
+            state = attrs.evolve(known, **values)
+        if state == known:
+            done.unchanged += 1
+            return
+        if isinstance(state, Customer):
+            unit.model.check(state, held=states.stored.get(state.id))
+        states.now(unit, state)
+        done.added += known is None
+        done.updated += known is not None
+
+
+@attrs.define
+class _States:
+    """What is stored, and what it is by the rows read so far; both by id, and found by key."""
+
+    stored: dict[UUID, Any]
+    latest: dict[UUID, Any]
+    by_key: dict[tuple[str, str], UUID]
+
+    @classmethod
+    def known(
+        cls, unit: UnitOfWork, kind: AggregateKind[Any], told: list[dict[str, Any]]
+    ) -> _States:
+        """Those that rows name."""
+        wanted: dict[str, set[str]] = {}
+        for values in told:
+            for scope, value in _exclusive(unit, values):
+                wanted.setdefault(scope, set()).add(value)
+        by_key = {
+            (scope, value): ids[0]
+            for scope, values in wanted.items()
+            for value, ids in unit.reads.find(kind, scope, values).items()
+        }
+        ids = {values["id"] for values in told if "id" in values} | set(by_key.values())
+        stored = getattr(unit, kind.name).get_many(ids)
+        return cls(stored, dict(stored), by_key)
+
+    def of(self, values: dict[str, Any]) -> Any:
+        """The one that a row means, by its id or else its exclusive keys; `None` if it is new."""
+        if "id" in values:
+            return self.latest.get(values["id"])
+        found = (self.by_key.get(key) for key in _told_keys(values))
+        return next((self.latest[id] for id in found if id is not None), None)
+
+    def now(self, unit: UnitOfWork, state: Any) -> None:
+        """The state of one, by now."""
+        self.latest[state.id] = state
+        for key in unit.model.keys_of(state):
+            if key.exclusive:
+                self.by_key.setdefault((key.scope, key.value), state.id)
+
+
+def _told_keys(values: dict[str, Any]) -> Iterable[tuple[str, str]]:
+    """The keys that a row tells, shared ones among them."""
+    if "sku" in values:
+        yield "sku", values["sku"]
+    for identifier in values.get("identifiers", ()):
+        yield identifier.scope, identifier.value
+
+
+def _exclusive(unit: UnitOfWork, values: dict[str, Any]) -> Iterable[tuple[str, str]]:
+    """Of the keys that a row tells, those that one alone may have."""
+    yield from (("sku", values["sku"]),) if "sku" in values else ()
+    for identifier in values.get("identifiers", ()):
+        if unit.model.identifier_type(identifier.type).exclusive:
+            yield identifier.scope, identifier.value
+
+
+def _adopting(unit: UnitOfWork, kind: AggregateKind[Any]) -> dict[str, Any]:
+    """What an aggregate takes from the model: a customer the life cycle."""
+    fields = attrs.fields(kind.cls)
+    return {
+        f.name: getattr(unit.model, f.name) for f in fields if not f.metadata.get("stored", True)
+    }
