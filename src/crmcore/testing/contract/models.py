@@ -75,8 +75,10 @@ class ModelsContract(Subject):
         assert asked.stored_model() == backend.model
         backends(tenant="a", model=MORE, clock=clock).migrate()
 
-        assert backend.stored_model() == asked.stored_model() == MORE
-        with backends(tenant="a", model=asked.stored_model(), clock=clock).reading() as uow:
+        stored = asked.stored_model()
+        assert stored is not None
+        assert backend.stored_model() == stored == MORE
+        with backends(tenant="a", model=stored, clock=clock).reading() as uow:
             assert "chats" in uow.model.profile_fields
 
     def test_a_new_measure_is_folded_from_old_facts(
