@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import random
 import time
@@ -180,6 +179,8 @@ class Backend(ABC):
         """`run` in a worker thread, with the caller's context variables. Cancelling waits for its
         commit or rollback, then cancels.
         """
+        import asyncio  # a quarter of the time of importing crmcore, and few programs need it
+
         call = partial(self.run, use_case, *arguments, actor=actor, source=source)
         context = copy_context()
         future = asyncio.get_running_loop().run_in_executor(None, context.run, call)

@@ -23,8 +23,9 @@ def advance(
 ) -> None:
     """Make the life-cycle moves that time has made due.
 
-    Who bought for the first time becomes a customer, who has long been idle lapses: as the
-    store's life cycle says. Run it every night; run again, it moves nobody twice.
+    Who bought for the first time becomes a customer, who has long been idle
+    lapses: as the store's life cycle says. Run it every night; run again, it
+    moves nobody twice.
 
         crmcore advance
         crmcore advance --at 2026-06-01

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
-from importlib.metadata import version
 from typing import Annotated
 
 from cyclopts import App, Group, Parameter
@@ -37,18 +36,23 @@ HELP = """The customers of a crmcore store, from a terminal.
 
 First steps:
 
-    crmcore demo                                   see it work on real purchases
+    crmcore demo                     see it work on real purchases
     crmcore init --currency EUR --zone Europe/Madrid
     crmcore import purchases orders.csv --source shop
     crmcore score
     crmcore customers --order-by lifetime_value --descending
 
-Exit codes: 0 done, 1 refused or failed, 2 wrong usage or bad input, 3 done in part
-(some rows were rejected), 130 interrupted.
+The store is sqlite:///crm.db in this folder, unless --url or CRMCORE_URL names
+another: postgresql+psycopg://host/db, mariadb+pymysql://host/db, or
+mongodb://host/db. A URL with a password belongs into CRMCORE_URL: the command
+line of a program can be seen by others.
+
+Exit codes: 0 done, 1 refused or failed, 2 wrong usage or bad input, 3 done in
+part (some rows were rejected), 130 interrupted.
 """
 
 EVERYWHERE = Group("For every command", sort_key=9)
-Shared = Parameter(group=EVERYWHERE, show_default=False)
+Shared = Parameter(group=EVERYWHERE)
 """What marks an option of every command."""
 
 
@@ -84,22 +88,28 @@ def _made(given: Sequence[str], terminal: Terminal) -> App:
         name="crmcore",
         help=HELP,
         help_format="plaintext",
-        version=version("crmcore"),
-        default_parameter=Parameter(negative=""),
+        version=_version,
+        default_parameter=Parameter(negative="", show_default=False),
         result_action="return_value",
         suppress_keyboard_interrupt=False,
     )
     if not {"--help", "-h", "--version"}.isdisjoint(given) or not given:
         app.console = terminal.help
-    for name, (path, summary) in COMMANDS.items():
+    for place, (name, (path, summary)) in enumerate(COMMANDS.items()):
         # Of the command that is asked for, the whole docstring is the help.
         told = None if name in given else summary
-        app.command(f"crmcore.cli.{path}", name=name, help=told)
+        app.command(f"crmcore.cli.{path}", name=name, help=told, sort_key=place)
     app.register_install_completion_command(
         help="Let the shell complete commands and options.", add_to_startup=True
     )
     app.meta.default(_launcher(app, terminal))
     return app
+
+
+def _version() -> str:
+    from importlib.metadata import version
+
+    return version("crmcore")
 
 
 def _launcher(app: App, terminal: Terminal) -> Callable[..., int | None]:
@@ -117,17 +127,15 @@ def _launcher(app: App, terminal: Terminal) -> Callable[..., int | None]:
         Parameters
         ----------
         url
-            The store, e.g. sqlite:///crm.db (the default), postgresql+psycopg://host/db,
-            mariadb+pymysql://host/db, mongodb://host/db. Better in CRMCORE_URL where it holds
-            a password: other users of the machine may see a command line.
+            The store; see `crmcore --help`.
         tenant
-            Whose data of that store: a name, main if not given.
+            Whose data of that store; main if not given.
         json
-            For programs: one JSON document on stdout, errors as one JSON line on stderr.
+            For programs: one JSON document on stdout, errors as JSON on stderr.
         quiet
             Nothing but what was asked for, and errors.
         no_color
-            No colours, as with NO_COLOR; in a pipe there are none anyway.
+            No colours, as with NO_COLOR; a pipe gets none anyway.
         debug
             Show the traceback of an error, as with CRMCORE_DEBUG=1.
 

@@ -53,7 +53,7 @@ def customers(
     descending
         The greatest first.
     limit
-        How many on a page, at most 10,000.
+        How many on a page: 20 if not given, at most 10,000.
     after
         Go on behind a page: the cursor that it ended with.
     count

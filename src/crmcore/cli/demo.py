@@ -34,12 +34,13 @@ FREQUENCY = ((0, 1, "once"), (1, 3, "2 to 3 times"), (3, 1e9, "4 times or more")
 def demo(*, terminal: Annotated[Terminal, Parameter(parse=False)]) -> None:
     """Import the CDNOW purchases, score the customers, show what came out.
 
-    It keeps them in crmcore-demo.db in this folder, unless --url names another place; CRMCORE_URL
-    is not looked at. Run again, it changes nothing: every purchase and score is recorded once.
+    It keeps them in crmcore-demo.db in this folder, unless --url names another
+    place; CRMCORE_URL is not looked at. Run again, it changes nothing: every
+    purchase and score is recorded once.
 
         crmcore demo
         crmcore demo --url sqlite:////tmp/demo.db
-        crmcore customers --url sqlite:///crmcore-demo.db --order-by lifetime_value --descending
+        crmcore segments --url sqlite:///crmcore-demo.db
     """
     began = time.perf_counter()
     sample = cdnow_sample()

@@ -40,34 +40,34 @@ WRITTEN = datetime(2025, 1, 1, tzinfo=UTC)
 def doctor(*, terminal: Annotated[Terminal, Parameter(parse=False)]) -> int:
     """Check the installation and the store; say what to do.
 
-    One line each: ok, warn or fail, and the remedy. The exit code is 1 if anything fails. It
-    changes nothing.
+    One line each: ok, warn or fail, and the remedy. The exit code is 1 if
+    anything fails. It changes nothing.
 
         crmcore doctor
         crmcore doctor --url postgresql+psycopg://localhost/crm --json
     """
-    with terminal.progress("Examining the store"):
-        found = [*_installation(), *store_findings(terminal)]
+    found = [*_installation(), *store_findings(terminal)]
     failed = any(finding.state is State.FAIL for finding in found)
     if terminal.json:
         rows = [{**attrs.asdict(f), "state": f.state.value} for f in found]
         terminal.document({"ok": not failed, "findings": rows})
     else:
-        for finding in found:
-            terminal.print(_line(finding))
+        terminal.print(_lines(found))
     return FAILED if failed else DONE
 
 
-def _line(finding: Finding) -> Any:
+def _lines(found: list[Finding]) -> Any:
+    from rich.table import Table
     from rich.text import Text
 
-    text = printable(finding.text)
-    line = Text.assemble(
-        (f"{finding.state.value:<5}", STYLES[finding.state]), f"{finding.name}: {text}"
-    )
-    if finding.remedy:
-        line.append(f" {finding.remedy}", style="italic")
-    return line
+    made = Table.grid(padding=(0, 2, 0, 0), pad_edge=False)
+    for finding in found:
+        told = Text(printable(finding.text))
+        if finding.remedy:
+            told.append(f" {finding.remedy}", style="italic")
+        state = Text(finding.state.value, STYLES[finding.state])
+        made.add_row(state, finding.name, told)
+    return made
 
 
 def _installation() -> Iterator[Finding]:

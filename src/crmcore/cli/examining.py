@@ -77,11 +77,8 @@ def _kept(backend: Backend, model: Model) -> Iterator[Finding]:
     told = "" if revision is None else f", tables at revision {revision}"
     told += "" if version is None else f", model version {version}"
     yield Finding("migrated", State.OK, f"yes{told}")
-    yield Finding(
-        "model", State.OK,
-        f"amounts in {model.currency}, days in {model.zone}; fields: "
-        f"{', '.join(model.profile_fields)}",
-    )  # fmt: skip
+    yield Finding("model", State.OK, f"amounts in {model.currency}, days in {model.zone}")
+    yield Finding("fields", State.OK, ", ".join(model.profile_fields))
     yield Finding("customers", State.OK, f"{customers:,}")
     if waiting is not None:
         many = f"{counted(waiting, 'row')} not yet numbered"

@@ -43,13 +43,15 @@ def import_file(
 ) -> int:
     """Read customers, purchases or other facts from a file.
 
-    KIND is customers, purchases, order-lines, or a kind of fact: orders, payments, fulfilments,
-    cancellations, returns, interactions, scores. The same file twice changes nothing. A row
-    that cannot be read takes no good row with it; if there are any, the exit code is 3.
+    KIND is customers, purchases, order-lines, or a kind of fact: orders,
+    payments, fulfilments, cancellations, returns, interactions, scores. The same
+    file twice changes nothing. A row that cannot be read takes no good row with
+    it; if there are any, the exit code is 3.
 
         crmcore import customers people.csv --source shop
         crmcore import purchases orders.csv --source shop --rejects bad.csv
-        crmcore import purchases till.csv --source till --column at=day --column amount=paid
+        crmcore import purchases till.csv --source till --zone Europe/Madrid
+        crmcore import purchases x.csv --source x --column at=day
 
     Parameters
     ----------

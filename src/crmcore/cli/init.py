@@ -30,8 +30,9 @@ def init(
 ) -> None:
     """Make the store, or bring it up to date.
 
-    It creates the tables or collections that are missing and stores the model. Run again, it
-    changes nothing; after an upgrade of crmcore it upgrades the store.
+    It creates the tables or collections that are missing and stores the model.
+    Run again, it changes nothing; after an upgrade of crmcore it upgrades the
+    store.
 
         crmcore init --currency EUR --zone Europe/Madrid
         crmcore init --url postgresql+psycopg://localhost/crm --tenant north

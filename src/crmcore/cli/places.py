@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from crmcore.adapters.backend import Backend
 from crmcore.connecting import connect
-from crmcore.domain.errors import NotMigrated
+from crmcore.domain.errors import NotMigrated, UnknownBackend
 
 if TYPE_CHECKING:
     from crmcore.cli.terminal import Terminal
@@ -48,6 +48,8 @@ def missing_file(url: str) -> bool:
 @contextmanager
 def connected(terminal: Terminal) -> Iterator[Backend]:
     """The store that the terminal names, whatever is in it."""
+    if terminal.place.startswith("memory:"):
+        raise UnknownBackend("memory:// ends with the command, so nothing would be left")
     backend = connect(terminal.place, tenant=terminal.tenant)
     try:
         yield backend

@@ -14,7 +14,7 @@ from crmcore.cli.terminal import Terminal
 from crmcore.domain.customer import Customer
 from crmcore.domain.errors import InvalidInput, NotFound
 from crmcore.domain.ids import CustomerId
-from crmcore.domain.profile import COPIED_FIELDS, Profile
+from crmcore.domain.profile import Profile
 from crmcore.domain.score import Score
 from crmcore.domain.unit_of_work import UnitOfWork
 
@@ -35,9 +35,9 @@ def profile(
 ) -> None:
     """Show one customer: what they are, did, and are worth.
 
-    CUSTOMER is an id, or an identifier as TYPE:VALUE, such as email:ana@example.com or
-    card:60001234; an external id needs the --source that it is from. Names, contact data and
-    host attributes that are personal are shown only with --personal.
+    CUSTOMER is an id, or an identifier as TYPE:VALUE, such as
+    email:ana@example.com or card:60001234; an external id needs the --source
+    that it is from. Personal values are shown only with --personal.
 
         crmcore profile 0195a1c2-3f00-7000-8000-000000000001
         crmcore profile external:C-1 --source shop
@@ -145,23 +145,24 @@ def _parts(
             if row[name] is not None:
                 yield f"{name}: {printable(row[name])}"
     yield ""
-    copied = {field.name for field in COPIED_FIELDS}
     elsewhere = HEAD | {f"{s['scorer']}{end}" for s in data["scores"] for end in ("", "_at")}
     shown = [
         (name, shown_value(value, zone=zone))
         for name, value in row.items()
-        if name not in elsewhere and not (value is None and name in copied)
+        if name not in elsewhere and value is not None
     ]
     yield table(("field", "value"), shown)
     if data["scores"]:
+        dates = {s["scorer"]: day(s["at"], zone=zone) for s in data["scores"]}
+        one = len(set(dates.values())) == 1
         scores = [
-            (s["scorer"], f"{s['value']:,.2f}", printable(s["unit"]), day(s["at"], zone=zone),
-             printable(s["why"] or ""))
+            (s["scorer"], f"{s['value']:,.2f}", printable(s["unit"]),
+             *(() if one else (dates[s["scorer"]],)), printable(s["why"] or ""))
             for s in data["scores"]
         ]  # fmt: skip
-        yield table(
-            ("score", "value", "of", "as of", "why"), scores, right=("value",), title="Scores"
-        )
+        heads = ("score", "value", "of", *(() if one else ("as of",)), "why")
+        title = f"Scores as of {dates[data['scores'][0]['scorer']]}" if one else "Scores"
+        yield table(heads, scores, right=("value",), title=title)
     if data["orders"]:
         orders = [
             (day(o["at"], zone=zone), shown_value(o["total"], zone=zone), o["status"].value,

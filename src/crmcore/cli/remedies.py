@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import attrs
-from cyclopts import CycloptsError
+from cyclopts import CycloptsError, UnknownCommandError
 
 from crmcore.cli.places import shown
 from crmcore.domain.errors import (
@@ -34,6 +34,7 @@ __all__ = ["DONE", "FAILED", "INTERRUPTED", "IN_PART", "REMEDIES", "WRONG", "End
 
 URL = re.compile(r"[\w+.-]+://[^\s'\"]+")
 
+LISTED = "`crmcore --help` lists the commands."
 USAGE = "`crmcore COMMAND --help` shows how."
 OPTIONS = ("KIND", "CUSTOMER", "where", "limit", "after", "source")
 """Paths of faults that speak of the command line itself; so does whatever begins with --."""
@@ -102,7 +103,9 @@ def ending_of(error: BaseException) -> Ending:
         remedy = "What was finished is kept; run the command again to go on."
         return Ending(INTERRUPTED, "Interrupted", "interrupted", remedy)
     if isinstance(error, CycloptsError):
-        return Ending(WRONG, "Usage", str(error), USAGE)
+        told = str(error).partition(" Available commands:")[0]
+        remedy = LISTED if isinstance(error, UnknownCommandError) else USAGE
+        return Ending(WRONG, "Usage", told, remedy)
     if isinstance(error, CrmError):
         code, remedy = next(REMEDIES[cls] for cls in type(error).__mro__ if cls in REMEDIES)
         if _is_option(error):

@@ -28,8 +28,8 @@ def report(
 ) -> None:
     """Write the report: one HTML file that needs no network.
 
-    Who the customers are, growth, value, retention, who is at risk. Customers are named by id
-    without --personal. Needs the extra: pip install 'crmcore[report]'.
+    Who the customers are, growth, value, retention, who is at risk. Customers
+    are named by id without --personal. Needs: pip install 'crmcore[report]'
 
         crmcore report
         crmcore report march.html --at 2026-04-01 --title "March"
@@ -37,7 +37,7 @@ def report(
     Parameters
     ----------
     file
-        Where to write it; a file that is there is replaced.
+        Where to write it, crm-report.html if not given; what is there is replaced.
     at
         The instant to look from: a day (its beginning) or an instant; now if not given.
     title

@@ -29,9 +29,9 @@ def score(
 ) -> None:
     """Say who is alive and what they are worth; append it as facts.
 
-    It fits BG/NBD and Gamma-Gamma to all purchases up to a day, and gives each customer three
-    scores: probability_alive, expected_purchases and lifetime_value. Run again over the same
-    purchases, it adds nothing.
+    It fits BG/NBD and Gamma-Gamma to all purchases up to a day, and gives each
+    customer three scores: probability_alive, expected_purchases and
+    lifetime_value. Run again over the same purchases, it adds nothing.
 
         crmcore score
         crmcore score --as-of 2026-03-31 --horizon 26
@@ -42,9 +42,9 @@ def score(
     as_of
         The last day to know of; today in the store's zone if not given.
     horizon
-        How many weeks to look ahead.
+        How many weeks to look ahead; 52 if not given.
     discount
-        What a purchase a year from now is discounted by: 0.10 is ten per cent.
+        What a purchase a year from now is discounted by; 0.10 if not given.
 
     """
     with opened(terminal) as backend:

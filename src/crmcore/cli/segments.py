@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from crmcore.cli.places import opened
-from crmcore.cli.showing import table
+from crmcore.cli.showing import counted, table
 from crmcore.cli.terminal import Terminal
 from crmcore.cli.where import where as read_where
 from crmcore.domain.customer import CustomerKind
@@ -17,10 +17,10 @@ from crmcore.domain.unit_of_work import UnitOfWork
 __all__ = ["segments"]
 
 PURCHASES = (
-    ("never bought", "purchase_count = 0"),
-    ("bought once", "purchase_count = 1"),
-    ("bought 2 to 4 times", "purchase_count >= 2 and purchase_count <= 4"),
-    ("bought 5 times or more", "purchase_count >= 5"),
+    ("no purchase", "purchase_count = 0"),
+    ("1 purchase", "purchase_count = 1"),
+    ("2 to 4 purchases", "purchase_count > 1 and purchase_count < 5"),
+    ("5 or more", "purchase_count >= 5"),
 )
 
 
@@ -29,8 +29,8 @@ def segments(
 ) -> None:
     """Count customers by stage, kind and purchases.
 
-    Each group is a condition on the profile, shown beside it: give it to --where of
-    `crmcore customers` to see who is in it.
+    Each segment is a condition on the profile, shown beside it: give it to
+    --where of `crmcore customers` to see who is in it.
 
         crmcore segments
         crmcore segments --where "last_purchase_at >= 2026-01-01"
@@ -53,7 +53,7 @@ def segments(
         ]  # fmt: skip
         data = {"customers": everyone, "segments": found}
         terminal.answer(data, lambda: _listed(found, everyone))
-        terminal.say(f"\n{everyone:,} customers in all.")
+        terminal.say(f"\n{counted(everyone, 'customer')} in all.")
 
 
 def _groups(model: Model) -> list[tuple[str, str, str]]:
@@ -74,7 +74,15 @@ def _count(unit: UnitOfWork, condition: str | None) -> int:
 def _listed(found: list[dict[str, Any]], everyone: int) -> Any:
     rows = [
         (f["segment"], f"{f['customers']:,}",
-         f"{f['customers'] / everyone:.1%}" if everyone else "", f["where"])
+         _share(f["customers"], everyone), f["where"])
         for f in found
     ]  # fmt: skip
     return table(("segment", "customers", "share", "where"), rows, right=("customers", "share"))
+
+
+def _share(part: int, whole: int) -> str:
+    """Two digits at least: 0.4 %, 12 %."""
+    if not whole:
+        return ""
+    share = part / whole
+    return f"{share:.1%}" if 0 < share < 0.1 else f"{share:.0%}"

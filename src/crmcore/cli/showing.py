@@ -108,7 +108,7 @@ def _in_lines(name: str) -> str:
     """A long name of a field in lines of its words, so that its column need not be wide."""
     lines = [""]
     for word in name.replace("_", "_ ").split():
-        if len(lines[-1]) + len(word) > 12 and lines[-1]:
+        if len(lines[-1]) + len(word) > 10 and lines[-1]:
             lines.append("")
         lines[-1] += word if lines[-1].endswith("_") or not lines[-1] else f" {word}"
     return "\n".join(lines)

@@ -132,7 +132,7 @@ class Terminal:
         elif sys.stderr.isatty() and self.color:
             from rich.text import Text
 
-            self.err.print(Text.assemble(("crmcore: ", "bold red"), ending.line))
+            self.err.print(Text.assemble(("crmcore: ", "bold red"), ending.line), soft_wrap=True)
         else:
             self.remark(f"crmcore: {ending.line}")
 
