@@ -18,7 +18,8 @@ def main() -> int:
     except MissingExtra as error:
         sys.stderr.write(f"crmcore: {error}\n")
         return 1
-    except KeyboardInterrupt:
+    except KeyboardInterrupt:  # before the command line could tell more
+        sys.stderr.write("crmcore: interrupted.\n")
         return 130
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
+import io
 import json
 import os
 import pty
@@ -18,6 +20,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest import mock
+
+from crmcore.cli import main
 
 __all__ = ["ESCAPE", "Ran", "Shell"]
 
@@ -64,14 +69,25 @@ class Shell:
         }  # fmt: skip
 
     def __call__(self, *arguments: str, code: int | None = 0) -> Ran:
-        """Run in a pipe; the exit code must be `code`, where one is given."""
+        """Run within this process; the exit code must be `code`, where one is given."""
+        out, err = io.StringIO(), io.StringIO()
+        with (
+            contextlib.chdir(self.folder),
+            mock.patch.dict(os.environ, self.environment, clear=True),
+            contextlib.redirect_stdout(out),
+            contextlib.redirect_stderr(err),
+        ):
+            ran = Ran(main(arguments), out.getvalue(), err.getvalue())
+        assert code is None or ran.code == code, ran
+        return ran
+
+    def run(self, *arguments: str) -> Ran:
+        """Run as a program, in a pipe."""
         done = subprocess.run(
             self.command(arguments), cwd=self.folder, env=self.environment, timeout=PATIENCE,
             capture_output=True, text=True, check=False,
         )  # fmt: skip
-        ran = Ran(done.returncode, done.stdout, done.stderr)
-        assert code is None or ran.code == code, ran
-        return ran
+        return Ran(done.returncode, done.stdout, done.stderr)
 
     def started(self, *arguments: str) -> subprocess.Popen[str]:
         """Begin in a pipe, and go on."""
@@ -89,7 +105,7 @@ class Shell:
         self,
         *arguments: str,
         columns: int = 80,
-        interrupt_when: Callable[[], bool] | None = None,
+        interrupt_when: Callable[[str], bool] | None = None,
     ) -> Ran:
         """Run in a terminal of so many columns; Ctrl-C is pressed when `interrupt_when` holds."""
         pid, terminal = pty.fork()
@@ -104,7 +120,7 @@ class Shell:
                 if time.monotonic() > deadline:
                     os.kill(pid, signal.SIGKILL)
                     raise TimeoutError(shown.decode(errors="replace"))
-                if interrupt_when is not None and interrupt_when():
+                if interrupt_when is not None and interrupt_when(shown.decode(errors="replace")):
                     os.write(terminal, b"\x03")
                     interrupt_when = None
                 if not select.select([terminal], [], [], 0.02)[0]:

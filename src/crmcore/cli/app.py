@@ -102,6 +102,7 @@ def _made(given: Sequence[str], terminal: Terminal) -> App:
     app.register_install_completion_command(
         help="Let the shell complete commands and options.", add_to_startup=True
     )
+    app.meta.suppress_keyboard_interrupt = False  # so that `main` can tell what was kept
     app.meta.default(_launcher(app, terminal))
     return app
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from math import isfinite
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
@@ -16,6 +16,9 @@ from crmcore.cli.terminal import Terminal
 from crmcore.domain.errors import InvalidInput
 from crmcore.domain.instants import zone_named
 from crmcore.services import Scoring
+
+if TYPE_CHECKING:
+    from crmcore.analytics import FittedBetaGeoNBD, FittedGammaGamma
 
 __all__ = ["score"]
 
@@ -56,6 +59,7 @@ def score(
             )
     if terminal.json:
         terminal.document(_data(scoring, backend.model.currency))
+        return
     terminal.say(
         f"{counted(scoring.customers, 'customer')} scored as of {scoring.as_of}, "
         f"{counted(scoring.added, 'new score')}.\n"
@@ -63,9 +67,8 @@ def score(
     terminal.say(_fits(scoring))
     for model, fitted in _models(scoring):
         if fitted.status != "interior":
-            terminal.say(
-                f"\n{model} is {fitted.status}: {fitted.reason}. Read its scores with care."
-            )
+            why = f"{fitted.status}: {fitted.estimate.reason}"
+            terminal.say(f"\n{model} is {why}. Read its scores with care.")
     if scoring.value is None:
         terminal.say(f"\nNo lifetime values: {scoring.value_reason}")
     else:
@@ -83,7 +86,7 @@ def _day(text: str) -> date:
         raise InvalidInput.of("--as-of", "is no day in ISO form, such as 2026-03-31") from None
 
 
-def _models(scoring: Scoring) -> tuple[tuple[str, Any], ...]:
+def _models(scoring: Scoring) -> tuple[tuple[str, FittedBetaGeoNBD | FittedGammaGamma], ...]:
     return ("BG/NBD", scoring.purchases), ("Gamma-Gamma", scoring.spend)
 
 
