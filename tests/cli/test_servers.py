@@ -22,7 +22,7 @@ COMMANDS = (
     ["customers", "--tenant", "nobody"],
     ["doctor"],
 )
-ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f-]{22}")
+ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f-]{21}")
 
 
 def answers(shell: Shell, url: str, tenant: str) -> list[tuple[int, Any, str]]:
