@@ -169,7 +169,7 @@ def _tell(
     shown = report.rejects[:SHOWN]
     rows = [(f"{r.row:,}", printable(r.column), printable(r.reason)) for r in shown]
     terminal.say()
-    terminal.say(table(("row", "column", "why it was rejected"), rows, right=("row",)))
+    terminal.say(table(("row", "column", "why"), rows, right=("row",)))
     if report.rejected and rejects is not None:
         terminal.say(f"\nAll rejected rows are in {rejects}: mend them there and import that file.")
     elif report.rejected:

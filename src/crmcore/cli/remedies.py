@@ -87,7 +87,8 @@ class Ending:
     @property
     def line(self) -> str:
         """For people, without a line break."""
-        return f"{self.message.rstrip('.')}. {self.remedy}"
+        message = self.message if self.message.endswith((".", "?")) else f"{self.message}."
+        return f"{message} {self.remedy}"
 
     @property
     def plain(self) -> dict[str, object]:

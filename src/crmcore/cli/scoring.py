@@ -67,8 +67,8 @@ def score(
     terminal.say(_fits(scoring))
     for model, fitted in _models(scoring):
         if fitted.status != "interior":
-            why = f"{fitted.status}: {fitted.estimate.reason}"
-            terminal.say(f"\n{model} is {why}. Read its scores with care.")
+            why = f"{model} ({fitted.status}): {fitted.estimate.reason}"
+            terminal.say(f"\n{why}. Read its scores with care.")
     if scoring.value is None:
         terminal.say(f"\nNo lifetime values: {scoring.value_reason}")
     else:
