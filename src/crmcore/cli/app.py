@@ -52,7 +52,7 @@ part (some rows were rejected), 130 interrupted.
 """
 
 EVERYWHERE = Group("For every command", sort_key=9)
-Shared = Parameter(group=EVERYWHERE)
+Shared: Parameter = Parameter(group=EVERYWHERE)
 """What marks an option of every command."""
 
 

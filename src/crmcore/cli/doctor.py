@@ -21,7 +21,7 @@ from crmcore.domain.instants import zone_named
 
 __all__ = ["doctor"]
 
-PARTS = {
+PARTS: dict[str, tuple[str, ...]] = {
     "sql": ("sqlalchemy", "alembic"),
     "postgres": ("psycopg",),
     "mariadb": ("pymysql",),

@@ -114,7 +114,7 @@ def _imported(
             report = use(backend, file, columns=_columns(PurchaseColumns, columns), **given)
         case "order-lines":
             use = service("import_order_lines", *wanted)
-            made = services.OrderLineColumns if hasattr(services, "OrderLineColumns") else None
+            made = getattr(services, "OrderLineColumns", None)
             report = use(backend, file, columns=_columns(made, columns), **given)
         case _ if kind in IMPORTED:
             if columns:
@@ -125,12 +125,12 @@ def _imported(
     return report
 
 
-def _columns(cls: Any, given: Sequence[str]) -> Any:
+def _columns(cls: type[Any] | None, given: Sequence[str]) -> Any:
     """What `--column` says, as the columns of that import; `None` where it says nothing."""
-    if not given:
+    if not given or cls is None:
         return None
     named: dict[str, str] = {}
-    known = () if cls is None else tuple(attribute.name for attribute in attrs.fields(cls))
+    known = tuple(attribute.name for attribute in attrs.fields(cls))
     for text in given:
         name, mark, header = text.partition("=")
         if not mark or name not in known:

@@ -57,7 +57,7 @@ def profile(
         known = _found(unit, customer, source)
         data = _data(unit, known, personal=personal)
         if terminal.json:
-            terminal.document(plain_of(data))
+            terminal.document(_plain_of(data))
             return
         for part in _parts(unit, known, data, personal=personal):
             terminal.print(part)
@@ -121,12 +121,12 @@ def _newest(scores: list[Score]) -> list[Score]:
     return [newest[scorer] for scorer in sorted(newest)]
 
 
-def plain_of(data: Any) -> Any:
+def _plain_of(data: Any) -> Any:
     """Values, lists and mappings of values, for a JSON document."""
     if isinstance(data, dict):
-        return {name: plain_of(value) for name, value in data.items()}
+        return {name: _plain_of(value) for name, value in data.items()}
     if isinstance(data, list):
-        return [plain_of(value) for value in data]
+        return [_plain_of(value) for value in data]
     return plain(data)
 
 

@@ -22,7 +22,7 @@ from crmcore.domain.fields import FieldType
 from crmcore.domain.instants import start_of, zone_named
 from crmcore.domain.model import Model
 from crmcore.domain.money import Money, number
-from crmcore.domain.predicates import FieldRef, Predicate, Value, field
+from crmcore.domain.predicates import FieldRef, Predicate, field
 
 __all__ = ["day_or_instant", "where"]
 
@@ -131,7 +131,7 @@ def _amount(text: str, name: str, tokens: list[re.Match[str]], model: Model) -> 
         raise error.under(name) from None
 
 
-def _scalar(text: str, type: FieldType, name: str) -> Value:
+def _scalar(text: str, type: FieldType, name: str) -> Any:
     match type:
         case FieldType.TEXT:
             return text
