@@ -21,7 +21,7 @@ help:  ## say what each target does (the default)
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-13s %s\n", $$1, $$2 }'
 
 demo: $(VENV)/.demo lifetimes-data  ## real purchases in, scored customers out, in one command
-	$(BIN)/python -m crmcore.cli.demo
+	$(BIN)/python -m crmcore demo
 
 test: $(VENV)/.test lifetimes-data  ## unit, contract and documentation tests (minutes)
 	$(PYTEST) -m "not slow" $(ARGS)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from importlib.metadata import entry_points
 
 from crmcore.adapters.backend import Backend, system_clock
 from crmcore.domain.errors import UnknownBackend
@@ -30,6 +29,8 @@ def connect(
     `UnknownBackend`; an extra that is not installed `MissingExtra`. Nothing is created before
     `migrate()`.
     """
+    from importlib.metadata import entry_points  # late: it is slow to import
+
     if not isinstance(url, str) or "://" not in url:
         raise UnknownBackend("that is no URL; a file is given as sqlite:///crm.db")
     scheme = url.partition(":")[0].partition("+")[0]

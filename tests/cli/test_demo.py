@@ -1,4 +1,4 @@
-"""`make demo`: real purchases in, scored customers out, and a second run changes nothing."""
+"""`crmcore demo`: real purchases in, scored customers out, and a second run changes nothing."""
 
 from __future__ import annotations
 
@@ -12,23 +12,21 @@ pytest.importorskip("cyclopts")
 pytest.importorskip("rich")
 
 from crmcore.cli import samples
-from crmcore.cli.demo import demo
 from crmcore.cli.samples import Sample, cdnow_sample, simulated_sample
 from tests.analytics.conftest import dataset
+from tests.cli.terminals import Shell
 
 
-def told(capsys: pytest.CaptureFixture[str], folder: Path) -> str:
-    """What the demo prints, on one line."""
-    demo(f"sqlite:///{folder / 'demo.db'}")
-    return re.sub(r"\s+", " ", capsys.readouterr().out)
+def told(folder: Path) -> str:
+    """What the demo prints, on one line, without the rules of its tables."""
+    ran = Shell(folder, {})("demo", "--url", f"sqlite:///{folder / 'demo.db'}")
+    return re.sub(r"\s+", " ", ran.out + ran.err)
 
 
-def test_it_prints_the_papers_figures_and_repeats_nothing(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-):
+def test_it_prints_the_papers_figures_and_repeats_nothing(tmp_path: Path):
     """Import counts, parameters beside the published ones, holdout, groups and top customers."""
     dataset("CDNOW_sample.txt")
-    first = told(capsys, tmp_path)
+    first = told(tmp_path)
 
     for figure in (
         "6,919 purchases: 6,919 new, 0 known already, 0 rejected", "2,357: 2,357 new",
@@ -36,11 +34,11 @@ def test_it_prints_the_papers_figures_and_repeats_nothing(
         "Expected 1,653.4 purchases, 1,882 came",
     ):  # fmt: skip
         assert figure in first
-    groups = first.partition("share of value")[2].partition("Stages")[0]
+    groups = first.partition("Value of the next")[2].partition("Stages")[0]
     shares = [float(share) for share in re.findall(r"([\d.]+)%", groups)]
     assert sum(shares) == pytest.approx(100, abs=0.5)
 
-    second = told(capsys, tmp_path)
+    second = told(tmp_path)
     assert "6,919 purchases: 0 new, 6,919 known already, 0 rejected" in second
     assert "2,357: 0 new, 0 moves" in second
     assert re.search(r"as of 1997-09-30: 0 new", second)
@@ -54,17 +52,29 @@ def told_from(text: str, mark: str) -> str:
 
 
 def test_without_the_wheel_it_says_so_and_simulates(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     """The models' own generator takes the place of CDNOW."""
     monkeypatch.setattr(samples, "find_spec", lambda name: None)
 
-    printed = told(capsys, tmp_path)
+    printed = told(tmp_path)
 
     assert "is not installed: simulating" in printed
     assert "2,357 new" in printed
     assert "6,919" not in printed
     assert "6.25" not in printed
+
+
+def test_it_stays_away_from_the_store_in_the_environment(tmp_path: Path, monkeypatch):
+    """Purchases to try things with do not belong into a store that is in use."""
+    monkeypatch.setattr(samples, "find_spec", lambda name: None)
+    own = f"sqlite:///{tmp_path / 'own.db'}"
+
+    told = Shell(tmp_path, {"CRMCORE_URL": own})("demo", "--json").json
+
+    assert told["url"] == "sqlite:///crmcore-demo.db"
+    assert told["customers"]["added"] == 2_357
+    assert [path.name for path in tmp_path.glob("*.db")] == ["crmcore-demo.db"]
 
 
 class TestSamples:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import random
 import time
@@ -14,9 +13,10 @@ from functools import cached_property, partial
 from typing import Any, TypeVar, TypeVarTuple
 
 import attrs
+from cattrs.errors import BaseValidationError
 
 from crmcore.adapters.nested import converter
-from crmcore.domain.errors import Busy, InvalidInput
+from crmcore.domain.errors import Busy, InvalidInput, NotMigrated
 from crmcore.domain.instants import optional_instant, to_millis
 from crmcore.domain.journal import Entry
 from crmcore.domain.kinds import FACTS, PURCHASES
@@ -90,6 +90,31 @@ class Backend(ABC):
         """Refuse this model where it cannot follow the one the store was kept under."""
         if stored is not None:
             self.model.check_follows(converter().structure(json.loads(stored), Model))
+
+    def stored_model(self) -> Model | None:
+        """The model that this tenant's data is kept under; `None` before the first `migrate()`.
+
+        A program that has no model of its own asks for it, and connects again with it.
+        """
+        stored = self.stored_definition()
+        if stored is None:
+            return None
+        try:
+            return converter().structure(json.loads(stored), Model)
+        except (BaseValidationError, ValueError):
+            reason = "a newer crmcore stored this model: upgrade the program's crmcore"
+            raise NotMigrated(reason) from None
+
+    def stored_definition(self) -> str | None:
+        """The stored model as `definition` wrote it, whatever this backend's own model is.
+
+        A backend that does not say it better knows its own model, or that it is not migrated.
+        """
+        try:
+            with self.reading():
+                return self.definition
+        except NotMigrated:
+            return None
 
     @abstractmethod
     def migrate(self) -> None:
@@ -193,6 +218,8 @@ class Backend(ABC):
         """`run` in a worker thread, with the caller's context variables. Cancelling waits for its
         commit or rollback, then cancels.
         """
+        import asyncio  # a quarter of the time of importing crmcore, and few programs need it
+
         call = partial(self.run, use_case, *arguments, actor=actor, source=source)
         context = copy_context()
         future = asyncio.get_running_loop().run_in_executor(None, context.run, call)

@@ -7,3 +7,7 @@ try:
     import rich  # noqa: F401  what they print with
 except ImportError as _error:
     raise MissingExtra("cli") from _error
+
+from crmcore.cli.app import main
+
+__all__ = ["main"]

@@ -98,6 +98,10 @@ class MemoryBackend(Backend):
             for offset, entry in enumerate(entries, start=1)
         ]
 
+    def stored_definition(self) -> str | None:
+        """See `Backend.stored_definition`."""
+        return self.store.models.get(self.tenant)
+
     def _begin(self, *, write: bool) -> MemoryTransaction:
         self._check_migrated()
         return self._open(write=write)

@@ -129,6 +129,10 @@ class MongoBackend(Backend):
         """See `Backend.journal`."""
         return read_journal(self, after, limit)
 
+    def stored_definition(self) -> str | None:
+        """See `Backend.stored_definition`."""
+        return self._stored(self._transaction(None))[1]
+
     def begin(self, *, write: bool) -> MongoTransaction:
         """An open transaction, under the stored model."""
         return self._begin(write=write)

@@ -100,6 +100,18 @@ class SqlBackend(Backend):
         """See `Backend.journal`."""
         return read_journal(self, after, limit)
 
+    def stored_definition(self) -> str | None:
+        """See `Backend.stored_definition`. Tables of another release say it too."""
+        transaction = self._opened(partial(self._connected, write=False, alone=True))
+        try:
+            with translated():
+                transaction.run(sa.select(sa.literal(1)))  # does the connection answer?
+                connection = transaction.connection
+                known = sa.inspect(connection).has_table(self.tables.models.name, self.schema)
+                return stored_definition(self, connection) if known else None
+        finally:
+            transaction.close()
+
     def begin(self, *, write: bool) -> SqlTransaction:
         """An open transaction, under the stored model."""
         return self._begin(write=write)

@@ -64,6 +64,23 @@ class ModelsContract(Subject):
 
         assert opened(backends, clock, "a").model == backend.model
 
+    def test_a_store_tells_the_model_it_is_kept_under(
+        self, backend: Backend, backends: Make, clock: FrozenClock
+    ) -> None:
+        """Whoever opens it with another one can ask, and connect again with it; each tenant has
+        its own, and nobody has one before `migrate()`.
+        """
+        assert backends(tenant="new").stored_model() is None
+        asked = backends(tenant="a", model=Model(currency="JPY"), clock=clock)
+        assert asked.stored_model() == backend.model
+        backends(tenant="a", model=MORE, clock=clock).migrate()
+
+        stored = asked.stored_model()
+        assert stored is not None
+        assert backend.stored_model() == stored == MORE
+        with backends(tenant="a", model=stored, clock=clock).reading() as uow:
+            assert "chats" in uow.model.profile_fields
+
     def test_a_new_measure_is_folded_from_old_facts(
         self, backend: Backend, backends: Make, clock: FrozenClock
     ) -> None:

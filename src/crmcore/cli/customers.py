@@ -1,0 +1,124 @@
+"""`crmcore customers`: who is in the store, filtered, ordered, page by page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from crmcore.cli.places import opened
+from crmcore.cli.showing import counted, day, plain, table
+from crmcore.cli.terminal import Terminal
+from crmcore.cli.where import where as read_where
+from crmcore.domain.errors import InvalidInput, UnknownField
+from crmcore.domain.fields import FieldType
+from crmcore.domain.model import Model
+from crmcore.domain.money import Money
+from crmcore.domain.profile import Page
+
+__all__ = ["customers", "fields_to_show"]
+
+USUAL = ("stage", "purchase_count", "revenue", "last_purchase_at")
+NUMBERS = (FieldType.INTEGER, FieldType.FLOAT, FieldType.DECIMAL, FieldType.MONEY)
+
+
+def customers(
+    *,
+    where: str | None = None,
+    order_by: str | None = None,
+    descending: bool = False,
+    limit: int = 20,
+    after: str | None = None,
+    count: bool = False,
+    field: Annotated[list[str] | None, Parameter(consume_multiple=False)] = None,
+    personal: bool = False,
+    terminal: Annotated[Terminal, Parameter(parse=False)],
+) -> None:
+    """List customers: filtered, ordered, page by page.
+
+    Customers are shown by id; names, e-mail and phone only with --personal.
+
+        crmcore customers --where "revenue > 100 and stage = active"
+        crmcore customers --where "last_purchase_at < 2026-01-01" --count
+        crmcore customers --order-by lifetime_value --descending --limit 10
+        crmcore customers --field name --field revenue --personal
+
+    Parameters
+    ----------
+    where
+        Comparisons joined by `and`: FIELD = != < <= > >= VALUE, FIELD is absent, is present.
+    order_by
+        A field of the profile; absent values come last. Without it, in the order of ids.
+    descending
+        The greatest first.
+    limit
+        How many on a page: 20 if not given, at most 10,000.
+    after
+        Go on behind a page: the cursor that it ended with.
+    count
+        Only say how many there are.
+    field
+        Show this field; may be given several times.
+    personal
+        Show personal values too.
+
+    """
+    with opened(terminal) as backend, backend.reading() as unit:
+        query = unit.profiles.where(None if where is None else read_where(where, backend.model))
+        if count:
+            total = query.count()
+            terminal.answer({"count": total}, lambda: f"{total:,}")
+            return
+        shown = fields_to_show(backend.model, field, personal=personal, every=terminal.json)
+        if order_by is not None:
+            query = query.order_by(order_by, descending=descending)
+        elif descending:
+            raise InvalidInput.of("--descending", "needs --order-by")
+        page = query.page(limit=limit, after=after)
+        terminal.answer(_data(page, shown), lambda: _listed(page, shown, backend.model))
+        if page.next is None:
+            terminal.say(f"\n{counted(len(page), 'customer')}.")
+        else:
+            terminal.say(f"\n{counted(len(page), 'customer')}; more with --after {page.next}")
+
+
+def fields_to_show(
+    model: Model, wanted: Sequence[str] | None, *, personal: bool, every: bool
+) -> tuple[str, ...]:
+    """The profile fields that are shown; a personal one needs `--personal`."""
+    known = model.profile_fields
+    for name in wanted or ():
+        if name not in known:
+            raise UnknownField.named(name, known=tuple(known))
+        if known[name].personal and not personal:
+            raise InvalidInput.of("--field", f"{name} is personal: it needs --personal")
+    if wanted:
+        return tuple(wanted)
+    if every:
+        return tuple(name for name, field in known.items() if personal or not field.personal)
+    return (*(("name",) if personal else ()), *(name for name in USUAL if name in known))
+
+
+def _data(page: Page, shown: Sequence[str]) -> dict[str, Any]:
+    rows = [
+        {"id": str(profile.customer_id), **{name: plain(profile[name]) for name in shown}}
+        for profile in page
+    ]
+    return {"customers": rows, "next": page.next}
+
+
+def _listed(page: Page, shown: Sequence[str], model: Model) -> Any:
+    known = model.profile_fields
+    # A sum is in the model's currency, so it is enough that the head of its column says which.
+    heads = [
+        f"{name} {model.currency}" if known[name].type is FieldType.MONEY else name
+        for name in shown
+    ]
+    numbers = [head for head, name in zip(heads, shown, strict=True) if known[name].type in NUMBERS]
+    rows = ((str(p.customer_id), *(_cell(p[name], model) for name in shown)) for p in page)
+    return table(("id", *heads), rows, right=numbers)
+
+
+def _cell(value: Any, model: Model) -> str:
+    return f"{value.amount:,}" if isinstance(value, Money) else day(value, zone=model.zone)

@@ -1,0 +1,132 @@
+"""Colours and progress on a terminal, and neither in a pipe."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+
+import pytest
+
+from crmcore.cli.app import COMMANDS
+from tests.cli.terminals import ESCAPE, Shell
+
+BAR = "━"
+COLOUR = "\x1b[1;31m"
+
+
+def a_long_file(shell: Shell) -> None:
+    rows = (f"C-{n % 50},2026-01-{1 + n % 28:02},{1 + n % 50}.00" for n in range(3_000))
+    text = "customer_id,date,amount\n" + "\n".join(rows) + "\n"
+    (shell.folder / "long.csv").write_text(text)
+
+
+def test_an_import_shows_how_far_it_is_on_a_terminal(shell: Shell):
+    a_long_file(shell)
+    shell("init")
+
+    seen = shell.on_terminal("import", "purchases", "long.csv", "--source", "shop")
+
+    assert seen.code == 0
+    assert BAR in seen.out
+    assert "Importing purchases" in seen.out
+    assert "3000/3000" in seen.out
+    assert seen.text.rstrip().endswith("50 new customers.")
+
+
+def test_in_a_pipe_there_is_neither_progress_nor_colour(shell: Shell):
+    a_long_file(shell)
+    shell("init")
+
+    done = shell.run("import", "purchases", "long.csv", "--source", "shop")
+
+    assert done.code == 0
+    assert done.err == ""
+    assert ESCAPE not in done.out
+    assert done.out == "3,000 rows of purchases: 3,000 new.\n50 new customers.\n"
+
+
+def test_even_forced_colours_stay_out_of_a_pipe(shop: Shell):
+    forced = Shell(shop.folder, {"FORCE_COLOR": "1", "CLICOLOR_FORCE": "1"})
+
+    assert ESCAPE not in forced.run("segments").out
+    assert ESCAPE not in forced.run("bogus").err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables", "coloured"),
+    [
+        pytest.param(["bogus"], {}, True, id="as it is"),
+        pytest.param(["bogus", "--no-color"], {}, False, id="option"),
+        pytest.param(["bogus"], {"NO_COLOR": "1"}, False, id="NO_COLOR"),
+        pytest.param(["bogus"], {"NO_COLOR": ""}, True, id="NO_COLOR is empty"),
+        pytest.param(["bogus"], {"TERM": "dumb"}, False, id="a terminal that cannot"),
+    ],
+)
+def test_colours_are_shown_where_they_are_wanted(
+    shell: Shell, arguments: list[str], variables: dict[str, str], coloured: bool
+):
+    seen = Shell(shell.folder, variables).on_terminal(*arguments)
+
+    assert seen.code == 2
+    assert (COLOUR in seen.out) is coloured
+    assert "crmcore: Unknown command" in seen.text
+
+
+def test_without_colours_not_even_help_has_escape_sequences(shell: Shell):
+    assert ESCAPE not in shell.on_terminal("--help", "--no-color").out
+
+
+def test_ctrl_c_is_exit_code_130_and_one_line(shell: Shell):
+    a_long_file(shell)
+    shell("init")
+    text = (shell.folder / "long.csv").read_text()
+    (shell.folder / "long.csv").write_text(text + text.partition("\n")[2] * 40)
+
+    seen = shell.on_terminal(
+        "import", "purchases", "long.csv", "--source", "shop",
+        interrupt_when=lambda shown: "Importing" in shown,
+    )  # fmt: skip
+
+    assert seen.code == 130
+    assert "Traceback" not in seen.text
+    assert "crmcore: interrupted." in seen.text
+
+
+@pytest.mark.parametrize("command", ["customers", "segments", "doctor"])
+def test_an_answer_fits_80_columns(shop: Shell, command: str):
+    shop("advance", "--at", "2026-03-01")
+
+    lines = shop.on_terminal(command).text.splitlines()
+
+    assert max(map(len, lines)) <= 80
+    # An id is never broken, or nobody could copy it.
+    if command == "customers":
+        ids = [word for line in lines for word in line.split() if len(word) == 36]
+        assert len(ids) == 3
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_help_of_a_command_has_examples_and_fits_80_columns(name: str):
+    path, summary = COMMANDS[name]
+    module, _, function = path.partition(":")
+    command = getattr(importlib.import_module(f"crmcore.cli.{module}"), function)
+    doc = inspect.getdoc(command) or ""
+    prose = doc.partition("Parameters\n---")[0]
+
+    assert doc.splitlines()[0] == summary
+    assert f"\n    crmcore {name}" in prose
+    assert [line for line in prose.splitlines() if len(line) > 80] == []
+
+
+def test_help_lists_every_command_and_loads_none(shell: Shell):
+    seen = shell.run("--help")
+
+    assert [name for name in COMMANDS if f"│ {name} " not in seen.out] == []
+    assert max(map(len, seen.out.splitlines())) <= 80
+
+
+def test_help_of_a_command_has_its_examples_and_the_shared_options(shell: Shell):
+    told = shell("customers", "--help").out
+
+    for words in ('--where "revenue > 100', "--order-by", "--url", "--json", "For every command"):
+        assert words in told
