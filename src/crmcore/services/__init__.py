@@ -1,7 +1,8 @@
 """Services: use cases that add a rule. A use case takes a unit of work, a batch job a backend."""
 
 from crmcore.services.advancing import Advanced, advance
-from crmcore.services.importing import ImportReport
+from crmcore.services.column_names import guess_columns
+from crmcore.services.importing import Decision, ImportReport
 from crmcore.services.importing_customers import CustomerColumns, import_customers
 from crmcore.services.importing_purchases import import_purchases
 from crmcore.services.purchase_rows import PurchaseColumns
@@ -11,11 +12,13 @@ from crmcore.services.scoring import Scoring, holdout, score
 __all__ = [
     "Advanced",
     "CustomerColumns",
+    "Decision",
     "ImportReport",
     "PurchaseColumns",
     "Reject",
     "Scoring",
     "advance",
+    "guess_columns",
     "holdout",
     "import_customers",
     "import_purchases",

@@ -7,29 +7,42 @@ all its faults, and takes no good row with it (O17).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import date, datetime
-from functools import lru_cache
 from itertools import islice
 from typing import Any, TypeVar
 
 import attrs
 
 from crmcore.domain.errors import Fault, InvalidInput
-from crmcore.domain.instants import instant, start_of, zone_named
+from crmcore.domain.money import Money
 from crmcore.domain.text import checked_text
 from crmcore.services.rejects import Reject, Rejects, Row, beyond_header
 
-__all__ = ["Cells", "ImportReport", "accepted", "checked_source", "moment", "needed"]
+__all__ = ["Cells", "Decision", "ImportReport", "accepted", "checked_source", "needed"]
 
 BATCH = 10_000
 T = TypeVar("T")
 
 
 @attrs.frozen(kw_only=True)
-class ImportReport:
-    """What an import did; `rows = added + updated + unchanged + rejected`.
+class Decision:
+    """What was decided of so many rows, and what they amount to, one sum for each currency.
 
-    `rejects` holds the first hundred reasons, without the values that were rejected.
+    Each row of a file is under one decision.
+    """
+
+    name: str
+    rows: int
+    sentence: str
+    amounts: tuple[Money, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class ImportReport:
+    """What an import did, or with `dry_run` would have done.
+
+    `rows = added + updated + unchanged + set_aside + rejected`. `rejects` holds the first hundred
+    reasons, without the values that were rejected. `guessed` says in sentences what was found out
+    of the file, `decisions` what became of its rows where a rule decides.
     """
 
     rows: int = 0
@@ -37,8 +50,13 @@ class ImportReport:
     updated: int = 0
     unchanged: int = 0
     rejected: int = 0
+    set_aside: int = 0
     customers_added: int = 0
+    products_added: int = 0
     rejects: tuple[Reject, ...] = ()
+    guessed: tuple[str, ...] = ()
+    decisions: tuple[Decision, ...] = ()
+    dry_run: bool = False
 
 
 @attrs.define
@@ -98,18 +116,6 @@ def checked_source(source: str) -> str:
     return source
 
 
-@lru_cache(maxsize=65_536)
-def moment(text: str, zone: str) -> datetime:
-    """An instant from ISO text, or `19970131`; a day, or a time without offset, is in `zone`."""
-    try:
-        if len(text) <= 10:
-            return start_of(date.fromisoformat(text), zone=zone)
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        raise InvalidInput.of("", "is no date or instant in ISO 8601 form") from None
-    return instant(found.replace(tzinfo=zone_named(zone)) if found.tzinfo is None else found)
-
-
 def _text(value: object) -> str | None:
     if value is None:
         return None
@@ -119,5 +125,5 @@ def _text(value: object) -> str | None:
         try:
             value.encode()
         except UnicodeEncodeError:
-            raise InvalidInput.of("", "is not in UTF-8") from None
+            raise InvalidInput.of("", "is not text in its encoding") from None
     return value.strip()

@@ -18,6 +18,7 @@ from typing import Any, TextIO, cast
 import attrs
 
 from crmcore.domain.errors import Fault, InvalidInput
+from crmcore.services.csv_files import CsvForm, csv_path, form_of, opened, unopened
 from crmcore.services.rejects import Rejects, Row
 
 __all__ = ["Rows", "read_rows"]
@@ -27,40 +28,40 @@ Rows = str | PathLike[str] | Iterable[Row]
 
 @contextmanager
 def read_rows(
-    rows: Rows, rejects: str | PathLike[str] | None, *, needed: Collection[str]
+    rows: Rows,
+    rejects: str | PathLike[str] | None,
+    *,
+    needed: Collection[str],
+    form: CsvForm | None = None,
 ) -> Iterator[tuple[Iterator[tuple[int, Row]], Rejects]]:
     """The numbered rows, and what collects the rejected ones (into the file `rejects`).
 
-    A file is CSV in UTF-8 with a header line that has the columns `needed`. What cannot be opened
-    is `InvalidInput`, and so is a rejects file that is the very file to read.
+    A file is CSV with a header line that has the columns `needed`; how it is written is found out
+    unless `form` says it. What cannot be opened is `InvalidInput`, and so is a rejects file that
+    is the very file to read.
     """
     with ExitStack() as stack:
         file = None
-        if isinstance(rows, str | PathLike):
-            # Bytes that are no UTF-8 pass as lone surrogates, and are refused cell by cell.
-            file = _opened("rows", rows, "r", encoding="utf-8-sig", errors="surrogateescape")
-            stack.enter_context(file)
+        if (named := csv_path(rows)) is not None:
+            form = form or form_of(named)
+            file = stack.enter_context(opened(named, form))
         rejected = Rejects()
         if rejects is not None:
             path = Path(rejects)
             if file is not None and path.exists() and path.samefile(file.name):
                 raise InvalidInput.of("rejects", "is the file that is read")
-            output = _opened("rejects", path, "w", encoding="utf-8", errors="backslashreplace")
-            rejected.writer = csv.writer(stack.enter_context(output))
-        if file is None:
+            rejected.writer = csv.writer(stack.enter_context(_written(path)))
+        if file is None or form is None:
             yield enumerate(cast("Iterable[Row]", rows), start=1), rejected
         else:
-            yield _numbered(file, needed, rejected), rejected
+            yield _numbered(file, form.delimiter, needed, rejected), rejected
 
 
-def _opened(
-    what: str, path: str | PathLike[str], mode: str, *, encoding: str, errors: str
-) -> TextIO:
+def _written(path: Path) -> TextIO:
     try:
-        file = Path(path).open(mode, encoding=encoding, errors=errors, newline="")  # noqa: SIM115  the caller closes it
+        file = path.open("w", encoding="utf-8", errors="backslashreplace", newline="")
     except (OSError, ValueError) as error:
-        why = (error.strerror if isinstance(error, OSError) else None) or "is no file name"
-        raise InvalidInput.of(what, f"cannot be opened: {why}") from error
+        raise unopened("rejects", error) from error
     return cast(TextIO, file)
 
 
@@ -73,9 +74,9 @@ class _Unread:
 
 
 def _numbered(
-    file: TextIO, needed: Collection[str], rejected: Rejects
+    file: TextIO, delimiter: str, needed: Collection[str], rejected: Rejects
 ) -> Iterator[tuple[int, Row]]:
-    records = _records(file)
+    records = _records(file, delimiter)
     header = _header(next(records, None), needed)
     rejected.header = header
     width = len(header)
@@ -101,15 +102,15 @@ def _header(record: Sequence[str] | _Unread | None, needed: Collection[str]) -> 
     ]
     if faults:
         if not all(name.isprintable() for name in header):
-            faults.insert(0, Fault("rows", "has a header line that is not in UTF-8"))
+            faults.insert(0, Fault("rows", "has a header line of which not all is text: name its encoding"))
         raise InvalidInput(tuple(faults))
     return header
 
 
-def _records(file: TextIO) -> Iterator[list[str] | _Unread]:
+def _records(file: TextIO, delimiter: str) -> Iterator[list[str] | _Unread]:
     """The records of the file without empty lines, read anew behind each that is unreadable."""
     lines = _Lines(file)
-    reader = csv.reader(lines, strict=True)
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
     while True:
         lines.taken.clear()
         try:
@@ -124,7 +125,7 @@ def _records(file: TextIO) -> Iterator[list[str] | _Unread]:
                 )
             yield _Unread(lines.taken[0].rstrip("\r\n"), reason)
             lines.held.extendleft(reversed(lines.taken[1:]))
-            reader = csv.reader(lines, strict=True)
+            reader = csv.reader(lines, delimiter=delimiter, strict=True)
         else:
             if record:
                 yield record
@@ -142,6 +143,9 @@ class _Lines:
         return self
 
     def __next__(self) -> str:
-        line = self.held.popleft() if self.held else next(self.file)
+        try:
+            line = self.held.popleft() if self.held else next(self.file)
+        except UnicodeError:
+            raise InvalidInput.of("rows", "is not in its encoding throughout") from None
         self.taken.append(line)
         return line
