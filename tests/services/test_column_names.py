@@ -43,7 +43,9 @@ def test_case_accents_and_punctuation_do_not_matter(header: list[str]):
 
 def test_the_usual_names_are_taken_before_all_others():
     """A file that has both `amount` and `total` is read as it always was."""
-    found = guess_columns(["customer_id", "client", "date", "fecha", "amount", "total"], PurchaseColumns)
+    found = guess_columns(
+        ["customer_id", "client", "date", "fecha", "amount", "total"], PurchaseColumns
+    )
 
     assert (found.customer, found.at, found.amount) == ("customer_id", "date", "amount")
 

@@ -6,6 +6,7 @@ from crmcore.services.importing import Decision, ImportReport
 from crmcore.services.importing_customers import CustomerColumns, import_customers
 from crmcore.services.importing_purchases import import_purchases
 from crmcore.services.purchase_rows import PurchaseColumns
+from crmcore.services.rates import RateColumns, read_rates
 from crmcore.services.rejects import Reject
 from crmcore.services.scoring import Scoring, holdout, score
 
@@ -15,6 +16,7 @@ __all__ = [
     "Decision",
     "ImportReport",
     "PurchaseColumns",
+    "RateColumns",
     "Reject",
     "Scoring",
     "advance",
@@ -22,5 +24,6 @@ __all__ = [
     "holdout",
     "import_customers",
     "import_purchases",
+    "read_rates",
     "score",
 ]

@@ -22,7 +22,8 @@ C = TypeVar("C")
 SYNONYMS: Mapping[str, str] = {
     "customer": "customer, customer id, customer no, customer number, customer code, cust id, "
     "client, client id, client no, buyer id, member id, user id, cliente, id cliente, cliente id, "
-    "código cliente, cod cliente, código de cliente, número de cliente, nº cliente, id socio, socio",
+    "código cliente, cod cliente, código de cliente, número de cliente, nº cliente, socio, "
+    "id socio",
     "at": "date, purchase date, order date, invoice date, transaction date, purchased at, "
     "ordered at, timestamp, fecha, fecha compra, fecha de compra, fecha pedido, fecha factura, "
     "fecha de factura, fecha venta, fecha hora",
@@ -57,12 +58,13 @@ SYNONYMS: Mapping[str, str] = {
     "quantity": "quantity, qty, units, count, cantidad, unidades, uds, cant",
     "unit_price": "unit price, price, price each, item price, precio, precio unitario, "
     "precio unidad, pvp",
+    "rate": "rate, exchange rate, value, tipo de cambio, cambio, tasa, cotización",
     "country": "country, country name, ship country, país",
 }
-"""By field of a class of columns: names it goes by. `Class.field` adds to, or stands for, `field`."""
+"""By field of a class of columns: names it goes by; `Class.field` adds to those of `field`."""
 
 STANDS_ALONE = {"CustomerColumns.at"}
-"""Here the names of the plain field mean something else."""
+"""Here the names of the plain field mean something else, and are not added to."""
 
 REQUIRED = "has no column that is known as it"
 """The beginning of what is said of a required field without a column."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 import codecs
 import csv
 import re
-from collections.abc import Callable
 from io import BufferedReader
 from os import PathLike
 from pathlib import Path
@@ -19,7 +18,6 @@ from typing import TextIO, cast
 import attrs
 
 from crmcore.domain.errors import InvalidInput
-from crmcore.services.rejects import Row
 
 __all__ = ["CsvForm", "csv_path", "form_of", "opened", "unopened"]
 
@@ -85,9 +83,10 @@ def form_of(path: Path, *, encoding: str | None = None, delimiter: str | None = 
 
 
 def opened(path: str | PathLike[str], form: CsvForm) -> TextIO:
-    """The file as text; bytes of no character pass as lone surrogates, to be refused by the cell."""
+    """The file as text; bytes of no character pass as lone surrogates, refused cell by cell."""
     try:
-        file = Path(path).open(encoding=form.encoding, errors=_errors(form.encoding), newline="")
+        errors = _errors(form.encoding)
+        file = Path(path).open(encoding=form.encoding, errors=errors, newline="")  # noqa: SIM115  the caller closes it
     except (OSError, ValueError, LookupError) as error:
         raise unopened("rows", error) from error
     return cast(TextIO, file)

@@ -56,9 +56,7 @@ def import_purchases(
     zone_named(zone)
     minor_digits(currency)
     source = checked_source(source)
-    writing = Writing(
-        encoding=encoding, delimiter=delimiter, decimal=decimal, day_first=day_first
-    )
+    writing = Writing(encoding=encoding, delimiter=delimiter, decimal=decimal, day_first=day_first)
     done = Recorded()
     with incoming(
         rows, rejects, columns=columns, columns_class=PurchaseColumns,

@@ -72,11 +72,12 @@ def incoming(
     always: Collection[str] = ()
     if columns is not None:
         always = needed(columns, *(getattr(columns, name) for name in required))
+    rest: tuple[tuple[int, Row], ...] = ()
     with read_rows(rows, rejects, needed=always, form=form) as (numbered, rejected):
         guessed = form.guessed if form is not None else ()
         if columns is None:
             first = next(numbered, None)
-            numbered = numbered if first is None else chain((first,), numbered)
+            rest = () if first is None else (first,)
             columns = _guessed(first, rejected.header, columns_class)
             guessed = (*guessed, *_told(columns))
         chosen = cast(Any, columns)
@@ -93,7 +94,7 @@ def incoming(
         if path is not None and form is not None and again:
             notation = _notation(path, form, named(dates), named(numbers), writing)
         guessed = (*guessed, *notation.guessed)
-        yield Incoming(numbered, rejected, columns, notation, guessed)
+        yield Incoming(chain(rest, numbered), rejected, columns, notation, guessed)
 
 
 def _guessed(
@@ -107,7 +108,7 @@ def _guessed(
     found, faults = found_columns(header, columns_class)
     if not is_file:
         # A later row of a program may have what the first one has not.
-        usual = {field.name: field.default for field in attrs.fields(columns_class)}
+        usual = {field.name: field.default for field in attrs.fields(cast(Any, columns_class))}
         found = {name: found.get(name) or usual[name] for name in usual}
         faults = [fault for fault in faults if REQUIRED not in fault.reason]
     elif any("\0" in name or (faults and not name.isprintable()) for name in header):
@@ -120,7 +121,7 @@ def _guessed(
 
 def _told(columns: object) -> tuple[str, ...]:
     """Which columns are not called as usual."""
-    usual = {field.name: field.default for field in attrs.fields(type(columns))}
+    usual = {field.name: field.default for field in attrs.fields(cast(Any, type(columns)))}
     return tuple(
         f"{name} is read from the column {column!r}"
         for name in usual

@@ -19,7 +19,9 @@ from crmcore.services.rejects import Row
 
 __all__ = ["DAY", "Notation", "moment", "notation_of", "plain"]
 
-DAY = re.compile(r"(\d{1,2})([/.\-])(\d{1,2})\2(\d{4})(?:[ T](\d{1,2}):(\d{2})(?::(\d{2}))?)?", re.ASCII)
+DAY = re.compile(
+    r"(\d{1,2})([/.\-])(\d{1,2})\2(\d{4})(?:[ T](\d{1,2}):(\d{2})(?::(\d{2}))?)?", re.ASCII
+)
 """A day before or behind its month, then the year, then perhaps a time."""
 
 GROUPED = {
@@ -28,6 +30,7 @@ GROUPED = {
 }
 SINGLE = {",": re.compile(r"[+-]?\d*,\d*"), ".": re.compile(r"[+-]?\d*\.\d*")}
 OTHER = {".": ",", ",": "."}
+REMEMBERED = 65_536
 NO_DAY = "is no date or instant in ISO 8601 form"
 SPACES = str.maketrans("", "", "\u00a0\u202f' ")
 """What stands between thousands beside points and commas."""
@@ -46,7 +49,7 @@ class Notation:
     guessed: tuple[str, ...] = ()
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=REMEMBERED)
 def moment(text: str, zone: str, day_first: bool | None = None) -> datetime:
     """An instant from ISO text, or `19970131`; a day, or a time without offset, is in `zone`.
 
@@ -109,16 +112,21 @@ def notation_of(
     delimiter: str,
 ) -> Notation:
     """The notation of a file, from all its rows; `InvalidInput` names what it leaves open."""
-    seen = _Seen()
+    seen, days = _Seen(), set[str]()
+    numbers = () if decimal is not None else tuple(numbers)
+    dates = () if day_first is not None else tuple(dates)
     for index, row in rows:
-        if decimal is None:
-            for column in numbers:
-                if text := row.get(column):
+        for column in numbers:
+            if text := row.get(column):
+                if text[-3:-2] == "." and "," not in text and text.count(".") == 1:
+                    seen.points += 1  # by far the most usual form, told without a regex
+                else:
                     seen.number(text)
-        if day_first is None:
-            for column in dates:
-                if text := row.get(column):
-                    seen.day(index, text)
+        for column in dates:
+            if (text := row.get(column)) and text not in days:
+                seen.day(index, text)
+                if len(days) < REMEMBERED:
+                    days.add(text)
     guessed: list[str] = []
     if decimal is None:
         decimal = seen.decimal(delimiter, guessed)

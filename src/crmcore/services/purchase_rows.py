@@ -77,7 +77,7 @@ class PurchaseReader:
     columns: PurchaseColumns
     zone: str
     currency: str
-    notation: Notation = Notation()
+    notation: Notation
     seen: Counter[bytes] = attrs.field(factory=Counter[bytes], init=False)
 
     def __call__(self, index: int, row: Row) -> PurchaseRow:

@@ -104,7 +104,7 @@ class OrderRecorder(Generic[P]):
         return self._recorded(self._with_rates(found))
 
     def _recorded(self, found: list[P]) -> Recorded:
-        """Of orders that the store refuses, each half is tried alone, in date order, down to one."""
+        """Of orders that the store refuses each half is tried alone, by date, down to one."""
         try:
             done = self._run(found)
         except ConflictingFact:

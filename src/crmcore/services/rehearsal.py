@@ -46,7 +46,7 @@ class Rehearsal:
         customers: Mapping[str, CustomerId],
         orders: Iterable[tuple[int, Order]],
     ) -> None:
-        """Take these in; `InvalidInput`, and nothing taken in, where the store would refuse them."""
+        """Take these in; `InvalidInput`, and none of them, where the store would refuse one."""
         new = [order for _, order in orders]
         sums = self._sums(unit, new)
         self.customers.update(customers)

@@ -102,7 +102,8 @@ def _header(record: Sequence[str] | _Unread | None, needed: Collection[str]) -> 
     ]
     if faults:
         if not all(name.isprintable() for name in header):
-            faults.insert(0, Fault("rows", "has a header line of which not all is text: name its encoding"))
+            reason = "has a header line of which not all is text: name its encoding"
+            faults.insert(0, Fault("rows", reason))
         raise InvalidInput(tuple(faults))
     return header
 
