@@ -4,25 +4,33 @@ from crmcore.services.advancing import Advanced, advance
 from crmcore.services.column_names import guess_columns
 from crmcore.services.importing import Decision, ImportReport
 from crmcore.services.importing_customers import CustomerColumns, import_customers
+from crmcore.services.importing_order_lines import import_order_lines
 from crmcore.services.importing_purchases import import_purchases
+from crmcore.services.order_line_rows import OrderLineColumns
 from crmcore.services.purchase_rows import PurchaseColumns
 from crmcore.services.rates import RateColumns, read_rates
 from crmcore.services.rejects import Reject
+from crmcore.services.retail import CHARGES, Anonymous, Repeated
 from crmcore.services.scoring import Scoring, holdout, score
 
 __all__ = [
+    "CHARGES",
     "Advanced",
+    "Anonymous",
     "CustomerColumns",
     "Decision",
     "ImportReport",
+    "OrderLineColumns",
     "PurchaseColumns",
     "RateColumns",
     "Reject",
+    "Repeated",
     "Scoring",
     "advance",
     "guess_columns",
     "holdout",
     "import_customers",
+    "import_order_lines",
     "import_purchases",
     "read_rates",
     "score",

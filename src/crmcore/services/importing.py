@@ -6,7 +6,7 @@ all its faults, and takes no good row with it (O17).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -17,7 +17,7 @@ from crmcore.domain.money import Money
 from crmcore.domain.text import checked_text
 from crmcore.services.rejects import Reject, Rejects, Row, beyond_header
 
-__all__ = ["Cells", "Decision", "ImportReport", "accepted", "checked_source", "needed"]
+__all__ = ["Cells", "Decision", "ImportReport", "accepted", "batches", "checked_source", "needed"]
 
 BATCH = 10_000
 T = TypeVar("T")
@@ -100,6 +100,13 @@ def accepted(
             except InvalidInput as error:
                 rejected.add(index, error.faults, row)
         yield found
+
+
+def batches(items: Iterable[T], share: int = 1) -> Iterator[list[T]]:
+    """The items in batches of 10,000, or that divided by `share`."""
+    remaining = iter(items)
+    while batch := list(islice(remaining, max(1, BATCH // share))):
+        yield batch
 
 
 def needed(columns: Any, *always: str) -> set[str]:

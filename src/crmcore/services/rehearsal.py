@@ -7,7 +7,7 @@ the end, and two or three sums of each customer.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import attrs
 
@@ -39,6 +39,10 @@ class Rehearsal:
             if known is not None:
                 found[index] = known
         return found
+
+    def orders_of(self, customers: Collection[CustomerId]) -> list[Order]:
+        """The orders of these customers that would be stored."""
+        return [order for order in self.orders.values() if order.customer_id in customers]
 
     def add(
         self,
