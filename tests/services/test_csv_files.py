@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import gzip
 import os
 import threading
 from pathlib import Path
@@ -127,6 +128,26 @@ class TestEncodings:
         writer.join()
 
         assert report.added == 1
+
+
+def test_a_compressed_file_is_looked_at_alike(memory: Backend, tmp_path: Path):
+    """And one that was cut off is told before anything is recorded."""
+    data = gzip.compress(f"{HEADER}\n{ROW}\n".encode("cp1252"))
+    path = tmp_path / "rows.csv.gz"
+    path.write_bytes(data)
+
+    report = import_customers(memory, path, source=SOURCE)
+
+    assert customer(memory, "c1").name == "Íñigo Muñoz"
+    assert report.guessed[0].startswith("the encoding is cp1252")
+    path.write_bytes(data[:-9])
+    with pytest.raises(InvalidInput, match="rows: is compressed and not whole"):
+        import_customers(memory, path, source=SOURCE)
+
+
+def test_another_format_is_no_csv(memory: Backend, tmp_path: Path):
+    with pytest.raises(InvalidInput, match="rows: is a file of a format that is not read"):
+        import_customers(memory, tmp_path / "rows.json", source=SOURCE)
 
 
 class TestDelimiters:

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import codecs
 import csv
+import gzip
 import re
-from io import BufferedReader
+import zlib
 from os import PathLike
 from pathlib import Path
-from typing import TextIO, cast
+from typing import BinaryIO, TextIO, cast
 
 import attrs
 
@@ -29,7 +30,7 @@ MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
-OTHER_FORMATS = (".jsonl", ".ndjson", ".json", ".parquet")
+OTHER_FORMATS = (".jsonl", ".ndjson", ".json", ".jsonl.gz", ".ndjson.gz", ".parquet")
 BLOCK = 1 << 20
 BROKEN = re.compile("[\udc80-\udcff]")
 WIDE = re.compile("[^\x00-\x7f\udc80-\udcff]")
@@ -49,7 +50,7 @@ def csv_path(rows: object) -> Path | None:
     if not isinstance(rows, str | PathLike):
         return None
     path = Path(cast("str | PathLike[str]", rows))
-    return None if path.suffix.lower() in OTHER_FORMATS else path
+    return None if path.name.lower().endswith(OTHER_FORMATS) else path
 
 
 def form_of(path: Path, *, encoding: str | None = None, delimiter: str | None = None) -> CsvForm:
@@ -66,7 +67,7 @@ def form_of(path: Path, *, encoding: str | None = None, delimiter: str | None = 
             return CsvForm(encoding=encoding or "utf-8-sig", delimiter=delimiter or ",")
         if encoding is not None and codecs.lookup(encoding).name == "utf-8":
             encoding = "utf-8-sig"
-        with path.open("rb") as file:
+        with _bytes_of(path) as file:
             if encoding is None:
                 encoding, why = _encoding(file)
                 guessed.append(f"the encoding is {encoding.removesuffix('-sig')}: {why}")
@@ -74,6 +75,8 @@ def form_of(path: Path, *, encoding: str | None = None, delimiter: str | None = 
             _check(file, encoding)
     except LookupError:
         raise InvalidInput.of("encoding", "is none that is known here") from None
+    except (EOFError, zlib.error) as error:
+        raise InvalidInput.of("rows", "is compressed and not whole") from error
     except (OSError, ValueError) as error:
         raise unopened("rows", error) from error
     if delimiter is None:
@@ -86,7 +89,10 @@ def opened(path: str | PathLike[str], form: CsvForm) -> TextIO:
     """The file as text; bytes of no character pass as lone surrogates, refused cell by cell."""
     try:
         errors = _errors(form.encoding)
-        file = Path(path).open(encoding=form.encoding, errors=errors, newline="")  # noqa: SIM115  the caller closes it
+        # The caller closes it.
+        if _is_compressed(Path(path)):
+            return gzip.open(path, "rt", encoding=form.encoding, errors=errors, newline="")
+        file = Path(path).open(encoding=form.encoding, errors=errors, newline="")  # noqa: SIM115
     except (OSError, ValueError, LookupError) as error:
         raise unopened("rows", error) from error
     return cast(TextIO, file)
@@ -98,7 +104,15 @@ def unopened(what: str, error: Exception) -> InvalidInput:
     return InvalidInput.of(what, f"cannot be opened: {why}")
 
 
-def _encoding(file: BufferedReader) -> tuple[str, str]:
+def _is_compressed(path: Path) -> bool:
+    return path.name.lower().endswith(".gz")
+
+
+def _bytes_of(path: Path) -> BinaryIO:
+    return cast(BinaryIO, gzip.open(path) if _is_compressed(path) else path.open("rb"))
+
+
+def _encoding(file: BinaryIO) -> tuple[str, str]:
     """The encoding, and why."""
     start = file.read(4)
     for mark, encoding in MARKS:
@@ -122,7 +136,7 @@ def _encoding(file: BufferedReader) -> tuple[str, str]:
     return "cp1252", "it is not UTF-8, and Windows-1252 is what else is usual"
 
 
-def _check(file: BufferedReader, encoding: str) -> None:
+def _check(file: BinaryIO, encoding: str) -> None:
     """Refuse a file that is not in its encoding, unless that can be told cell by cell."""
     if _errors(encoding) != "strict":
         return

@@ -25,13 +25,13 @@ T = TypeVar("T")
 
 @attrs.frozen(kw_only=True)
 class Decision:
-    """What was decided of so many rows, and what they amount to, one sum for each currency.
+    """What was decided of `count` rows, and what they amount to, one sum for each currency.
 
     Each row of a file is under one decision.
     """
 
     name: str
-    rows: int
+    count: int
     sentence: str
     amounts: tuple[Money, ...] = ()
 

@@ -18,7 +18,7 @@ from crmcore.domain.unit_of_work import UnitOfWork
 from crmcore.services.importing import ImportReport, accepted, batches, checked_source
 from crmcore.services.incoming import Writing, incoming
 from crmcore.services.order_line_rows import OrderLineColumns, OrderLineReader, OrderLineRow
-from crmcore.services.recording import OrderRecorder, Recorded
+from crmcore.services.order_recording import OrderRecorder, Recorded
 from crmcore.services.rehearsal import Rehearsal
 from crmcore.services.rejects import Rejects
 from crmcore.services.retail import (

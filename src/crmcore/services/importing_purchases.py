@@ -10,8 +10,8 @@ from crmcore.domain.instants import zone_named
 from crmcore.domain.ports import Backend
 from crmcore.services.importing import ImportReport, accepted, checked_source
 from crmcore.services.incoming import Writing, incoming
+from crmcore.services.order_recording import OrderRecorder, Recorded
 from crmcore.services.purchase_rows import PurchaseColumns, PurchaseReader, PurchaseRow
-from crmcore.services.recording import OrderRecorder, Recorded
 from crmcore.services.rehearsal import Rehearsal
 from crmcore.services.rows import Rows
 

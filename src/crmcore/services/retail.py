@@ -244,7 +244,7 @@ def decisions_of(
         sums, currency = amounts[line.decision], line.amount.currency
         sums[currency] = sums.get(currency, 0) + line.amount.minor
     return tuple(
-        Decision(name=name, rows=rows[name], sentence=sentence, amounts=_money(amounts[name]))
+        Decision(name=name, count=rows[name], sentence=sentence, amounts=_money(amounts[name]))
         for name, sentence in SENTENCES.items()
         if rows[name]
     )

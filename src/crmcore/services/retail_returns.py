@@ -25,7 +25,7 @@ from crmcore.domain.order import Order
 from crmcore.domain.order_facts import Cancellation, OrderHistory, Return
 from crmcore.domain.unit_of_work import UnitOfWork
 from crmcore.services.order_line_rows import OrderLineRow
-from crmcore.services.recording import customer_ids
+from crmcore.services.order_recording import customer_ids
 from crmcore.services.rehearsal import Rehearsal
 from crmcore.services.retail import Invoice
 

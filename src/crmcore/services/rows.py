@@ -42,7 +42,9 @@ def read_rows(
     """
     with ExitStack() as stack:
         file = None
-        if (named := csv_path(rows)) is not None:
+        if (named := csv_path(rows)) is None and isinstance(rows, str | PathLike):
+            raise InvalidInput.of("rows", "is a file of a format that is not read")
+        if named is not None:
             form = form or form_of(named)
             file = stack.enter_context(opened(named, form))
         rejected = Rejects()

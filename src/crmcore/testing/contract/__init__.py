@@ -27,9 +27,9 @@ pytest.register_assert_rewrite(
         f"{__name__}.{part}"
         for part in (
             "aggregates", "arrivals", "columns", "concurrency", "deeds", "facts", "histories",
-            "host_transactions", "identifiers", "interleaving", "journal", "machine", "models",
-            "orders", "predicates", "profiles", "queries", "running", "subject", "tenants",
-            "texts", "units_of_work", "values", "witness",
+            "host_transactions", "identifiers", "importing", "interleaving", "journal", "machine",
+            "models", "orders", "predicates", "profiles", "queries", "running", "subject",
+            "tenants", "texts", "units_of_work", "values", "witness",
         )
     )
 )  # fmt: skip
@@ -41,6 +41,7 @@ from crmcore.testing.contract.facts import FactsContract  # noqa: E402
 from crmcore.testing.contract.histories import HistoriesContract  # noqa: E402
 from crmcore.testing.contract.host_transactions import HostTransactionsContract  # noqa: E402
 from crmcore.testing.contract.identifiers import IdentifiersContract  # noqa: E402
+from crmcore.testing.contract.importing import ImportingContract  # noqa: E402
 from crmcore.testing.contract.journal import JournalContract  # noqa: E402
 from crmcore.testing.contract.machine import machine_of  # noqa: E402
 from crmcore.testing.contract.models import ModelsContract  # noqa: E402
@@ -64,6 +65,7 @@ __all__ = [
     "HistoriesContract",
     "HostTransactionsContract",
     "IdentifiersContract",
+    "ImportingContract",
     "JournalContract",
     "Make",
     "ModelsContract",
@@ -100,5 +102,6 @@ class BackendContract(
     ColumnsContract,
     HostTransactionsContract,
     HistoriesContract,
+    ImportingContract,
 ):
     """All of it, in one class."""
