@@ -230,7 +230,7 @@ class TestBadRows:
             ({"kind": "company"}, "kind", "is none of person, organisation"),
             ({"name": "x" * 501}, "name", "is longer than 500"),
             ({"name": "a\0b"}, "name", "holds a NUL"),
-            ({"name": "a\udcffb"}, "name", "is not in UTF-8"),
+            ({"name": "a\udcffb"}, "name", "is not text in its encoding"),
             ({"language": "x" * 36}, "language", "is longer than 35"),
             ({"zone": "Mars/Olympus"}, "zone", "is no IANA time zone"),
             ({"region": "x" * 81}, "region", "is longer than 80"),

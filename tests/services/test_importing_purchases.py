@@ -179,7 +179,7 @@ BAD: dict[str, tuple[dict[str, Any], str, str]] = {
     "absent customer": ({"customer_id": None}, "customer_id", "is missing"),
     "endless customer": ({"customer_id": "x" * 255}, "customer_id", "is longer than"),
     "NUL": ({"customer_id": "a\0b"}, "customer_id", "holds a NUL character"),
-    "lone surrogate": ({"customer_id": "a\ud800b"}, "customer_id", "is not in UTF-8"),
+    "lone surrogate": ({"customer_id": "a\ud800b"}, "customer_id", "is not text in its encoding"),
     "no date": ({"date": ""}, "date", "is empty"),
     "no such day": ({"date": "2024-02-30"}, "date", "is no date"),
     "day first": ({"date": "31/01/2024"}, "date", "is no date"),

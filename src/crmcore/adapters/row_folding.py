@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from crmcore.adapters.profile_codec import ProfileCodec, measure_columns
-from crmcore.domain.errors import InvalidInput
+from crmcore.domain.bounds import SUM_LIMIT, beyond_limit
 from crmcore.domain.fact_repositories import histories
 from crmcore.domain.folding import fold, merged
 from crmcore.domain.ids import CustomerId
@@ -18,14 +18,9 @@ from crmcore.domain.ports import Transaction
 
 __all__ = ["LIMIT", "Row", "beyond_limit", "merged_row", "refolded"]
 
-LIMIT = 2**53
+LIMIT = SUM_LIMIT
 
 Row = dict[str, Any]
-
-
-def beyond_limit() -> InvalidInput:
-    """The error for a fact that would take a sum to where no store keeps it exactly."""
-    return InvalidInput.of("amount", "takes a sum of the customer's profile beyond 2**53")
 
 
 def merged_row(codec: ProfileCodec, row: Mapping[str, Any], state: Mapping[str, Any]) -> Row:

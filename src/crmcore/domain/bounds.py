@@ -11,15 +11,23 @@ from __future__ import annotations
 from crmcore.domain.errors import InvalidInput
 from crmcore.domain.predicates import And, Comparison, Has, HasWord, Not, OneOf, Or, Predicate
 
-__all__ = ["INDEXED_TEXT", "check_size"]
+__all__ = ["INDEXED_TEXT", "SUM_LIMIT", "beyond_limit", "check_size"]
 
 INDEXED_TEXT = 500
 """Characters of a text that an index holds."""
+
+SUM_LIMIT = 2**53
+"""Sums of a profile stay below it on either side of zero: every store keeps them exactly."""
 
 COMPARISONS = 500
 VALUES = 10_000
 CHARACTERS = 1_000_000
 DEPTH = 40
+
+
+def beyond_limit() -> InvalidInput:
+    """The error for a fact that would take a sum to where no store keeps it exactly."""
+    return InvalidInput.of("amount", "takes a sum of the customer's profile beyond 2**53")
 
 
 def check_size(predicate: Predicate) -> None:

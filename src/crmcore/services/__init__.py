@@ -1,6 +1,7 @@
 """Services: use cases that add a rule. A use case takes a unit of work, a batch job a backend."""
 
 from crmcore.services.advancing import Advanced, advance
+from crmcore.services.column_names import guess_columns
 from crmcore.services.consuming import Cursor, FileCursor, MemoryCursor, consume
 from crmcore.services.dictionary import (
     ColumnDescription,
@@ -9,26 +10,36 @@ from crmcore.services.dictionary import (
     dictionary_version,
 )
 from crmcore.services.exporting import ExportReport, export
-from crmcore.services.importing import ImportReport
+from crmcore.services.importing import Decision, ImportReport
 from crmcore.services.importing_customers import CustomerColumns, import_customers
 from crmcore.services.importing_kinds import IMPORT_ORDER, import_aggregates, import_facts
+from crmcore.services.importing_order_lines import import_order_lines
 from crmcore.services.importing_purchases import import_purchases
+from crmcore.services.order_line_rows import OrderLineColumns
 from crmcore.services.purchase_rows import PurchaseColumns
+from crmcore.services.rates import RateColumns, read_rates
 from crmcore.services.rejects import Reject
+from crmcore.services.retail import CHARGES, Anonymous, Repeated
 from crmcore.services.scoring import Scoring, holdout, score
 
 __all__ = [
+    "CHARGES",
     "IMPORT_ORDER",
     "Advanced",
+    "Anonymous",
     "ColumnDescription",
     "Cursor",
     "CustomerColumns",
+    "Decision",
     "ExportReport",
     "FileCursor",
     "ImportReport",
     "MemoryCursor",
+    "OrderLineColumns",
     "PurchaseColumns",
+    "RateColumns",
     "Reject",
+    "Repeated",
     "Scoring",
     "advance",
     "consume",
@@ -36,10 +47,13 @@ __all__ = [
     "dictionary_page",
     "dictionary_version",
     "export",
+    "guess_columns",
     "holdout",
     "import_aggregates",
     "import_customers",
     "import_facts",
+    "import_order_lines",
     "import_purchases",
+    "read_rates",
     "score",
 ]

@@ -47,7 +47,7 @@ def text_of(cell: object) -> str | None:
             try:
                 text.encode()
             except UnicodeEncodeError:
-                raise InvalidInput.of("", "is not in UTF-8") from None
+                raise InvalidInput.of("", "is not text in its encoding") from None
         return str(text)
     if hasattr(cell, "dtype"):  # a number of numpy's
         cell = float(str(cell)) if "float" in str(cell.dtype) else cell.item()  # type: ignore[attr-defined]

@@ -6,32 +6,44 @@ all its faults, and takes no good row with it (O17).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from datetime import date, datetime
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any, TypeVar
 
 import attrs
 
 from crmcore.domain.errors import Fault, InvalidInput
-from crmcore.domain.instants import instant, start_of, zone_named
+from crmcore.domain.money import Money
 from crmcore.domain.text import checked_text
 from crmcore.services.cells import text_of
 from crmcore.services.rejects import Reject, Rejects, Row, beyond_header
 
-__all__ = ["Cells", "ImportReport", "accepted", "checked_source", "moment", "needed"]
+__all__ = ["Cells", "Decision", "ImportReport", "accepted", "batches", "checked_source", "needed"]
 
 BATCH = 10_000
 T = TypeVar("T")
 
 
 @attrs.frozen(kw_only=True)
-class ImportReport:
-    """What an import did; `rows = added + updated + unchanged + rejected`.
+class Decision:
+    """What was decided of `count` rows, and what they amount to, one sum for each currency.
 
-    `rejects` holds the first hundred reasons, without the values that were rejected. After a
-    `dry_run` it is what would have been done.
+    Each row of a file is under one decision.
+    """
+
+    name: str
+    count: int
+    sentence: str
+    amounts: tuple[Money, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class ImportReport:
+    """What an import did, or with `dry_run` would have done.
+
+    `rows = added + updated + unchanged + set_aside + rejected`. `rejects` holds the first hundred
+    reasons, without the values that were rejected. `guessed` says in sentences what was found out
+    of the file, `decisions` what became of its rows where a rule decides.
     """
 
     rows: int = 0
@@ -39,9 +51,13 @@ class ImportReport:
     updated: int = 0
     unchanged: int = 0
     rejected: int = 0
+    set_aside: int = 0
     customers_added: int = 0
-    dry_run: bool = False
+    products_added: int = 0
     rejects: tuple[Reject, ...] = ()
+    guessed: tuple[str, ...] = ()
+    decisions: tuple[Decision, ...] = ()
+    dry_run: bool = False
 
 
 @attrs.define
@@ -87,6 +103,13 @@ def accepted(
         yield found
 
 
+def batches(items: Iterable[T], share: int = 1) -> Iterator[list[T]]:
+    """The items in batches of 10,000, or that divided by `share`."""
+    remaining = iter(items)
+    while batch := list(islice(remaining, max(1, BATCH // share))):
+        yield batch
+
+
 def needed(columns: Any, *always: str) -> set[str]:
     """The columns that a file must have: `always` these, and whatever the caller named."""
     usual = attrs.asdict(type(columns)())
@@ -99,18 +122,6 @@ def checked_source(source: str) -> str:
     if not checked_text(source, "source", 80):
         raise InvalidInput.of("source", "is empty")
     return source
-
-
-@lru_cache(maxsize=65_536)
-def moment(text: str, zone: str) -> datetime:
-    """An instant from ISO text, or `19970131`; a day, or a time without offset, is in `zone`."""
-    try:
-        if len(text) <= 10:
-            return start_of(date.fromisoformat(text), zone=zone)
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        raise InvalidInput.of("", "is no date or instant in ISO 8601 form") from None
-    return instant(found.replace(tzinfo=zone_named(zone)) if found.tzinfo is None else found)
 
 
 def _text(value: object) -> str | None:

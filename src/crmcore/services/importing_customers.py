@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
 from os import PathLike
@@ -17,16 +18,11 @@ from crmcore.domain.instants import instant, zone_named
 from crmcore.domain.life_cycle import LifeCycle
 from crmcore.domain.ports import Backend
 from crmcore.domain.unit_of_work import UnitOfWork
-from crmcore.services.importing import (
-    Cells,
-    ImportReport,
-    accepted,
-    checked_source,
-    moment,
-    needed,
-)
+from crmcore.services.importing import Cells, ImportReport, accepted, checked_source
+from crmcore.services.incoming import Writing, incoming
+from crmcore.services.notation import Notation, moment
 from crmcore.services.rejects import Row
-from crmcore.services.rows import Rows, read_rows
+from crmcore.services.rows import Rows
 
 __all__ = ["CustomerColumns", "import_customers"]
 
@@ -54,38 +50,57 @@ def import_customers(
     columns: CustomerColumns | None = None,
     zone: str | None = None,
     at: datetime | None = None,
+    encoding: str | None = None,
+    delimiter: str | None = None,
+    day_first: bool | None = None,
     rejects: str | PathLike[str] | None = None,
     actor: str = "import",
+    dry_run: bool = False,
 ) -> ImportReport:
     """Add the customers that `source` did not name yet, update those that changed.
 
-    `rows` is a CSV file (UTF-8, commas, a header line) or an iterable of mappings, and streams
-    through memory in batches of 10,000. A customer is who has the external id in the column
-    `customer`; a later row of theirs is an update. An empty cell leaves what is known, an
+    `rows` is a CSV file with a header line or an iterable of mappings, and streams through memory
+    in batches of 10,000. Columns that are not told are guessed by their names (`guess_columns`);
+    of a file, the `encoding`, the `delimiter` and whether dates have the `day_first` are found out
+    where they are not told, and the report says so. A customer is who has the external id in the
+    column `customer`; a later row of theirs is an update. An empty cell leaves what is known, an
     earlier date than the known one counts. `at` says since when customers without a date are
     known (the clock's instant by default); days without time are in `zone` (the model's by
     default). Rows that cannot be read, or that the model refuses, go to the file `rejects`. A
     file that cannot be opened, or has not the columns, is `InvalidInput`.
+
+    With `dry_run` nothing is stored, and the report is that of a real run. It reads what is
+    stored, locks nothing, and keeps in memory whom it would have stored.
     """
-    columns = columns or CustomerColumns()
     zone = zone or backend.model.zone
     zone_named(zone)
     source = checked_source(source)
     since = instant(at or backend.clock())
-    read = _Reader(columns, source, zone, since, backend.model.life_cycle)
+    writing = Writing(encoding=encoding, delimiter=delimiter, day_first=day_first)
     added = updated = unchanged = 0
-    with read_rows(rows, rejects, needed=needed(columns, columns.customer)) as (found, rejected):
-        for batch in accepted(found, read, rejected):
-            done = backend.run(_upsert, batch, source, actor=actor, source=source)
+    rehearsed: dict[str, Customer] = {}
+    with incoming(
+        rows, rejects, columns=columns, columns_class=CustomerColumns, required=("customer",),
+        dates=("at",), numbers=(), writing=writing,
+    ) as came:  # fmt: skip
+        rejected, named = came.rejected, came.columns
+        read = _Reader(named, source, zone, came.notation, since, backend.model.life_cycle)
+        for batch in accepted(came.rows, read, rejected):
+            if dry_run:
+                with backend.reading() as unit:
+                    done = _laid(unit, batch, source, rehearsed)
+                rehearsed |= done.latest
+            else:
+                done = backend.run(_upsert, batch, source, actor=actor, source=source)
             for given, error in done.refused:
-                rejected.add(given.index, error.under(columns.customer).faults, given.row)
+                rejected.add(given.index, error.under(named.customer).faults, given.row)
             added += done.added
             updated += done.updated
             unchanged += len(batch) - done.added - done.updated - len(done.refused)
     return ImportReport(
         rows=added + updated + unchanged + rejected.count, added=added, updated=updated,
         unchanged=unchanged, rejected=rejected.count, customers_added=added,
-        rejects=tuple(rejected.first),
+        rejects=tuple(rejected.first), guessed=came.guessed, dry_run=dry_run,
     )  # fmt: skip
 
 
@@ -127,6 +142,7 @@ class _Reader:
     columns: CustomerColumns
     source: str
     zone: str
+    notation: Notation
     since: datetime
     life_cycle: LifeCycle
 
@@ -160,7 +176,7 @@ class _Reader:
         return Identifier("external", text, source=self.source)
 
     def _moment(self, text: str) -> datetime:
-        return moment(text, self.zone)
+        return moment(text, self.zone, self.notation.day_first)
 
 
 PLAIN: tuple[attrs.Attribute[Any], ...] = tuple(
@@ -181,6 +197,10 @@ def _checked(field: attrs.Attribute[Any], text: str) -> str:
 
 @attrs.define
 class _Done:
+    """What a batch makes of the customers: all `latest` states, and those `stored` before."""
+
+    stored: dict[str, Customer]
+    latest: dict[str, Customer]
     added: int = 0
     updated: int = 0
     refused: list[tuple[_Given, InvalidInput]] = attrs.field(
@@ -190,12 +210,23 @@ class _Done:
 
 def _upsert(unit: UnitOfWork, rows: list[_Given], source: str) -> _Done:
     """Lay each row on top of what is known by then, and store what that changed."""
+    done = _laid(unit, rows, source, {})
+    stored, latest = done.stored, done.latest
+    unit.customers.add_many(now for external, now in latest.items() if external not in stored)
+    unit.customers.save_many(latest[e] for e, before in stored.items() if latest[e] != before)
+    return done
+
+
+def _laid(
+    unit: UnitOfWork, rows: list[_Given], source: str, rehearsed: Mapping[str, Customer]
+) -> _Done:
+    """Lay each row on top of what is known by then, or would be after a rehearsal."""
     named = {given.external for given in rows}
-    held = unit.customers.ids_by_identifier("external", named, source=source)
+    held = unit.customers.ids_by_identifier("external", named - rehearsed.keys(), source=source)
     by_id = unit.customers.get_many([ids[0] for ids in held.values()])
     stored = {external: by_id[ids[0]] for external, ids in held.items()}
-    latest = dict(stored)
-    done = _Done()
+    latest = {**stored, **{e: rehearsed[e] for e in named & rehearsed.keys()}}
+    done = _Done(stored, latest)
     for given in rows:
         known = latest.get(given.external)
         state = given.customer if known is None else given.on_top_of(known)
@@ -211,6 +242,4 @@ def _upsert(unit: UnitOfWork, rows: list[_Given], source: str) -> _Done:
             done.added += 1
         else:
             done.updated += 1
-    unit.customers.add_many(now for external, now in latest.items() if external not in stored)
-    unit.customers.save_many(latest[e] for e, before in stored.items() if latest[e] != before)
     return done

@@ -20,7 +20,7 @@ from crmcore.domain.fields import Field, FieldType
 from crmcore.domain.identifiers import normalised
 from crmcore.domain.money import Money
 from crmcore.services.cells import amount_of, is_missing, reader_of, text_of, whole_of
-from crmcore.services.importing import moment
+from crmcore.services.notation import moment
 from crmcore.services.rejects import Row
 
 __all__ = ["NAMED", "KindReader", "KindRow", "Named"]

@@ -16,7 +16,8 @@ from crmcore.domain.ids import CustomerId
 from crmcore.domain.money import Money
 from crmcore.domain.order import Order
 from crmcore.domain.text import checked_text
-from crmcore.services.importing import Cells, moment
+from crmcore.services.importing import Cells
+from crmcore.services.notation import Notation, moment, plain
 from crmcore.services.rejects import Row
 
 __all__ = ["PurchaseColumns", "PurchaseReader", "PurchaseRow"]
@@ -51,6 +52,16 @@ class PurchaseRow:
     channel: Channel | None
     key: str
 
+    @property
+    def region(self) -> str | None:
+        """Not known."""
+        return None
+
+    @property
+    def row_count(self) -> int:
+        """One row is one order."""
+        return 1
+
     def order(self, customer_id: CustomerId) -> Order:
         """The order this row tells of."""
         return Order(
@@ -66,6 +77,7 @@ class PurchaseReader:
     columns: PurchaseColumns
     zone: str
     currency: str
+    notation: Notation
     seen: Counter[bytes] = attrs.field(factory=Counter[bytes], init=False)
 
     def __call__(self, index: int, row: Row) -> PurchaseRow:
@@ -74,7 +86,7 @@ class PurchaseReader:
         customer = cells.read(columns.customer, _external_id, required=True)
         at = cells.read(columns.at, self._moment, required=True)
         currency = cells.read(columns.currency, _currency) or self.currency
-        total = cells.read(columns.amount, lambda text: _price(text, currency), required=True)
+        total = cells.read(columns.amount, lambda text: self._price(text, currency), required=True)
         channel = cells.read(columns.channel, Channel)
         key = cells.read(columns.key, _key, required=True)
         if cells.faults or customer is None or at is None or total is None:
@@ -83,7 +95,13 @@ class PurchaseReader:
         return PurchaseRow(index, row, customer, at, total, channel, key)
 
     def _moment(self, text: str) -> datetime:
-        return moment(text, self.zone)
+        return moment(text, self.zone, self.notation.day_first)
+
+    def _price(self, text: str, currency: str) -> Money:
+        price = Money(plain(text, self.notation), currency)
+        if price.minor < 0:
+            raise InvalidInput.of("", "is negative: goods that come back are returns")
+        return price
 
     def _own_key(self, customer: str, at: datetime, total: Money, channel: Channel | None) -> str:
         text = f"{customer}|{at.isoformat()}|{total}|{channel or ''}"
@@ -103,12 +121,3 @@ def _key(text: str) -> str:
 def _currency(text: str) -> str:
     minor_digits(text)
     return text
-
-
-def _price(text: str, currency: str) -> Money:
-    if "," in text:
-        raise InvalidInput.of("", "is no number (a point before the decimals, no grouping)")
-    price = Money(text, currency)
-    if price.minor < 0:
-        raise InvalidInput.of("", "is negative: goods that come back are returns")
-    return price

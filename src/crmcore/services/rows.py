@@ -20,13 +20,13 @@ from typing import Any, TextIO, cast
 import attrs
 
 from crmcore.domain.errors import Fault, InvalidInput
+from crmcore.services.csv_files import CsvForm, csv_path, form_of, opened, unopened
 from crmcore.services.rejects import Rejects, Row
 from crmcore.services.typed_rows import (
     BROKEN,
     TYPED,
     opened_file,
     opened_frame,
-    opened_text,
     unreadable,
 )
 
@@ -44,58 +44,51 @@ FRAMES = (
 
 @contextmanager
 def read_rows(
-    rows: Rows, rejects: str | PathLike[str] | None, *, needed: Collection[str]
+    rows: Rows,
+    rejects: str | PathLike[str] | None,
+    *,
+    needed: Collection[str],
+    form: CsvForm | None = None,
 ) -> Iterator[tuple[Iterator[tuple[int, Row]], Rejects]]:
     """The numbered rows, and what collects the rejected ones (into the file `rejects`).
 
-    A CSV or JSON lines file is in UTF-8; a CSV file begins with a header line, and has the columns
-    `needed`, as a Parquet file or data frame has. What cannot be opened is `InvalidInput`, and so
-    is a rejects file that is the very file to read.
+    A CSV file has a header line; how it is written is found out unless `form` says it. JSON lines
+    are in UTF-8. Files and data frames have the columns `needed`. What cannot be opened is
+    `InvalidInput`, and so is a rejects file that is the very file to read.
     """
     with ExitStack() as stack:
         file, found = None, None
-        if isinstance(rows, str | PathLike) and Path(rows).name.lower().endswith(TYPED):
-            found = opened_file(Path(rows), stack, needed)
+        if (named := csv_path(rows)) is not None:
+            form = form or form_of(named)
+            file = stack.enter_context(opened(named, form))
+            found = partial(_numbered, file, form.delimiter, needed)
         elif isinstance(rows, str | PathLike):
-            # Bytes that are no UTF-8 pass as lone surrogates, and are refused cell by cell.
-            if Path(rows).name.lower().endswith(".gz"):
-                file = opened_text(Path(rows))
-            else:
-                file = _opened("rows", rows, "r", encoding="utf-8-sig", errors="surrogateescape")
-            stack.enter_context(file)
+            if not Path(rows).name.lower().endswith(TYPED):
+                raise InvalidInput.of("rows", "is a file of a format that is not read")
+            found = opened_file(Path(rows), stack, needed)
+        elif any(hasattr(rows, name) for name in FRAMES):
+            found = opened_frame(rows, needed)
         rejected = Rejects()
         if rejects is not None:
             path = Path(rejects)
             read = Path(rows) if isinstance(rows, str | PathLike) else None
             if read is not None and path.exists() and path.samefile(read):
                 raise InvalidInput.of("rejects", "is the file that is read")
-            output = _opened("rejects", path, "w", encoding="utf-8", errors="backslashreplace")
-            rejected.writer = csv.writer(stack.enter_context(output))
-        if file is not None:
-            found = partial(_numbered, file, needed)
-        elif found is None and any(hasattr(rows, name) for name in FRAMES):
-            found = opened_frame(rows, needed)
+            rejected.writer = csv.writer(stack.enter_context(_written(path)))
         try:
-            yield (
-                (
-                    enumerate(cast("Iterable[Row]", rows), start=1)
-                    if found is None
-                    else found(rejected)
-                ),
-                rejected,
-            )
+            if found is None:
+                yield enumerate(cast("Iterable[Row]", rows), start=1), rejected
+            else:
+                yield found(rejected), rejected
         except BROKEN as error:
             raise unreadable(error) from error
 
 
-def _opened(
-    what: str, path: str | PathLike[str], mode: str, *, encoding: str, errors: str
-) -> TextIO:
+def _written(path: Path) -> TextIO:
     try:
-        file = Path(path).open(mode, encoding=encoding, errors=errors, newline="")  # noqa: SIM115  the caller closes it
+        file = path.open("w", encoding="utf-8", errors="backslashreplace", newline="")
     except (OSError, ValueError) as error:
-        why = (error.strerror if isinstance(error, OSError) else None) or "is no file name"
-        raise InvalidInput.of(what, f"cannot be opened: {why}") from error
+        raise unopened("rejects", error) from error
     return cast(TextIO, file)
 
 
@@ -108,9 +101,9 @@ class _Unread:
 
 
 def _numbered(
-    file: TextIO, needed: Collection[str], rejected: Rejects
+    file: TextIO, delimiter: str, needed: Collection[str], rejected: Rejects
 ) -> Iterator[tuple[int, Row]]:
-    records = _records(file)
+    records = _records(file, delimiter)
     header = _header(next(records, None), needed)
     rejected.header = header
     width = len(header)
@@ -136,15 +129,16 @@ def _header(record: Sequence[str] | _Unread | None, needed: Collection[str]) -> 
     ]
     if faults:
         if not all(name.isprintable() for name in header):
-            faults.insert(0, Fault("rows", "has a header line that is not in UTF-8"))
+            reason = "has a header line of which not all is text: name its encoding"
+            faults.insert(0, Fault("rows", reason))
         raise InvalidInput(tuple(faults))
     return header
 
 
-def _records(file: TextIO) -> Iterator[list[str] | _Unread]:
+def _records(file: TextIO, delimiter: str) -> Iterator[list[str] | _Unread]:
     """The records of the file without empty lines, read anew behind each that is unreadable."""
     lines = _Lines(file)
-    reader = csv.reader(lines, strict=True)
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
     while True:
         lines.taken.clear()
         try:
@@ -159,7 +153,7 @@ def _records(file: TextIO) -> Iterator[list[str] | _Unread]:
                 )
             yield _Unread(lines.taken[0].rstrip("\r\n"), reason)
             lines.held.extendleft(reversed(lines.taken[1:]))
-            reader = csv.reader(lines, strict=True)
+            reader = csv.reader(lines, delimiter=delimiter, strict=True)
         else:
             if record:
                 yield record
@@ -177,6 +171,9 @@ class _Lines:
         return self
 
     def __next__(self) -> str:
-        line = self.held.popleft() if self.held else next(self.file)
+        try:
+            line = self.held.popleft() if self.held else next(self.file)
+        except UnicodeError:
+            raise InvalidInput.of("rows", "is not in its encoding throughout") from None
         self.taken.append(line)
         return line

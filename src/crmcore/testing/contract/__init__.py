@@ -32,13 +32,16 @@ pytest.register_assert_rewrite(
             "concurrency",
             "consents",
             "consuming",
+            "contents",
             "deeds",
             "dictionaries",
+            "exchange",
             "facts",
             "faults",
             "histories",
             "host_transactions",
             "identifiers",
+            "importing",
             "interleaving",
             "journal",
             "machine",
@@ -50,6 +53,7 @@ pytest.register_assert_rewrite(
             "profiles",
             "queries",
             "redaction",
+            "restoring",
             "running",
             "subject",
             "subscribing",
@@ -60,10 +64,6 @@ pytest.register_assert_rewrite(
             "units_of_work",
             "values",
             "witness",
-            "aggregates", "arrivals", "columns", "concurrency", "contents", "deeds", "exchange",
-            "facts", "histories", "host_transactions", "identifiers", "interleaving", "journal",
-            "machine", "models", "orders", "predicates", "profiles", "queries", "restoring",
-            "running", "subject", "tenants", "texts", "units_of_work", "values", "witness",
         )
     )
 )  # fmt: skip
@@ -80,6 +80,7 @@ from crmcore.testing.contract.faults import FaultsContract  # noqa: E402
 from crmcore.testing.contract.histories import HistoriesContract  # noqa: E402
 from crmcore.testing.contract.host_transactions import HostTransactionsContract  # noqa: E402
 from crmcore.testing.contract.identifiers import IdentifiersContract  # noqa: E402
+from crmcore.testing.contract.importing import ImportingContract  # noqa: E402
 from crmcore.testing.contract.journal import JournalContract  # noqa: E402
 from crmcore.testing.contract.machine import machine_of  # noqa: E402
 from crmcore.testing.contract.models import ModelsContract  # noqa: E402
@@ -115,6 +116,7 @@ __all__ = [
     "HistoriesContract",
     "HostTransactionsContract",
     "IdentifiersContract",
+    "ImportingContract",
     "JournalContract",
     "Make",
     "ModelsContract",
@@ -170,5 +172,6 @@ class BackendContract(
     ExchangeContract,
     HostTransactionsContract,
     HistoriesContract,
+    ImportingContract,
 ):
     """All of it, in one class."""
