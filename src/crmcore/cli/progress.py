@@ -109,9 +109,12 @@ class Watched:
         since: datetime | None = None,
         until: datetime | None = None,
         personal: bool = False,
+        in_order: bool = False,
     ) -> Columns:
         """See `Backend`."""
-        return self.backend.columns(kind, since=since, until=until, personal=personal)
+        return self.backend.columns(
+            kind, since=since, until=until, personal=personal, in_order=in_order
+        )
 
     def journal(self, *, after: int = 0, limit: int = 1000) -> list[Entry]:
         """See `Backend`."""

@@ -54,8 +54,10 @@ class Consents(Facts[Consent]):
             for who in customers.values()
         }  # fmt: skip
 
-    def _prepared(self, transaction: Transaction, facts: list[Consent]) -> list[Consent]:
+    def _prepared(
+        self, transaction: Transaction, facts: list[Consent], *, restores: bool = False
+    ) -> list[Consent]:
         for fact in facts:
             if fact.purpose is not None:
                 self._unit.model.check_purpose(fact.purpose)
-        return super()._prepared(transaction, facts)
+        return super()._prepared(transaction, facts, restores=restores)

@@ -255,7 +255,7 @@ class Customers(Aggregates[Customer]):
                 bare = without_personal_values(held, keeping=kept)
                 stored = self._loaded(changed(bare, version=held.version + 1))
                 transaction.replace(CUSTOMERS, [(stored, unit.model.keys_of(stored))])
-                self._profiled(transaction, [stored])
+                self._profiled(transaction, [stored], {held.id: held})
             transaction.redact(who)
             if stored is not None:
                 transaction.refold([who])

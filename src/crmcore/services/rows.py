@@ -25,6 +25,7 @@ from crmcore.services.rejects import Rejects, Row
 from crmcore.services.typed_rows import (
     BROKEN,
     TYPED,
+    Numbered,
     opened_file,
     opened_frame,
     unreadable,
@@ -57,7 +58,8 @@ def read_rows(
     `InvalidInput`, and so is a rejects file that is the very file to read.
     """
     with ExitStack() as stack:
-        file, found = None, None
+        file: TextIO | None = None
+        found: Numbered | None = None
         if (named := csv_path(rows)) is not None:
             form = form or form_of(named)
             file = stack.enter_context(opened(named, form))

@@ -18,7 +18,15 @@ from typing import Any, TextIO, cast
 from crmcore.domain.errors import Fault, InvalidInput
 from crmcore.services.rejects import Rejects, Row
 
-__all__ = ["BROKEN", "TYPED", "opened_file", "opened_frame", "opened_text", "unreadable"]
+__all__ = [
+    "BROKEN",
+    "TYPED",
+    "Numbered",
+    "opened_file",
+    "opened_frame",
+    "opened_text",
+    "unreadable",
+]
 
 TYPED = (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz", ".parquet")
 """The suffixes of files whose cells have types."""

@@ -64,6 +64,10 @@ pytest.register_assert_rewrite(
             "units_of_work",
             "values",
             "witness",
+            "aggregates", "arrivals", "columns", "concurrency", "deeds", "facts", "histories",
+            "host_transactions", "identifiers", "interleaving", "journal", "machine", "models",
+            "name_search", "orders", "predicates", "profiles", "queries", "running", "subject",
+            "tags", "tenants", "texts", "units_of_work", "values", "witness",
         )
     )
 )  # fmt: skip

@@ -99,7 +99,8 @@ ATTRIBUTES: dict[str, st.SearchStrategy[Any]] = {
     "budget": st.sampled_from([Money("0", "EUR"), Money("1.01", "EUR")]),
 }
 NEW = st.fixed_dictionaries({
-    "name": NAMES, "emails": EMAILS, "tags": TAGS, "attributes": st.fixed_dictionaries({}, optional=ATTRIBUTES),
+    "name": NAMES, "emails": EMAILS, "tags": TAGS,
+    "attributes": st.fixed_dictionaries({}, optional=ATTRIBUTES),
 })  # fmt: skip
 VALUES: dict[str, st.SearchStrategy[Any]] = ATTRIBUTES | {
     "name": st.sampled_from(["Ana", "Ben", "Cid"]),

@@ -21,6 +21,7 @@ from crmcore.domain.ids import CustomerId
 from crmcore.domain.measures import Fold, Measure
 from crmcore.domain.model import Model
 from crmcore.domain.money import Money
+from crmcore.domain.notes import Attachment, Note
 from crmcore.domain.relations import Relationship, Role
 from crmcore.domain.text import NAME, Words, optional_symbol, symbol
 from crmcore.testing.builders import (
@@ -180,6 +181,9 @@ def examples(nth: int) -> dict[str, Any]:
         roles=(Role("holder", since=AT, needs=("care",), activity="high"),),
         relationships=(Relationship("member_of", other_id=others, since=AT),),
         attributes=(AttributeValue("seat", "12a", "survey", at=AT),),
+        tags=("loud",),
+        notes=(Note("rings at noon", at=AT, author="ben"),),
+        attachments=(Attachment("Lease", "s3://leases/7", media_type="text/plain", at=AT),),
     )
     key: Any = {"source": "shop", "source_key": f"{nth}"}
     line = a_line(category="mugs")
