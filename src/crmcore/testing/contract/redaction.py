@@ -35,7 +35,7 @@ from crmcore.testing.builders import (
 from crmcore.testing.clock import FrozenClock
 from crmcore.testing.contract.subject import MODEL, Make, Subject
 
-__all__ = ["RedactionContract"]
+__all__ = ["WITH_PERSONAL", "RedactionContract"]
 
 CANARY = "canary-7731"
 DAY = timedelta(days=1)
