@@ -16,11 +16,12 @@ import attrs
 import pytest
 
 from crmcore.adapters.backend import Backend as SharedBackend
-from crmcore.adapters.memory import MemoryBackend, MemoryStore, profiles
+from crmcore.adapters.memory import MemoryBackend, MemoryStore, profiles, transaction
 from crmcore.adapters.memory import backend as memory_backend
 from crmcore.adapters.memory.extracts import extract
 from crmcore.adapters.memory.tables import Overlay
 from crmcore.adapters.memory.transaction import MemoryTransaction
+from crmcore.domain import contact_policy
 from crmcore.domain.errors import Busy, CrmError
 from crmcore.domain.fact_repositories import Facts
 from crmcore.domain.measures import Fold
@@ -30,7 +31,8 @@ from crmcore.domain.unit_of_work import UnitOfWork
 from crmcore.testing import FrozenClock
 from crmcore.testing.contract import BackendContract, consuming
 from crmcore.testing.contract.predicates import people
-from crmcore.testing.contract.subject import everything_in, neighbour_in, opened
+from crmcore.testing.contract.redaction import WITH_PERSONAL
+from crmcore.testing.contract.subject import Make, everything_in, neighbour_in, opened
 from crmcore.testing.faults import _Struck
 from tests.contract.conftest import memory_make
 from tests.histories import Outcome, live
@@ -207,6 +209,22 @@ def consume_no_entry_again(backend, handler, *, cursor, kinds="*", limit=1000):
     return len(entries)
 
 
+def redact_no_journal(self, entry):
+    return entry
+
+
+def pass_over_ties(facts, window, windowed=transaction.windowed):
+    if window.after is None:
+        return windowed(facts, window)
+    at = window.after[0]
+    behind = [f for f in facts if (f.at > at if window.oldest_first else f.at < at)]
+    return windowed(behind, attrs.evolve(window, after=None))
+
+
+def hear_the_first_to_arrive(consent):
+    return 0
+
+
 BUGS: dict[str, tuple[object, str, object, str]] = {
     "a save over another's": (
         Aggregates, "_replace", save_over_others,
@@ -283,6 +301,17 @@ BUGS: dict[str, tuple[object, str, object, str]] = {
     "failed attempts kept": (
         SharedBackend, "run", keep_every_attempt, "test_busy_is_tried_again_from_the_start",
     ),
+    "a redaction without the journal": (
+        MemoryTransaction, "_bare", redact_no_journal,
+        "test_nothing_personal_is_answered_afterwards",
+    ),
+    "a timeline that passes over ties": (
+        transaction, "windowed", pass_over_ties, "test_a_page_may_end_among_facts_of_one_instant",
+    ),
+    "the first statement to arrive": (
+        contact_policy, "_rank", hear_the_first_to_arrive,
+        "test_the_order_of_arrival_never_matters",
+    ),
     "a row lost at closing": (
         MemoryBackend, "close", forget_the_last_row,
         "test_committed_data_is_there_after_closing",
@@ -344,7 +373,14 @@ def given(memory) -> dict[str, Any]:
         "people": people(memory, clock),
         "name": "visits",
         "descending": False,
+        "personal": with_personal(memory, clock),
     }
+
+
+def with_personal(make: Make, clock: FrozenClock) -> SharedBackend:
+    backend = make(tenant="p", model=WITH_PERSONAL, clock=clock)
+    backend.migrate()
+    return backend
 
 
 def keep(promise: str, given: dict[str, Any]) -> None:

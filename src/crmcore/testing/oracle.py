@@ -105,7 +105,7 @@ class Oracle:
         held = self.customers.get(id)
         if held is None:
             return "NotFound"
-        bare = {"name": None, "email": None, "phone": None, "keys": {}}
+        bare: Row = {"name": None, "email": None, "phone": None, "keys": {}}
         self.customers[id] = held | bare | {"version": held["version"] + 1}
         self.journal.append(("customers", "redacted", (id,), held["version"] + 1))
         return None

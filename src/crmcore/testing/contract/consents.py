@@ -176,7 +176,7 @@ class ConsentsContract(Subject):
 
         assert [f.path for e in (recorded, asked) for f in e.value.faults] == ["purpose"] * 2
 
-    def test_nobody_is_not_found(self, backend: Backend) -> None:
+    def test_asking_about_nobody_is_not_found(self, backend: Backend) -> None:
         """An id that is not stored is `NotFound`."""
         with backend.reading() as uow, pytest.raises(NotFound):
             _asked(uow, a_customer().id)

@@ -35,7 +35,7 @@ from crmcore.testing.builders import (
 from crmcore.testing.clock import FrozenClock
 from crmcore.testing.contract.subject import MODEL, Make, Subject
 
-__all__ = ["RedactionContract"]
+__all__ = ["WITH_PERSONAL", "RedactionContract"]
 
 CANARY = "canary-7731"
 DAY = timedelta(days=1)
@@ -279,7 +279,7 @@ class RedactionContract(Subject):
         assert "canary" not in _everything(personal)
         assert [e.operation for e in personal.journal()].count(Operation.REDACTED) == 2
 
-    def test_nobody_is_not_found(self, backend: Backend) -> None:
+    def test_redacting_nobody_is_not_found(self, backend: Backend) -> None:
         """An id that never was stored is `NotFound`, and no row is written."""
         with pytest.raises(NotFound), backend.unit_of_work() as uow:
             uow.customers.redact(CustomerId(UUID(int=7)))

@@ -104,6 +104,20 @@ class TimelineContract(Subject):
             for limit in (1, 2, 3, len(expected), 50):
                 assert _ids(_read(timeline, limit)) == expected
 
+    def test_a_page_may_end_among_facts_of_one_instant(self, backend: Backend) -> None:
+        """Each is read once, by any pages, in both directions."""
+        with backend.unit_of_work() as uow:
+            ana = uow.customers.add(a_customer())
+            calls = [an_interaction(ana, nth=n) for n in range(5)]
+            uow.interactions.add_many(calls)
+            uow.orders.add_many(an_order(ana, nth=n) for n in range(2))
+            for oldest_first in (False, True):
+                timeline = uow.timeline(ana.id, oldest_first=oldest_first)
+                whole = _ids(timeline.page())
+
+                assert len(set(whole)) == len(whole) == 7
+                assert [_ids(_read(timeline, limit)) for limit in (1, 2, 4)] == [whole] * 3
+
     def test_a_fact_is_read_as_it_is_stored(self, backend: Backend) -> None:
         """Whole, of its own class, with when and by whom it was recorded: every fact carries its
         actor.
