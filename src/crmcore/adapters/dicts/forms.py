@@ -58,11 +58,38 @@ ERRORS: tuple[type[Any], ...] = (
 )  # fmt: skip
 
 DECLARED: tuple[type[Any], ...] = (
-    AttributeType, AttributeValue, Cancellation, ContactPoint, Customer, DatedRates, Entry,
-    Fulfilment, Identifier, IdentifierType, Interaction, LifeCycle, Measure, Model, Money, Move,
-    Order, OrderHistory, OrderLine, Page, Payment, Predicate, Product, Profile, Purchase,
-    Relationship, Return, Role, Score, Stage, *ERRORS,
-)  # fmt: skip
+    AttributeType,
+    AttributeValue,
+    Cancellation,
+    ContactPoint,
+    Customer,
+    DatedRates,
+    Entry,
+    Fulfilment,
+    Identifier,
+    IdentifierType,
+    Interaction,
+    LifeCycle,
+    Measure,
+    Model,
+    Money,
+    Move,
+    Order,
+    OrderHistory,
+    OrderLine,
+    Page,
+    Payment,
+    Predicate,
+    Product,
+    Profile,
+    Purchase,
+    Relationship,
+    Return,
+    Role,
+    Score,
+    Stage,
+    *ERRORS,
+)
 """Every class that has a form. A new public class is a line here, and no other code."""
 
 UPCASTERS: dict[type[Any], tuple[Upcaster, ...]] = {}
