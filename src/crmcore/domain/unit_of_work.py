@@ -257,7 +257,7 @@ class UnitOfWork:
                 for function in self.subscriptions.told.get(entry.kind, ()):
                     if self.depth > DEEPEST:
                         reason = f"subscribers led to each other more than {DEEPEST} times"
-                        raise Refused("subscribers.depth", reason, entry.kind)
+                        raise Refused("subscribers.depth", reason)
                     if self.state == "open":
                         function(self, entry)
         finally:
