@@ -89,7 +89,7 @@ if hasattr(services, "import_order_lines"):
         assert sum(made["count"] for made in done["decisions"]) == 4
         assert json.dumps(done["decisions"]).count('"currency": "GBP"') >= 3
         assert "Nothing was kept. It would be 4 rows of order-lines" in shell(*ask, "--dry-run").out
-        assert "what was decided" in shell(*ask).out
+        assert "decision" in shell(*ask).out
 
     def test_columns_are_guessed_and_told(shell: Shell):
         text = "Código Cliente;Fecha;Importe\nC-1;31/01/2026;10,50\n"

@@ -209,7 +209,7 @@ def _tell(
     if decisions := getattr(report, "decisions", ()):
         listed = [(f"{made.count:,}", printable(made.sentence)) for made in decisions]
         terminal.say()
-        terminal.say(table(("rows", "what was decided"), listed, right=("rows",)))
+        terminal.say(table(("rows", "decision"), listed, right=("rows",)))
     if not report.rejects:
         return
     shown = report.rejects[:SHOWN]
