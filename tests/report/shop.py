@@ -102,7 +102,7 @@ def fill_hostile(backend: Backend) -> None:
             )
 
 
-def empty(**given: object) -> Backend:
+def empty(**given: Any) -> Backend:
     """A backend in memory with nothing in it."""
     import crmcore
 

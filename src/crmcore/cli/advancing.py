@@ -9,7 +9,7 @@ from cyclopts import Parameter
 
 from crmcore import services
 from crmcore.cli.places import opened
-from crmcore.cli.progress import Watched
+from crmcore.cli.progress import watched
 from crmcore.cli.showing import counted, plain, shown_value
 from crmcore.cli.terminal import Terminal
 from crmcore.cli.where import day_or_instant
@@ -40,7 +40,7 @@ def advance(
         zone = backend.model.zone
         instant = backend.clock() if at is None else moment(at, zone, "--at")
         with terminal.progress("Advancing customers") as progress:
-            done = services.advance(Watched(backend, progress), at=instant)
+            done = services.advance(watched(backend, progress), at=instant)
     if terminal.json:
         terminal.document({"at": plain(instant), "total": done.total, "moves": dict(done.moves)})
     terminal.say(f"{counted(done.total, 'move')} due at {shown_value(instant, zone=zone)}.")

@@ -11,7 +11,7 @@ from cyclopts import Parameter
 
 import crmcore
 from crmcore.cli.places import shown
-from crmcore.cli.progress import Watched
+from crmcore.cli.progress import watched
 from crmcore.cli.samples import Sample, cdnow_sample, simulated_sample
 from crmcore.cli.showing import table
 from crmcore.cli.terminal import Terminal
@@ -53,9 +53,9 @@ def demo(*, terminal: Annotated[Terminal, Parameter(parse=False)]) -> None:
     try:
         backend.migrate()
         with terminal.progress("Importing purchases", total=len(sample.rows)) as progress:
-            report = import_purchases(Watched(backend, progress), sample.rows, source="cdnow")
+            report = import_purchases(watched(backend, progress), sample.rows, source="cdnow")
         with terminal.progress("Fitting and scoring") as progress:
-            scoring = score(Watched(backend, progress), as_of=sample.as_of, horizon=HORIZON)
+            scoring = score(watched(backend, progress), as_of=sample.as_of, horizon=HORIZON)
         moved = advance(backend, at=start_of(sample.until + timedelta(days=1), zone="UTC")).total
         if terminal.json:
             terminal.document(_data(sample, place, report, scoring, moved))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from errno import ENOENT
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,18 +13,25 @@ from cyclopts import Parameter
 
 from crmcore import services
 from crmcore.cli.places import opened
-from crmcore.cli.progress import Watched, lines_of
+from crmcore.cli.progress import lines_of, watched
 from crmcore.cli.remedies import DONE, IN_PART
-from crmcore.cli.showing import counted, printable, table
+from crmcore.cli.showing import counted, plain, printable, table
 from crmcore.cli.terminal import Terminal
 from crmcore.domain.errors import InvalidInput, Refused
-from crmcore.domain.kinds import FACTS
-from crmcore.services import CustomerColumns, ImportReport, PurchaseColumns
+from crmcore.domain.kinds import AGGREGATES, FACTS
+from crmcore.domain.money import Rates
+from crmcore.services import ImportReport
 
 __all__ = ["IMPORTED", "import_file", "service"]
 
 SHOWN = 10
-IMPORTED = ("customers", "purchases", "order-lines", *(kind.name for kind in FACTS))
+PARTS = {
+    "customers": ("import_customers", "CustomerColumns"),
+    "purchases": ("import_purchases", "PurchaseColumns"),
+    "order-lines": ("import_order_lines", "OrderLineColumns"),
+}
+"""Where rows are not simply the fields of a kind: the service, and its columns."""
+IMPORTED = (*PARTS, "products", *(kind.name for kind in FACTS))
 """What can be imported."""
 
 
@@ -39,19 +46,27 @@ def import_file(
     column: Annotated[list[str] | None, Parameter(consume_multiple=False)] = None,
     rejects: Path | None = None,
     dry_run: bool = False,
+    encoding: str | None = None,
+    decimal: str | None = None,
+    day_first: Annotated[bool | None, Parameter(negative="--month-first")] = None,
+    anonymous: str | None = None,
+    repeated: str | None = None,
+    rates: Path | None = None,
+    restore: bool = False,
     terminal: Annotated[Terminal, Parameter(parse=False)],
 ) -> int:
     """Read customers, purchases or other facts from a file.
 
-    KIND is customers, purchases, order-lines, or a kind of fact: orders,
-    payments, fulfilments, cancellations, returns, interactions, scores. The same
-    file twice changes nothing. A row that cannot be read takes no good row with
-    it; if there are any, the exit code is 3.
+    KIND is customers, purchases, order-lines (of invoices), products, or a kind
+    of fact: orders, payments, fulfilments, cancellations, returns, interactions,
+    scores. The same file twice changes nothing. A row that cannot be read takes
+    no good row with it; if there are any, the exit code is 3.
 
         crmcore import customers people.csv --source shop
         crmcore import purchases orders.csv --source shop --rejects bad.csv
         crmcore import purchases till.csv --source till --zone Europe/Madrid
         crmcore import purchases x.csv --source x --column at=day
+        crmcore import order-lines invoices.csv --source erp --dry-run
 
     Parameters
     ----------
@@ -68,21 +83,42 @@ def import_file(
     column
         Where a value stands, as NAME=HEADER; may be given several times.
     rejects
-        A file for the rows that were rejected, with the reasons, to be mended and imported.
+        A file for the rows that were rejected, to be mended and imported.
     dry_run
         Say what would happen, and change nothing.
+    encoding
+        How the text of the file is encoded, such as cp1252.
+    decimal
+        The mark before decimals: a point or a comma.
+    day_first
+        Is 03/04/2026 in April or in March?
+    anonymous
+        Of order lines without a customer: skip them, or give all to one.
+    repeated
+        Of the same order line twice: count it once, or each time.
+    rates
+        A file of exchange rates: date, currency, and rate into the store's.
+    restore
+        The file was written by `crmcore export`: take it back as it was.
 
     """
     if not file.is_file():
         raise FileNotFoundError(ENOENT, "there is no such file", str(file))
-    with opened(terminal) as backend:
+    if kind not in IMPORTED:
+        raise InvalidInput.of("KIND", f"is none of {', '.join(IMPORTED)}")
+    given = {
+        "zone": zone, "currency": currency, "rejects": rejects, "dry_run": dry_run or None,
+        "encoding": encoding, "decimal": decimal, "day_first": day_first, "anonymous": anonymous,
+        "repeated": repeated, "restore": restore or None,
+    }  # fmt: skip
+    options = {name: value for name, value in given.items() if value is not None}
+    use = _service_for(kind, options)
+    options["columns"] = _columns(kind, column or (), restore=restore)
+    with opened(terminal, rates=None if rates is None else _rates(rates)) as backend:
         lines = lines_of(file)
         total = None if lines is None else max(lines - 1, 0)
         with terminal.progress(f"Importing {kind}", total=total) as progress:
-            report = _imported(
-                Watched(backend, progress), kind, file, column or (), source=source, zone=zone,
-                currency=currency, rejects=rejects, dry_run=dry_run,
-            )  # fmt: skip
+            report: ImportReport = use(watched(backend, progress), file, source=source, **options)
     if terminal.json:
         terminal.document(_data(report, kind, dry_run=dry_run))
     _tell(terminal, report, kind, rejects, dry_run=dry_run)
@@ -92,78 +128,88 @@ def import_file(
 def service(name: str, *options: str) -> Callable[..., Any]:
     """The function of `crmcore.services`, if this release has it, with these options."""
     found: Callable[..., Any] | None = getattr(services, name, None)
-    lacking = [] if found is None else set(options) - inspect.signature(found).parameters.keys()
-    if found is None or lacking:
-        what = name.replace("_", " ") + "".join(f" with {option}" for option in lacking)
+    what = name.replace("_", " ")
+    if found is None:
         raise Refused("command.in_this_release", f"this release of crmcore has no {what}")
+    known = inspect.signature(found).parameters
+    if lacking := [option for option in options if option not in known]:
+        reason = "does not go with what is imported here"
+        raise InvalidInput.of(f"--{lacking[0].replace('_', '-')}", reason)
     return found
 
 
-def _imported(
-    backend: Watched, kind: str, file: Path, columns: Sequence[str], **options: Any
-) -> ImportReport:
-    report: ImportReport
-    given = {name: value for name, value in options.items() if value not in (None, False)}
-    wanted = [name for name in ("dry_run", "currency") if name in given]
-    match kind:
-        case "customers":
-            use = service("import_customers", *wanted)
-            report = use(backend, file, columns=_columns(CustomerColumns, columns), **given)
-        case "purchases":
-            use = service("import_purchases", *wanted)
-            report = use(backend, file, columns=_columns(PurchaseColumns, columns), **given)
-        case "order-lines":
-            use = service("import_order_lines", *wanted)
-            made = getattr(services, "OrderLineColumns", None)
-            report = use(backend, file, columns=_columns(made, columns), **given)
-        case _ if kind in IMPORTED:
-            if columns:
-                raise InvalidInput.of("--column", f"does not go with {kind}: name the headers so")
-            report = service("import_facts", *wanted)(backend, kind, file, **given)
-        case _:
-            raise InvalidInput.of("KIND", f"is none of {', '.join(IMPORTED)}")
-    return report
+def _service_for(kind: str, options: Mapping[str, Any]) -> Callable[..., Any]:
+    """What imports this kind with these options, given a backend and a file."""
+    if kind in PARTS and "restore" not in options:
+        return service(PARTS[kind][0], *options)
+    aggregates = [known.name for known in AGGREGATES]
+    name = "import_aggregates" if kind in aggregates else "import_facts"
+    use = service(name, *options)
+    return lambda backend, rows, **rest: use(backend, kind, rows, **rest)
 
 
-def _columns(cls: type[Any] | None, given: Sequence[str]) -> Any:
+def _columns(kind: str, given: Sequence[str], *, restore: bool) -> Any:
     """What `--column` says, as the columns of that import; `None` where it says nothing."""
-    if not given or cls is None:
-        return None
-    named: dict[str, str] = {}
-    known = tuple(attribute.name for attribute in attrs.fields(cls))
+    named = {}
     for text in given:
         name, mark, header = text.partition("=")
-        if not mark or name not in known:
-            raise InvalidInput.of("--column", f"is NAME=HEADER, with NAME of {', '.join(known)}")
+        if not mark or not header:
+            raise InvalidInput.of("--column", "is NAME=HEADER, such as amount=paid")
         named[name] = header
+    if not named or restore or kind not in PARTS:
+        return named or None
+    cls = getattr(services, PARTS[kind][1])
+    known = tuple(attribute.name for attribute in attrs.fields(cls))
+    if unknown := named.keys() - set(known):
+        reason = f"{', '.join(sorted(unknown))}: NAME is one of {', '.join(known)}"
+        raise InvalidInput.of("--column", reason)
     return cls(**named)
 
 
+def _rates(file: Path) -> Callable[[str], Rates]:
+    """What reads the rates once the store's currency is known."""
+    read: Callable[..., Rates] = service("read_rates")
+    return lambda currency: read(file, into=currency)
+
+
 def _data(report: ImportReport, kind: str, *, dry_run: bool) -> dict[str, Any]:
-    counts = ("rows", "added", "updated", "unchanged", "rejected", "customers_added")
+    counts = ("rows", "added", "updated", "unchanged", "set_aside", "rejected",
+              "customers_added", "products_added")  # fmt: skip
     return {
         "kind": kind,
         "dry_run": dry_run,
-        **{name: getattr(report, name) for name in counts},
-        "decisions": [attrs.asdict(made) for made in getattr(report, "decisions", ())],
+        **{name: getattr(report, name, 0) for name in counts},
+        "found_out": list(getattr(report, "guessed", ())),
+        "decisions": [
+            {"name": made.name, "count": made.count, "sentence": made.sentence,
+             "amounts": [plain(amount) for amount in getattr(made, "amounts", ())]}
+            for made in getattr(report, "decisions", ())
+        ],
         "rejects": [attrs.asdict(reject) for reject in report.rejects],
-    }
+    }  # fmt: skip
 
 
 def _tell(
     terminal: Terminal, report: ImportReport, kind: str, rejects: Path | None, *, dry_run: bool
 ) -> None:
-    would = "Nothing was kept; it would be:\n" if dry_run else ""
+    for sentence in getattr(report, "guessed", ()):
+        terminal.say(printable(sentence))
     counts = [
         (report.added, "new"), (report.updated, "updated"), (report.unchanged, "known already"),
-        (report.rejected, "rejected"),
+        (getattr(report, "set_aside", 0), "set aside"), (report.rejected, "rejected"),
     ]  # fmt: skip
     told = ", ".join(f"{number:,} {what}" for number, what in counts if number) or "none"
+    would = "Nothing was kept. It would be " if dry_run else ""
     terminal.say(f"{would}{counted(report.rows, 'row')} of {kind}: {told}.")
-    if kind != "customers" and report.customers_added:
-        terminal.say(f"{counted(report.customers_added, 'new customer')}.")
-    for made in getattr(report, "decisions", ()):
-        terminal.say(f"{made.count:,} × {printable(made.sentence)}")
+    made = [counted(report.customers_added, "new customer")] if report.customers_added else []
+    if products := getattr(report, "products_added", 0):
+        made.append(counted(products, "new product"))
+    if made and kind != "customers":
+        terminal.say(f"{', '.join(made)}.")
+    if decisions := getattr(report, "decisions", ()):
+        listed = [(f"{made.count:,}", printable(made.sentence)) for made in decisions]
+        terminal.say()
+        terminal.say(table(("rows", "decision"), listed, right=("rows",)))
     if not report.rejects:
         return
     shown = report.rejects[:SHOWN]

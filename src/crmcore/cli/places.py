@@ -5,7 +5,7 @@ The command line has no model of its own. A URL is shown without user, password 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from crmcore.adapters.backend import Backend
 from crmcore.connecting import connect
 from crmcore.domain.errors import NotMigrated, UnknownBackend
+from crmcore.domain.money import Rates
 
 if TYPE_CHECKING:
     from crmcore.cli.terminal import Terminal
@@ -58,8 +59,11 @@ def connected(terminal: Terminal) -> Iterator[Backend]:
 
 
 @contextmanager
-def opened(terminal: Terminal) -> Iterator[Backend]:
-    """The store that the terminal names, under its own model; `NotMigrated` where it has none."""
+def opened(terminal: Terminal, *, rates: Callable[[str], Rates] | None = None) -> Iterator[Backend]:
+    """The store that the terminal names, under its own model; `NotMigrated` where it has none.
+
+    `rates` answers the rates into the currency of that model.
+    """
     if missing_file(terminal.place):
         raise NotMigrated(f"there is no file for {terminal.shown_place}")
     with connected(terminal) as backend:
@@ -67,10 +71,11 @@ def opened(terminal: Terminal) -> Iterator[Backend]:
         if model is None:
             where = f"tenant {terminal.tenant} of {terminal.shown_place}"
             raise NotMigrated(f"nothing is stored for {where}")
-        if model == backend.model:
+        if model == backend.model and rates is None:
             yield backend
             return
-    again = connect(terminal.place, tenant=terminal.tenant, model=model)
+    into = None if rates is None else rates(model.currency)
+    again = connect(terminal.place, tenant=terminal.tenant, model=model, rates=into)
     try:
         yield again
     finally:

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sized
-from contextlib import AbstractContextManager, contextmanager
-from datetime import datetime
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar, TypeVarTuple
+from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple, cast
 
 import attrs
 
 from crmcore.adapters.backend import Backend
-from crmcore.domain.journal import Entry
-from crmcore.domain.model import Model
-from crmcore.domain.ports import Columns
 from crmcore.domain.unit_of_work import UnitOfWork
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["Counted", "Watched", "bar", "lines_of"]
+__all__ = ["Counted", "bar", "lines_of", "watched"]
 
 R = TypeVar("R")
 Ts = TypeVarTuple("Ts")
@@ -62,28 +58,20 @@ def lines_of(path: Path) -> int | None:
         return None  # whoever reads it says why
 
 
-@attrs.frozen
-class Watched:
-    """A backend for a batch job whose batches are counted as they are kept."""
+def watched(backend: Backend, counted: Counted) -> Backend:
+    """The same backend for a batch job, whose batches are counted as they are kept."""
+    return cast(Backend, _Watched(backend, counted))
 
-    backend: Backend
-    counted: Counted
 
-    @property
-    def model(self) -> Model:
-        """See `Backend`."""
-        return self.backend.model
+class _Watched:
+    """Whatever it is asked for but `run` is the backend's own."""
 
-    @property
-    def clock(self) -> Callable[[], datetime]:
-        """See `Backend`."""
-        return self.backend.clock
+    def __init__(self, backend: Backend, counted: Counted) -> None:
+        self._backend = backend
+        self._counted = counted
 
-    def unit_of_work(
-        self, *, actor: str | None = None, source: str | None = None
-    ) -> AbstractContextManager[UnitOfWork]:
-        """See `Backend`."""
-        return self.backend.unit_of_work(actor=actor, source=source)
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._backend, name)
 
     def run(
         self,
@@ -93,29 +81,7 @@ class Watched:
         source: str | None = None,
     ) -> R:
         """As `Backend.run`; the first argument is the batch that is counted."""
-        done = self.backend.run(use_case, *arguments, actor=actor, source=source)
+        done = self._backend.run(use_case, *arguments, actor=actor, source=source)
         if arguments and isinstance(arguments[0], Sized):
-            self.counted.add(len(arguments[0]))
+            self._counted.add(len(arguments[0]))
         return done
-
-    def reading(self) -> AbstractContextManager[UnitOfWork]:
-        """See `Backend`."""
-        return self.backend.reading()
-
-    def columns(
-        self,
-        kind: str,
-        *,
-        since: datetime | None = None,
-        until: datetime | None = None,
-        personal: bool = False,
-        in_order: bool = False,
-    ) -> Columns:
-        """See `Backend`."""
-        return self.backend.columns(
-            kind, since=since, until=until, personal=personal, in_order=in_order
-        )
-
-    def journal(self, *, after: int = 0, limit: int = 1000) -> list[Entry]:
-        """See `Backend`."""
-        return self.backend.journal(after=after, limit=limit)

@@ -10,7 +10,7 @@ from cyclopts import Parameter
 
 from crmcore import services
 from crmcore.cli.places import opened
-from crmcore.cli.progress import Watched
+from crmcore.cli.progress import watched
 from crmcore.cli.showing import ABSENT, counted, table
 from crmcore.cli.terminal import Terminal
 from crmcore.domain.errors import InvalidInput
@@ -55,7 +55,7 @@ def score(
         day = today if as_of is None else _day(as_of)
         with terminal.progress("Fitting and scoring") as progress:
             scoring = services.score(
-                Watched(backend, progress), as_of=day, horizon=horizon, yearly_discount=discount
+                watched(backend, progress), as_of=day, horizon=horizon, yearly_discount=discount
             )
     if terminal.json:
         terminal.document(_data(scoring, backend.model.currency))
