@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 from crmcore import AttributeType, Backend, Customer, Identifier, Model
 from crmcore.testing import (

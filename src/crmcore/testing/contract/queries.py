@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -91,11 +92,12 @@ class QueriesContract(Subject):
     def test_what_is_structured_or_several_is_no_order(self, backend: Backend) -> None:
         """Tags have no order among customers: `InvalidInput`, as for comparing them."""
         with backend.reading() as uow:
-            for ask in (
+            asked: list[Callable[[], object]] = [
                 lambda: uow.profiles.where().order_by("tags"),
                 lambda: uow.profiles.where(field("tags") == "vip"),
                 lambda: uow.profiles.where(field("tags").is_in("vip")),
-            ):
+            ]
+            for ask in asked:
                 with pytest.raises(InvalidInput):
                     ask()
 
