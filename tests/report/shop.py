@@ -102,10 +102,10 @@ def fill_hostile(backend: Backend) -> None:
             )
 
 
-def empty(**given: object) -> Backend:
+def empty() -> Backend:
     """A backend in memory with nothing in it."""
     import crmcore
 
-    backend = crmcore.connect("memory://", model=MODEL, clock=FrozenClock(), **given)
+    backend = crmcore.connect("memory://", model=MODEL, clock=FrozenClock())
     backend.migrate()
     return backend
