@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
 
 from crmcore import AttributeType, Backend, Customer, Identifier, Model
 from crmcore.testing import (
@@ -103,10 +102,10 @@ def fill_hostile(backend: Backend) -> None:
             )
 
 
-def empty(**given: Any) -> Backend:
+def empty() -> Backend:
     """A backend in memory with nothing in it."""
     import crmcore
 
-    backend = crmcore.connect("memory://", model=MODEL, clock=FrozenClock(), **given)
+    backend = crmcore.connect("memory://", model=MODEL, clock=FrozenClock())
     backend.migrate()
     return backend

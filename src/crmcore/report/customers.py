@@ -10,7 +10,7 @@ import numpy as np
 from crmcore.analytics.checks import BoolArray, FloatArray, IntArray
 from crmcore.domain.ports import Backend
 
-__all__ = ["SCORERS", "Customers", "Labels"]
+__all__ = ["NEVER", "SCORERS", "Customers", "Labels"]
 
 SCORERS = ("probability_alive", "expected_purchases", "lifetime_value")
 NEVER = -(2**62)
@@ -40,10 +40,10 @@ class _Texts:
     def add(self, values: Sequence[str | None]) -> None:
         known = self.known
         codes = [known.setdefault(value, len(known)) for value in values]
-        self.parts.append(np.array(codes, np.int32))
+        self.parts.append(np.array(codes, np.int64))
 
     def labels(self, order: IntArray) -> Labels:
-        return Labels(tuple(self.known), _joined(self.parts, np.int32)[order])
+        return Labels(tuple(self.known), _joined(self.parts, np.int64)[order])
 
 
 @attrs.frozen(kw_only=True, eq=False)

@@ -29,11 +29,9 @@ class Periods:
     @classmethod
     def over(cls, first: int, last: int, *, most: int) -> Periods:
         """From month `first` to month `last`, in the shortest periods that are at most `most`."""
-        for size in SIZES:
-            begin, end = first // size, last // size
-            if end - begin < most:
-                break
-        return cls(begin * size, size, end - begin + 1)
+        fitting = (size for size in SIZES if last // size - first // size < most)
+        size = next(fitting, max(SIZES))
+        return cls(first // size * size, size, last // size - first // size + 1)
 
     @property
     def name(self) -> str:

@@ -63,14 +63,17 @@ def write_report(
     title = TITLE if title is None else checked_text(title, "title", 200)
     page = _page(backend, at=at, title=title, personal=personal)
     target = Path(path)
-    with NamedTemporaryFile("w", encoding="utf-8", dir=target.parent, delete=False) as made:
-        made.write(page)
-    try:
-        Path(made.name).chmod(0o600 if personal else 0o644)
-        Path(made.name).replace(target)
-    except BaseException:
-        Path(made.name).unlink(missing_ok=True)
-        raise
+    with NamedTemporaryFile("wb", dir=target.parent, delete=False) as made:
+        written = Path(made.name)
+        try:
+            made.write(page.encode())
+            made.close()
+            written.chmod(0o600 if personal else 0o644)
+            written.replace(target)
+        except BaseException:
+            made.close()
+            written.unlink(missing_ok=True)
+            raise
     return target
 
 

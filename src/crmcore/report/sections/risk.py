@@ -14,7 +14,7 @@ from crmcore.report.layout import Chart, Person, Section, Table
 from crmcore.report.sections.scored import scored_when
 from crmcore.report.snapshot import Snapshot
 
-__all__ = ["AtRisk", "at_risk", "risk"]
+__all__ = ["SHOWN", "AtRisk", "at_risk", "risk"]
 
 SHOWN = 20
 BY_SCORE = ((0.0, "0 to 10%"), (0.1, "10 to 25%"), (0.25, "25 to 50%"), (0.5, "50 to 75%"),

@@ -75,7 +75,7 @@ def bounds(revenue: IntArray) -> IntArray:
         after = [edge for edge in every if edge > largest][:1]
         if len(above) < MOST:
             break
-    return np.array([*below, *above, *after], np.int64)
+    return np.unique(np.array([*below, *above, *after], np.int64))
 
 
 def _label(edges: IntArray, place: int, digits: int) -> str:
