@@ -59,7 +59,7 @@ class SqlRecords:
         *,
         connect: Callable[[], sa.Connection] | None = None,
     ) -> None:
-        self.connection = connection
+        self.connection: sa.Connection = connection
         self.tables = tables
         self.tenant = tenant
         self.model = model
