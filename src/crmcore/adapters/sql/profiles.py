@@ -177,7 +177,7 @@ class SqlProfiles(SqlFacts):
         profiles, known = self.tables.profiles, self.model.profile_fields[name]
         column, chosen = self._column(name), (self._mine, *self._where(where))
         several = known.type is FieldType.TEXT_SET
-        asked: sa.Select[Any] = sa.select(column, sa.func.count()).where(*chosen)
+        asked: sa.Select[*tuple[Any, ...]] = sa.select(column, sa.func.count()).where(*chosen)
         if several:
             asked = asked.where(column.is_(None))
         with translated():

@@ -63,7 +63,7 @@ def has_words(tables: Tables, tenant: str, asked: Has | HasWord) -> sa.ColumnEle
 
 def count_words(
     tables: Tables, tenant: str, field: str, customers: sa.Select[Any]
-) -> sa.Select[Any]:
+) -> sa.Select[*tuple[Any, ...]]:
     """By word of a field, how many of these customers have it."""
     words = tables.words
     return (

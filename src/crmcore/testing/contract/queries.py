@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -92,14 +91,11 @@ class QueriesContract(Subject):
     def test_what_is_structured_or_several_is_no_order(self, backend: Backend) -> None:
         """Tags have no order among customers: `InvalidInput`, as for comparing them."""
         with backend.reading() as uow:
-            asked: list[Callable[[], object]] = [
-                lambda: uow.profiles.where().order_by("tags"),
-                lambda: uow.profiles.where(field("tags") == "vip"),
-                lambda: uow.profiles.where(field("tags").is_in("vip")),
-            ]
-            for ask in asked:
+            with pytest.raises(InvalidInput):
+                uow.profiles.where().order_by("tags")
+            for predicate in (field("tags") == "vip", field("tags").is_in("vip")):
                 with pytest.raises(InvalidInput):
-                    ask()
+                    uow.profiles.where(predicate)
 
     def test_a_question_is_narrowed_step_by_step(self, backend: Backend) -> None:
         """`where` upon `where` asks for both, whatever stands between."""
