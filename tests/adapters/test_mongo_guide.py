@@ -13,6 +13,7 @@ import pytest
 
 from crmcore import Customer, Money, Order, Product
 from crmcore.adapters.mongo import MongoBackend
+from crmcore.domain.consent import Consent
 from crmcore.domain.interaction import Interaction
 from crmcore.domain.kinds import AGGREGATES, FACTS
 from crmcore.domain.order_facts import Cancellation, Fulfilment, Payment, Return
@@ -103,4 +104,5 @@ def write_one_of_each(backend: MongoBackend) -> None:
         uow.cancellations.add(Cancellation(**of, order_id=other.id))
         uow.interactions.add(Interaction(**of, channel="phone"))
         uow.scores.add(Score(**of, scorer="probability_alive", value=0.5, unit="probability"))
+        uow.consents.add(Consent(**of, purpose="marketing", given=True))
     assert len(backend.journal()) == len(AGGREGATES) + len(FACTS) + 1  # two orders

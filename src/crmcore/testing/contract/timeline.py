@@ -280,7 +280,10 @@ class TimelineContract(Subject):
     def test_a_kind_or_an_instant_that_is_none_is_invalid(self, backend: Backend) -> None:
         """Told by their places."""
         with backend.reading() as uow:
-            for wrong in ({"kinds": ["order"]}, {"kinds": "x"}, {"since": AT.replace(tzinfo=None)}):
+            several: list[dict[str, Any]] = [
+                {"kinds": ["order"]}, {"kinds": "x"}, {"since": AT.replace(tzinfo=None)},
+            ]  # fmt: skip
+            for wrong in several:
                 with pytest.raises(InvalidInput) as raised:
                     uow.timeline(a_customer().id, **wrong)
                 assert [fault.path for fault in raised.value.faults] == list(wrong)
