@@ -17,7 +17,7 @@ import attrs
 
 __all__ = ["HEADER", "Export", "messy"]
 
-HEADER = (
+HEADER: tuple[str, ...] = (
     "InvoiceNo", "StockCode", "Description", "Quantity", "InvoiceDate", "UnitPrice", "CustomerID",
     "Country",
 )  # fmt: skip
