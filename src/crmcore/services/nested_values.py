@@ -192,11 +192,11 @@ def instant_of(data: Any) -> datetime:
 
 
 def _day(data: Any) -> date:
-    if isinstance(data, date) and not isinstance(data, datetime):
+    if type(data) is date:
         return data
     try:
-        return date.fromisoformat(data)
-    except (TypeError, ValueError):
+        return date.fromisoformat(data if isinstance(data, str) else "")
+    except ValueError:
         raise InvalidInput.of("", "is no date in ISO 8601 form") from None
 
 
