@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import subprocess
+import sys
 
 import pytest
 
@@ -119,10 +121,20 @@ def test_the_help_of_a_command_has_examples_and_fits_80_columns(name: str):
 
 
 def test_help_lists_every_command_and_loads_none(shell: Shell):
+    """Nothing that takes long to import is needed to say what there is."""
     seen = shell.run("--help")
+    asked = "import sys; from crmcore.cli import main; main(['--help']); print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", asked], env=shell.environment, capture_output=True, text=True,
+        check=True,
+    )  # fmt: skip
+    loaded = set(done.stdout.splitlines()[-1].split())
 
     assert [name for name in COMMANDS if f"│ {name} " not in seen.out] == []
     assert max(map(len, seen.out.splitlines())) <= 80
+    assert loaded.isdisjoint(
+        {"sqlalchemy", "numpy", "asyncio", "crmcore.services", "crmcore.cli.init"}
+    )
 
 
 def test_help_of_a_command_has_its_examples_and_the_shared_options(shell: Shell):
