@@ -44,7 +44,7 @@ from crmcore.domain.score import Score
 
 __all__ = ["DECLARED", "SCHEMA", "UPCASTERS", "Form", "form_of"]
 
-SCHEMA = "schema"
+SCHEMA: str = "schema"
 """The key that says the form. No class has a field of that name."""
 
 Upcaster = Callable[[dict[str, Any]], dict[str, Any]]

@@ -112,7 +112,7 @@ def _predicate(value: Any) -> Predicate:
     return Comparison(found["field"], op, found["value"])
 
 
-OPERAND = {
+OPERAND: dict[str, Any] = {
     "description": "A value, or another field of the same row.",
     "anyOf": [
         *SCALAR.schema["anyOf"],
@@ -125,7 +125,7 @@ OPERAND = {
     ],
 }
 
-PREDICATE = Plain(
+PREDICATE: Plain = Plain(
     _dict,
     _predicate,
     {
