@@ -39,7 +39,9 @@ from crmcore.testing import strategies as made
 from crmcore.testing.registration import STRATEGIES
 
 AT = datetime(2024, 1, 1, tzinfo=UTC)
-TYPES = [type for type in FieldType if type not in (FieldType.NESTED, FieldType.ID)]
+TYPES = [
+    type for type in FieldType if type not in (FieldType.NESTED, FieldType.TEXT_SET, FieldType.ID)
+]
 MODEL = Model(
     attributes=[
         AttributeType(f"a_{type}", type, personal=type is FieldType.TEXT) for type in TYPES
@@ -93,7 +95,9 @@ profiles = st.builds(
     Profile,
     made.ids().map(CustomerId),
     st.fixed_dictionaries({
-        field.name: made.scalars(field.type) | st.none() if field.optional
+        field.name: st.lists(made.symbols(), max_size=2).map(tuple)
+        if field.type is FieldType.TEXT_SET
+        else made.scalars(field.type) | st.none() if field.optional
         else made.scalars(field.type)
         for field in MODEL.profile_fields.values()
     }),

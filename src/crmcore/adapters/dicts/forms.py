@@ -27,6 +27,7 @@ from crmcore.domain.life_cycle import LifeCycle, Move, Stage
 from crmcore.domain.measures import Measure
 from crmcore.domain.model import Model
 from crmcore.domain.money import DatedRates, Money
+from crmcore.domain.notes import Attachment, Note
 from crmcore.domain.order import Order, OrderLine
 from crmcore.domain.order_facts import (
     Cancellation,
@@ -44,7 +45,7 @@ from crmcore.domain.score import Score
 
 __all__ = ["DECLARED", "SCHEMA", "UPCASTERS", "Form", "form_of"]
 
-SCHEMA = "schema"
+SCHEMA: str = "schema"
 """The key that says the form. No class has a field of that name."""
 
 Upcaster = Callable[[dict[str, Any]], dict[str, Any]]
@@ -58,6 +59,7 @@ ERRORS: tuple[type[Any], ...] = (
 )  # fmt: skip
 
 DECLARED: tuple[type[Any], ...] = (
+    Attachment,
     AttributeType,
     AttributeValue,
     Cancellation,
@@ -74,6 +76,7 @@ DECLARED: tuple[type[Any], ...] = (
     Model,
     Money,
     Move,
+    Note,
     Order,
     OrderHistory,
     OrderLine,

@@ -26,6 +26,8 @@ from crmcore.domain.errors import Fault, InvalidInput
 from crmcore.domain.predicates import (
     And,
     Comparison,
+    Has,
+    HasWord,
     Not,
     OneOf,
     Or,
@@ -40,6 +42,8 @@ COMPARED = ("field", "op", "value")
 KEYS: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(("==", "<", "<=", ">", ">="), COMPARED),
     "in": ("field", "op", "values"),
+    "has": COMPARED,
+    "has_word": COMPARED,
     "present": ("field", "op"),
     "and": ("op", "parts"),
     "or": ("op", "parts"),
@@ -59,6 +63,10 @@ def _dict(predicate: Predicate) -> dict[str, Any]:
             return {"field": name, "op": op, "value": _operand_dict(value)}
         case OneOf(name, values):
             return {"field": name, "op": "in", "values": [_operand_dict(v) for v in values]}
+        case Has(name, value):
+            return {"field": name, "op": "has", "value": value}
+        case HasWord(name, beginning):
+            return {"field": name, "op": "has_word", "value": beginning}
         case Present(name):
             return {"field": name, "op": "present"}
         case And(parts):
@@ -101,6 +109,12 @@ def _predicate(value: Any) -> Predicate:
     match op:
         case "in":
             return OneOf(found["field"], found["values"])
+        case "has" | "has_word":
+            try:
+                text = PLAIN[str].read(found["value"])
+            except InvalidInput as error:
+                raise error.under("value") from None
+            return Has(found["field"], text) if op == "has" else HasWord(found["field"], text)
         case "present":
             return Present(found["field"])
         case "and":
@@ -112,7 +126,7 @@ def _predicate(value: Any) -> Predicate:
     return Comparison(found["field"], op, found["value"])
 
 
-OPERAND = {
+OPERAND: dict[str, Any] = {
     "description": "A value, or another field of the same row.",
     "anyOf": [
         *SCALAR.schema["anyOf"],
@@ -125,7 +139,7 @@ OPERAND = {
     ],
 }
 
-PREDICATE = Plain(
+PREDICATE: Plain = Plain(
     _dict,
     _predicate,
     {

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
-from crmcore.adapters.dicts.values import PLAIN, an_object, read_into, unknown_keys
+from crmcore.adapters.dicts.values import PLAIN, Plain, an_object, each, read_into, unknown_keys
 from crmcore.domain.errors import Fault, InvalidInput
 from crmcore.domain.fields import SCALARS, Field, FieldType
 from crmcore.domain.ids import CustomerId
@@ -16,9 +16,15 @@ from crmcore.domain.profile import Profile
 __all__ = ["profile_dict", "profile_schema", "read_profile"]
 
 WHO = "customer_id"
-BY_TYPE = {kind: PLAIN[cls] for cls, kind in SCALARS.items()}
+TEXTS = Plain(
+    list,
+    lambda values: each(values, PLAIN[str].read),
+    {"type": "array", "items": PLAIN[str].schema},
+)
+BY_TYPE = {kind: PLAIN[cls] for cls, kind in SCALARS.items()} | {FieldType.TEXT_SET: TEXTS}
 WRITE: Mapping[type[Any], Callable[[Any], Any]] = {
-    cls: plain.write for cls, plain in PLAIN.items() if plain.write is not None
+    **{cls: plain.write for cls, plain in PLAIN.items() if plain.write is not None},
+    tuple: list,
 }
 
 
@@ -62,7 +68,7 @@ def read_profile(value: Any, model: Model | None) -> Profile:
         if data.get(name) is not None:
             read_into(found, faults, name, BY_TYPE[known.type].read, data[name])
         elif known.optional:
-            found[name] = None
+            found[name] = () if known.type is FieldType.TEXT_SET else None
         else:
             faults.append(Fault(name, "is absent" if name in data else "is missing"))
     if faults:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from enum import Enum
 from functools import lru_cache
 from types import NoneType, UnionType
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, TypeAlias, Union, get_args, get_origin, get_type_hints
 
 import attrs
 
@@ -41,7 +41,7 @@ class AnyKind:
     classes: tuple[type[Any], ...]
 
 
-Shape = Plain | Optional | Several | AnyKind | type[Any]
+Shape: TypeAlias = Plain | Optional | Several | AnyKind | type[Any]
 """A plain value, an optional one, a list, an object of several kinds, an enumeration of words, or
 an attrs class.
 """

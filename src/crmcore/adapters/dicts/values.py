@@ -340,7 +340,7 @@ TAGGED: Mapping[str, Plain] = {
     kind.value: PLAIN[cls] for cls, kind in SCALARS.items() if kind is not FieldType.MONEY
 }
 
-SCALAR = Plain(
+SCALAR: Plain = Plain(
     plain_scalar,
     _scalar,
     {
@@ -358,8 +358,8 @@ SCALAR = Plain(
 )
 """A value of any of the eight attribute types."""
 
-ANY_JSON = Plain(_json, _json, {})
+ANY_JSON: Plain = Plain(_json, _json, {})
 """Plain data of any shape."""
 
-JSON_OBJECT = Plain(_json, lambda value: _json(an_object(value)), {"type": "object"})
+JSON_OBJECT: Plain = Plain(_json, lambda value: _json(an_object(value)), {"type": "object"})
 """Plain data with keys."""
