@@ -40,7 +40,7 @@ PUBLIC = sorted(
         for value in (getattr(crmcore, name) for name in crmcore.__all__)
         if inspect.isclass(value)
         and (attrs.has(value) or value is Predicate)
-        and value not in (crmcore.Backend, crmcore.UnitOfWork)
+        and value not in (crmcore.Backend, crmcore.Timeline, crmcore.UnitOfWork)
     },
     key=lambda cls: cls.__name__,
 )

@@ -17,8 +17,10 @@ import attrs
 
 from crmcore.domain import errors
 from crmcore.domain.attributes import AttributeType, AttributeValue
+from crmcore.domain.consent import Consent, Purpose
 from crmcore.domain.contact_points import ContactPoint
 from crmcore.domain.customer import Customer
+from crmcore.domain.decisions import Decision, Reason
 from crmcore.domain.errors import InvalidInput
 from crmcore.domain.identifiers import Identifier, IdentifierType
 from crmcore.domain.interaction import Interaction
@@ -28,6 +30,7 @@ from crmcore.domain.measures import Measure
 from crmcore.domain.model import Model
 from crmcore.domain.money import DatedRates, Money
 from crmcore.domain.notes import Attachment, Note
+from crmcore.domain.observing import UnitEnded
 from crmcore.domain.order import Order, OrderLine
 from crmcore.domain.order_facts import (
     Cancellation,
@@ -42,6 +45,7 @@ from crmcore.domain.product import Product
 from crmcore.domain.profile import Page, Profile
 from crmcore.domain.relations import Relationship, Role
 from crmcore.domain.score import Score
+from crmcore.domain.timeline import TimelinePage
 
 __all__ = ["DECLARED", "SCHEMA", "UPCASTERS", "Form", "form_of"]
 
@@ -63,9 +67,11 @@ DECLARED: tuple[type[Any], ...] = (
     AttributeType,
     AttributeValue,
     Cancellation,
+    Consent,
     ContactPoint,
     Customer,
     DatedRates,
+    Decision,
     Entry,
     Fulfilment,
     Identifier,
@@ -86,11 +92,15 @@ DECLARED: tuple[type[Any], ...] = (
     Product,
     Profile,
     Purchase,
+    Purpose,
+    Reason,
     Relationship,
     Return,
     Role,
     Score,
     Stage,
+    TimelinePage,
+    UnitEnded,
     *ERRORS,
 )
 """Every class that has a form. A new public class is a line here, and no other code."""
