@@ -8,10 +8,10 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from crmcore.cli.advancing import moment
-from crmcore.cli.importing import service
 from crmcore.cli.places import opened
 from crmcore.cli.showing import counted
 from crmcore.cli.terminal import Terminal
+from crmcore.services import export
 
 __all__ = ["export_file"]
 
@@ -49,7 +49,6 @@ def export_file(
         Names, e-mail, phone and free text too.
 
     """
-    export = service("export")
     with opened(terminal) as backend:
         bounds: dict[str, Any] = {
             "since": None if since is None else moment(since, backend.model.zone, "--since"),

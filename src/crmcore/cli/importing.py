@@ -11,24 +11,34 @@ from typing import Annotated, Any
 import attrs
 from cyclopts import Parameter
 
-from crmcore import services
 from crmcore.cli.places import opened
 from crmcore.cli.progress import lines_of, watched
 from crmcore.cli.remedies import DONE, IN_PART
 from crmcore.cli.showing import counted, plain, printable, table
 from crmcore.cli.terminal import Terminal
-from crmcore.domain.errors import InvalidInput, Refused
+from crmcore.domain.errors import InvalidInput
 from crmcore.domain.kinds import AGGREGATES, FACTS
 from crmcore.domain.money import Rates
-from crmcore.services import ImportReport
+from crmcore.services import (
+    CustomerColumns,
+    ImportReport,
+    OrderLineColumns,
+    PurchaseColumns,
+    import_aggregates,
+    import_customers,
+    import_facts,
+    import_order_lines,
+    import_purchases,
+    read_rates,
+)
 
-__all__ = ["IMPORTED", "import_file", "service"]
+__all__ = ["IMPORTED", "import_file"]
 
 SHOWN = 10
-PARTS = {
-    "customers": ("import_customers", "CustomerColumns"),
-    "purchases": ("import_purchases", "PurchaseColumns"),
-    "order-lines": ("import_order_lines", "OrderLineColumns"),
+PARTS: dict[str, tuple[Callable[..., ImportReport], type[Any]]] = {
+    "customers": (import_customers, CustomerColumns),
+    "purchases": (import_purchases, PurchaseColumns),
+    "order-lines": (import_order_lines, OrderLineColumns),
 }
 """Where rows are not simply the fields of a kind: the service, and its columns."""
 IMPORTED = (*PARTS, "products", *(kind.name for kind in FACTS))
@@ -125,27 +135,22 @@ def import_file(
     return IN_PART if report.rejected else DONE
 
 
-def service(name: str, *options: str) -> Callable[..., Any]:
-    """The function of `crmcore.services`, if this release has it, with these options."""
-    found: Callable[..., Any] | None = getattr(services, name, None)
-    what = name.replace("_", " ")
-    if found is None:
-        raise Refused("command.in_this_release", f"this release of crmcore has no {what}")
-    known = inspect.signature(found).parameters
+def _service_for(kind: str, options: Mapping[str, Any]) -> Any:
+    """What imports this kind with these options, given a backend and a file."""
+    if kind in PARTS and "restore" not in options:
+        return _taking(options, PARTS[kind][0])
+    aggregates = [known.name for known in AGGREGATES]
+    use = _taking(options, import_aggregates if kind in aggregates else import_facts)
+    return lambda backend, rows, **rest: use(backend, kind, rows, **rest)
+
+
+def _taking(options: Mapping[str, Any], use: Callable[..., ImportReport]) -> Any:
+    """`use`, if it knows all of these options."""
+    known = inspect.signature(use).parameters
     if lacking := [option for option in options if option not in known]:
         reason = "does not go with what is imported here"
         raise InvalidInput.of(f"--{lacking[0].replace('_', '-')}", reason)
-    return found
-
-
-def _service_for(kind: str, options: Mapping[str, Any]) -> Callable[..., Any]:
-    """What imports this kind with these options, given a backend and a file."""
-    if kind in PARTS and "restore" not in options:
-        return service(PARTS[kind][0], *options)
-    aggregates = [known.name for known in AGGREGATES]
-    name = "import_aggregates" if kind in aggregates else "import_facts"
-    use = service(name, *options)
-    return lambda backend, rows, **rest: use(backend, kind, rows, **rest)
+    return use
 
 
 def _columns(kind: str, given: Sequence[str], *, restore: bool) -> Any:
@@ -158,7 +163,7 @@ def _columns(kind: str, given: Sequence[str], *, restore: bool) -> Any:
         named[name] = header
     if not named or restore or kind not in PARTS:
         return named or None
-    cls = getattr(services, PARTS[kind][1])
+    cls = PARTS[kind][1]
     known = tuple(attribute.name for attribute in attrs.fields(cls))
     if unknown := named.keys() - set(known):
         reason = f"{', '.join(sorted(unknown))}: NAME is one of {', '.join(known)}"
@@ -168,8 +173,7 @@ def _columns(kind: str, given: Sequence[str], *, restore: bool) -> Any:
 
 def _rates(file: Path) -> Callable[[str], Rates]:
     """What reads the rates once the store's currency is known."""
-    read: Callable[..., Rates] = service("read_rates")
-    return lambda currency: read(file, into=currency)
+    return lambda currency: read_rates(file, into=currency)
 
 
 def _data(report: ImportReport, kind: str, *, dry_run: bool) -> dict[str, Any]:
@@ -178,12 +182,12 @@ def _data(report: ImportReport, kind: str, *, dry_run: bool) -> dict[str, Any]:
     return {
         "kind": kind,
         "dry_run": dry_run,
-        **{name: getattr(report, name, 0) for name in counts},
-        "found_out": list(getattr(report, "guessed", ())),
+        **{name: getattr(report, name) for name in counts},
+        "found_out": list(report.guessed),
         "decisions": [
             {"name": made.name, "count": made.count, "sentence": made.sentence,
-             "amounts": [plain(amount) for amount in getattr(made, "amounts", ())]}
-            for made in getattr(report, "decisions", ())
+             "amounts": [plain(amount) for amount in made.amounts]}
+            for made in report.decisions
         ],
         "rejects": [attrs.asdict(reject) for reject in report.rejects],
     }  # fmt: skip
@@ -192,21 +196,21 @@ def _data(report: ImportReport, kind: str, *, dry_run: bool) -> dict[str, Any]:
 def _tell(
     terminal: Terminal, report: ImportReport, kind: str, rejects: Path | None, *, dry_run: bool
 ) -> None:
-    for sentence in getattr(report, "guessed", ()):
+    for sentence in report.guessed:
         terminal.say(printable(sentence))
     counts = [
         (report.added, "new"), (report.updated, "updated"), (report.unchanged, "known already"),
-        (getattr(report, "set_aside", 0), "set aside"), (report.rejected, "rejected"),
+        (report.set_aside, "set aside"), (report.rejected, "rejected"),
     ]  # fmt: skip
     told = ", ".join(f"{number:,} {what}" for number, what in counts if number) or "none"
     would = "Nothing was kept. It would be " if dry_run else ""
     terminal.say(f"{would}{counted(report.rows, 'row')} of {kind}: {told}.")
     made = [counted(report.customers_added, "new customer")] if report.customers_added else []
-    if products := getattr(report, "products_added", 0):
+    if products := report.products_added:
         made.append(counted(products, "new product"))
     if made and kind != "customers":
         terminal.say(f"{', '.join(made)}.")
-    if decisions := getattr(report, "decisions", ()):
+    if decisions := report.decisions:
         listed = [(f"{made.count:,}", printable(made.sentence)) for made in decisions]
         terminal.say()
         terminal.say(table(("rows", "decision"), listed, right=("rows",)))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +10,6 @@ from cyclopts import Parameter
 from crmcore.cli.advancing import moment
 from crmcore.cli.places import opened
 from crmcore.cli.terminal import Terminal
-from crmcore.domain.errors import Refused
 
 __all__ = ["report"]
 
@@ -46,9 +43,8 @@ def report(
         Name the customers.
 
     """
-    if find_spec("crmcore.report") is None:
-        raise Refused("command.in_this_release", "this release of crmcore has no report")
-    write_report = import_module("crmcore.report").write_report
+    from crmcore.report import write_report  # its extra is asked for only here
+
     with opened(terminal) as backend:
         instant = None if at is None else moment(at, backend.model.zone, "--at")
         with terminal.progress("Writing the report"):

@@ -39,6 +39,8 @@ def plain(value: Any) -> Any:
             return value.isoformat()
         case UUID() | Decimal():
             return str(value)
+        case tuple():
+            return [plain(part) for part in value]
     raise TypeError(f"{type(value).__name__} is shown to no program")
 
 
@@ -64,6 +66,8 @@ def shown_value(value: Any, *, zone: str) -> str:
             return f"{value:,}"
         case float():
             return f"{value:,.2f}"
+        case tuple():
+            return ", ".join(printable(str(part)) for part in value) or ABSENT
     return printable(str(value))
 
 

@@ -10,7 +10,7 @@ from crmcore.services.dictionary import (
     dictionary_version,
 )
 from crmcore.services.exporting import ExportReport, export
-from crmcore.services.importing import Decision, ImportReport
+from crmcore.services.importing import ImportDecision, ImportReport
 from crmcore.services.importing_customers import CustomerColumns, import_customers
 from crmcore.services.importing_kinds import IMPORT_ORDER, import_aggregates, import_facts
 from crmcore.services.importing_order_lines import import_order_lines
@@ -30,9 +30,9 @@ __all__ = [
     "ColumnDescription",
     "Cursor",
     "CustomerColumns",
-    "Decision",
     "ExportReport",
     "FileCursor",
+    "ImportDecision",
     "ImportReport",
     "MemoryCursor",
     "OrderLineColumns",

@@ -18,14 +18,22 @@ from crmcore.domain.text import checked_text
 from crmcore.services.cells import text_of
 from crmcore.services.rejects import Reject, Rejects, Row, beyond_header
 
-__all__ = ["Cells", "Decision", "ImportReport", "accepted", "batches", "checked_source", "needed"]
+__all__ = [
+    "Cells",
+    "ImportDecision",
+    "ImportReport",
+    "accepted",
+    "batches",
+    "checked_source",
+    "needed",
+]
 
 BATCH = 10_000
 T = TypeVar("T")
 
 
 @attrs.frozen(kw_only=True)
-class Decision:
+class ImportDecision:
     """What was decided of `count` rows, and what they amount to, one sum for each currency.
 
     Each row of a file is under one decision.
@@ -56,7 +64,7 @@ class ImportReport:
     products_added: int = 0
     rejects: tuple[Reject, ...] = ()
     guessed: tuple[str, ...] = ()
-    decisions: tuple[Decision, ...] = ()
+    decisions: tuple[ImportDecision, ...] = ()
     dry_run: bool = False
 
 

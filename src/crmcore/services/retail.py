@@ -18,7 +18,7 @@ from crmcore.domain.ids import CustomerId
 from crmcore.domain.money import Money
 from crmcore.domain.order import Order, OrderLine
 from crmcore.domain.text import Words
-from crmcore.services.importing import Decision
+from crmcore.services.importing import ImportDecision
 from crmcore.services.order_line_rows import OrderLineRow
 
 __all__ = [
@@ -230,7 +230,7 @@ class Sorting:
 
 def decisions_of(
     lines: Iterable[OrderLineRow], unread: int, spoiled: Mapping[str, int]
-) -> tuple[Decision, ...]:
+) -> tuple[ImportDecision, ...]:
     """What was decided of all lines, and of the rows that were never read as one.
 
     Sums that no `Money` holds are left out.
@@ -244,7 +244,9 @@ def decisions_of(
         sums, currency = amounts[line.decision], line.amount.currency
         sums[currency] = sums.get(currency, 0) + line.amount.minor
     return tuple(
-        Decision(name=name, count=rows[name], sentence=sentence, amounts=_money(amounts[name]))
+        ImportDecision(
+            name=name, count=rows[name], sentence=sentence, amounts=_money(amounts[name])
+        )
         for name, sentence in SENTENCES.items()
         if rows[name]
     )

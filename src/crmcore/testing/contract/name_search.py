@@ -18,7 +18,7 @@ from crmcore.testing.strategies import texts
 
 __all__ = ["NameSearchContract"]
 
-FOUND = [
+FOUND: list[tuple[str | None, str, bool | None]] = [
     ("Ana García López", "gar", True),
     ("Ana García López", "GARCIA", True),
     ("Ana García López", "garcía", True),
