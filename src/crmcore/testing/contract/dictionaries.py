@@ -20,6 +20,7 @@ from crmcore.domain.profile import Page, Profile
 from crmcore.testing.builders import (
     AT,
     a_cancellation,
+    a_consent,
     a_customer,
     a_fulfilment,
     a_payment,
@@ -110,6 +111,7 @@ def _fill(backend: Backend) -> None:
         uow.returns.add(a_return(order, "20.00"))
         uow.interactions.add(an_interaction(ana, "phone", topic="billing"))
         uow.scores.add(a_score(ana, 0.25))
+        uow.consents.add(a_consent(ana))
         uow.cancellations.add(a_cancellation(uow.orders.add(an_order(ben))))
         stored = uow.customers.get(ana.id).moved_to("active", at=AT + timedelta(days=1))
         uow.customers.save(stored.renamed("Ana Soto"))
