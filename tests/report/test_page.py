@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import stat
 from base64 import b64encode
-from datetime import datetime
+from datetime import UTC, datetime
 from hashlib import sha256
 from html import escape
 from pathlib import Path
@@ -15,6 +15,7 @@ import pytest
 import crmcore
 from crmcore import Backend, Customer, InvalidInput, NotMigrated
 from crmcore.report import write_report
+from crmcore.testing import a_score
 from tests.report.pages import Page
 from tests.report.shop import AT, HOSTILE, empty, fill, fill_hostile, fill_scores
 
@@ -58,7 +59,7 @@ def test_what_fails_leaves_the_former_file_alone(tmp_path):
 
 
 def test_a_folder_that_is_not_there_is_said(backend, people, tmp_path):
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(InvalidInput, match=r"^path: cannot be written: No such file"):
         write_report(backend, tmp_path / "nowhere" / "report.html", at=AT)
 
 
@@ -192,10 +193,16 @@ def test_free_purchases_have_no_revenue_to_share(backend, tmp_path):
     assert page.tables["Customers by revenue"][1][1] == "1"
 
 
-def test_now_is_what_the_backends_clock_says(backend, people, tmp_path):
+def test_unless_told_the_report_is_of_the_whole_of_today(backend, people, tmp_path):
+    """By the backend's clock; the scores of today are dated at its end."""
+    with backend.unit_of_work(source="shop") as uow:
+        who = next(uow.customers.stream())
+        late = datetime(2024, 6, 1, 21, 59, 59, 999_000, tzinfo=UTC)
+        uow.scores.add(a_score(who, 0.5, scorer="probability_alive", at=late))
     page = page_of(backend, tmp_path, at=None)
 
-    assert "As of 1 June 2024, 14:00 (Europe/Madrid)" in page.text
+    assert "As of 1 June 2024, 24:00 (Europe/Madrid)" in page.text
+    assert "none are stored" not in page.text
 
 
 def test_an_instant_without_a_zone_and_a_title_that_is_no_text_are_invalid(backend, tmp_path):

@@ -21,6 +21,7 @@ __all__ = [
     "money",
     "month_of",
     "percent",
+    "until",
     "weeks",
     "whole",
     "words",
@@ -97,6 +98,14 @@ def moment(at: datetime, zone: str) -> str:
     """An instant on the clocks of `zone`: `3 January 1997, 09:30`."""
     local = at.astimezone(zone_named(zone))
     return f"{local.day} {MONTHS[local.month - 1]} {local.year}, {local:%H:%M}"
+
+
+def until(at: datetime, zone: str) -> str:
+    """The instant before which all counts; midnight is the end of the day before: `24:00`."""
+    local = at.astimezone(zone_named(zone))
+    if (local.hour, local.minute, local.second, local.microsecond) != (0, 0, 0, 0):
+        return moment(at, zone)
+    return f"{moment(at - timedelta(hours=1), zone).rpartition(',')[0]}, 24:00"
 
 
 def weeks(days: int) -> str:

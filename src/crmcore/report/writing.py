@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from base64 import b64encode
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
@@ -14,10 +14,11 @@ from tempfile import NamedTemporaryFile
 from jinja2 import Environment, StrictUndefined
 
 from crmcore.domain.customer import Customer
-from crmcore.domain.instants import instant
+from crmcore.domain.errors import InvalidInput
+from crmcore.domain.instants import instant, start_of, zone_named
 from crmcore.domain.ports import Backend
 from crmcore.domain.text import checked_text
-from crmcore.report.figures import moment, money, percent, whole
+from crmcore.report.figures import money, percent, until, whole
 from crmcore.report.layout import Section, Tile
 from crmcore.report.sections import (
     best,
@@ -51,19 +52,25 @@ def write_report(
 
     One HTML file that stands alone: it asks the network for nothing and runs no script, and reads
     on a desk, a phone, on paper, and to a screen reader. It tells what the store knew at the
-    instant `at` (now, by the backend's clock): customers and facts before it, stages as they were
-    by the journal, the latest scores before it. Orders are net of all that was cancelled or came
-    back, whenever that was recorded. Days and months are those of the model's zone. The same
-    store and instant give the same file, byte for byte, on every backend.
+    instant `at` (the end of today in the model's zone, by the backend's clock): customers and facts
+    before it, stages as they were by the journal, the latest scores before it. Orders are net of
+    all that was cancelled or came back, whenever that was recorded. Days and months are those of
+    the model's zone. The same store and instant give the same file, byte for byte, on every
+    backend.
 
-    `personal=False` shows customers by id alone. The file is replaced whole or not at all; a
-    folder that is not there is `FileNotFoundError`. A naive `at` is `InvalidInput`.
+    `personal=False` shows customers by id alone. The file is replaced whole or not at all. A folder
+    that cannot be written to, or a naive `at`, is `InvalidInput`.
     """
-    at = instant(backend.clock() if at is None else at)
+    at = _end_of_today(backend) if at is None else instant(at)
     title = TITLE if title is None else checked_text(title, "title", 200)
     page = _page(backend, at=at, title=title, personal=personal)
     target = Path(path)
-    with NamedTemporaryFile("wb", dir=target.parent, delete=False) as made:
+    try:
+        file = NamedTemporaryFile("wb", dir=target.parent, delete=False)  # noqa: SIM115
+    except OSError as error:
+        reason = f"cannot be written: {error.strerror or type(error).__name__}"
+        raise InvalidInput.of("path", reason) from error
+    with file as made:
         written = Path(made.name)
         try:
             made.write(page.encode())
@@ -75,6 +82,13 @@ def write_report(
             written.unlink(missing_ok=True)
             raise
     return target
+
+
+def _end_of_today(backend: Backend) -> datetime:
+    """Scores of today are dated at its end; nothing else is later than now."""
+    zone = backend.model.zone
+    today = backend.clock().astimezone(zone_named(zone)).date()
+    return start_of(today + timedelta(days=1), zone=zone)
 
 
 def _page(backend: Backend, *, at: datetime, title: str, personal: bool) -> str:
@@ -128,7 +142,7 @@ def _facts(seen: Snapshot) -> tuple[tuple[str, str], ...]:
     """What every figure of the page rests on."""
     zone = seen.model.zone
     return (
-        ("As of", f"{moment(seen.at, zone)} ({zone})"),
+        ("As of", f"{until(seen.at, zone)} ({zone})"),
         ("Currency", f"{seen.model.currency}, net of what was cancelled or came back"),
         ("Scores", scored_when(seen, parameters=True) or "none are stored"),
         ("Made by", f"crmcore {_version()}"),

@@ -101,7 +101,8 @@ def recency(seen: Snapshot) -> Section:
 def _note(seen: Snapshot) -> str:
     told = (
         "The upper figure of a cell is the mean probability of being alive, the lower one the "
-        f"number of customers. {scored_when(seen)}"
+        "number of customers; where nobody has a score, the number stands above. "
+        f"{scored_when(seen)}"
     )
     if (seen.bases["probability_alive"].model or "").startswith("BG/NBD"):
         told += " BG/NBD takes everybody who bought only once for alive."
