@@ -8,10 +8,11 @@ from datetime import UTC, datetime
 
 import pytest
 from bson.son import SON
+from pymongo.errors import BulkWriteError
 
-from crmcore import Customer, StorageError
+from crmcore import Busy, Customer, StorageError
 from crmcore.adapters.mongo import MongoBackend
-from crmcore.adapters.mongo.client import database_for
+from crmcore.adapters.mongo.client import database_for, translated
 from tests import servers
 from tests.adapters.mongo_watch import watched
 from tests.contract.sql_server import started
@@ -125,3 +126,16 @@ def test_the_server_is_asked_once_what_it_is(url: str):
             with again.unit_of_work():
                 pass
         assert [name for name, _ in watch.commands].count("hello") == 1
+
+
+@pytest.mark.parametrize("code", [112, 251, 24])
+def test_a_conflict_among_several_writes_is_busy(code: int):
+    """Pymongo gives such an error no number of its own: the writes have theirs."""
+    refused = BulkWriteError({"writeErrors": [{"index": 0, "code": code, "errmsg": "secret"}]})
+    with pytest.raises(Busy) as told, translated():
+        raise refused
+    assert told.value.__context__ is None
+
+    with pytest.raises(StorageError, match="BulkWriteError 99$") as told, translated():
+        raise BulkWriteError({"writeErrors": [{"index": 0, "code": 99, "errmsg": "secret"}]})
+    assert not isinstance(told.value, Busy)

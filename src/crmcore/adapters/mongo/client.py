@@ -11,6 +11,7 @@ from pymongo import MongoClient
 from pymongo.client_session import ClientSession
 from pymongo.database import Database
 from pymongo.errors import (
+    BulkWriteError,
     ConfigurationError,
     ConnectionFailure,
     InvalidURI,
@@ -26,6 +27,8 @@ Document = dict[str, Any]
 
 STANDALONE = 20
 WRITE_CONFLICT = 112
+NO_SUCH_TRANSACTION = 251
+"""The server gave it up for another writer's."""
 LOCK_TIMEOUT = 24
 
 LOST = "the connection to the database was lost"
@@ -89,18 +92,26 @@ def forget(session: ClientSession) -> None:
         session.client.admin.command("killSessions", [session.session_id])
 
 
+def _code(error: PyMongoError) -> int | None:
+    """The server's number; several writes at once have one each, and pymongo none of its own."""
+    if isinstance(error, BulkWriteError):
+        told = (error.details or {}).get("writeErrors", ())
+        return next((found.get("code") for found in told), error.code)
+    return error.code if isinstance(error, OperationFailure) else None
+
+
 def _ours(error: PyMongoError, committing: bool) -> StorageError:
     if committing and (
         isinstance(error, ConnectionFailure)
         or error.has_error_label("UnknownTransactionCommitResult")
     ):
         return OutcomeUnknown("the connection was lost while committing")
-    code = error.code if isinstance(error, OperationFailure) else None
+    code = _code(error)
     if error.has_error_label("TransientTransactionError") and not isinstance(
         error, ConnectionFailure
     ):
         return Busy("another writer holds what is needed")
-    if code in (WRITE_CONFLICT, LOCK_TIMEOUT):
+    if code in (WRITE_CONFLICT, LOCK_TIMEOUT, NO_SUCH_TRANSACTION):
         return Busy("another writer holds what is needed")
     if code == STANDALONE:
         return StorageError(
