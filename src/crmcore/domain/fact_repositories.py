@@ -24,6 +24,7 @@ from crmcore.domain.kinds import (
     RETURNS,
     FactKind,
 )
+from crmcore.domain.money import Money
 from crmcore.domain.order import Order
 from crmcore.domain.order_facts import Cancellation, OrderHistory, Return
 from crmcore.domain.ports import Transaction
@@ -284,13 +285,22 @@ class OrderFacts(Facts[F]):
             elif isinstance(fact, Return):
                 accepted = history.accepting(fact)
                 if restores and fact.base_amount is not None:
-                    accepted = attrs.evolve(accepted, base_amount=fact.base_amount)
+                    accepted = self._restored(accepted, fact.base_amount)
                 returns = (*history.returns, accepted)
                 found[order_id] = attrs.evolve(history, returns=returns)
                 prepared.append(cast(F, accepted))
             else:
                 prepared += super()._prepared(transaction, [fact], restores=restores)
         return prepared
+
+    def _restored(self, accepted: Return, worth: Money) -> Return:
+        """A return at the worth that its store gave it, as far as one could have."""
+        base = cast(Money, accepted.base_amount).currency
+        if worth.currency != base:
+            raise InvalidInput.of("base_amount", f"is not in {base}")
+        if accepted.amount.currency == base and worth != accepted.amount:
+            raise InvalidInput.of("base_amount", "is set by the store, from the dated rate")
+        return attrs.evolve(accepted, base_amount=worth)
 
 
 def histories(transaction: Transaction, orders: Sequence[Order]) -> Iterator[OrderHistory]:

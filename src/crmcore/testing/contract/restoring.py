@@ -97,3 +97,41 @@ class RestoringContract(Subject):
             uow.orders.restore_many([worth])
         with pytest.raises(Refused), backend.unit_of_work() as uow:
             uow.returns.restore_many([attrs.evolve(a_return(plain, "10.01"), recorded_at=THEN)])
+
+    @pytest.mark.parametrize("paid", ["EUR", "USD"])
+    @pytest.mark.parametrize("worth", [Money("9000", "USD"), Money("9000", "GBP")])
+    def test_a_restored_return_is_worth_the_models_currency(
+        self, backend: Backend, paid: str, worth: Money
+    ) -> None:
+        """In another currency it is refused, and the profile is as it was."""
+        ana = a_customer()
+        order = attrs.evolve(
+            an_order(ana, "10.00", currency=paid), recorded_at=THEN,
+            base_amount=Money("10.00" if paid == "EUR" else "9.13", "EUR"),
+        )  # fmt: skip
+        with backend.unit_of_work() as uow:
+            uow.customers.add(ana)
+            uow.orders.restore_many([order])
+            before = uow.profiles.get(ana.id)
+        back = attrs.evolve(a_return(order, "3.00"), recorded_at=THEN, base_amount=worth)
+        with pytest.raises(InvalidInput) as raised, backend.unit_of_work() as uow:
+            uow.returns.restore_many([back])
+
+        assert [fault.path for fault in raised.value.faults] == ["base_amount"]
+        with backend.unit_of_work() as uow:
+            uow.profiles.rebuild()
+            assert uow.profiles.get(ana.id) == before
+
+    def test_a_restored_return_without_a_rate_is_worth_its_amount(self, backend: Backend) -> None:
+        """Of an order in the model's currency nothing else could have been recorded."""
+        ana = a_customer()
+        order = an_order(ana, "10.00")
+        back = attrs.evolve(a_return(order, "3.00"), recorded_at=THEN)
+        with backend.unit_of_work() as uow:
+            uow.customers.add(ana)
+            uow.orders.add(order)
+        with pytest.raises(InvalidInput), backend.unit_of_work() as uow:
+            uow.returns.restore_many([attrs.evolve(back, base_amount=Money("9000", "EUR"))])
+        with backend.unit_of_work() as uow:
+            uow.returns.restore_many([attrs.evolve(back, base_amount=Money("3.00", "EUR"))])
+            assert uow.profiles.get(ana.id)["revenue"] == Money("7.00", "EUR")
