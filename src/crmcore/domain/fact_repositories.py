@@ -78,7 +78,8 @@ class Facts(Generic[F]):
 
     def restore_many(self, facts: Iterable[F]) -> int:
         """`add_many` for facts that another store recorded: their `recorded_at`, `actor`, `source`
-        and base amounts stay as they are; answer how many were new.
+        and base amounts stay as they are; answer how many were new. One that was recorded with a
+        source key needs its own source.
         """
         return self._add_many(facts, restores=True)
 
@@ -150,7 +151,12 @@ class Facts(Generic[F]):
         unit, kind = self._unit, self._kind
         recording = attrs.evolve(unit.recording, restores=restores) if restores else unit.recording
         for index, fact in enumerate(facts):
-            if fact.source_key is not None and (fact.source or unit.source) is None:
+            if fact.source_key is None or fact.source is not None:
+                continue
+            if restores and fact.recorded_at is not None:
+                # It is kept as it was recorded, and no store recorded a key without its source.
+                raise InvalidInput.of(f"[{index}].source_key", "needs the fact's own source")
+            if unit.source is None:
                 reason = "needs a source: the fact's own, or unit_of_work(source=...)"
                 raise InvalidInput.of(f"[{index}].source_key", reason)
         facts = self._distinct(facts)

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from uuid import UUID
 
 import attrs
 import pytest
 
 from crmcore.adapters.backend import Backend
 from crmcore.domain.errors import InvalidInput, Refused
+from crmcore.domain.ids import FactId
 from crmcore.domain.money import Money
-from crmcore.testing.builders import AT, a_customer, a_return, a_score, an_order
+from crmcore.testing.builders import (
+    AT,
+    a_customer,
+    a_return,
+    a_score,
+    an_interaction,
+    an_order,
+)
 from crmcore.testing.contract.subject import Subject
 
 __all__ = ["RestoringContract"]
@@ -135,3 +144,26 @@ class RestoringContract(Subject):
         with backend.unit_of_work() as uow:
             uow.returns.restore_many([attrs.evolve(back, base_amount=Money("3.00", "EUR"))])
             assert uow.profiles.get(ana.id)["revenue"] == Money("7.00", "EUR")
+
+    def test_a_restored_key_needs_its_own_source(self, backend: Backend) -> None:
+        """The unit's is not the source that a recorded fact is known from, so its key would be no
+        key; what never was recorded takes the unit's, and is counted once.
+        """
+        ana = a_customer()
+        bare = an_interaction(ana, source_key="k")
+        told = attrs.evolve(bare, recorded_at=THEN)
+        known = attrs.evolve(bare, recorded_at=THEN, source="shop", id=FactId(UUID(int=9)))
+        with backend.unit_of_work() as uow:
+            uow.customers.add(ana)
+        with (
+            pytest.raises(InvalidInput) as raised,
+            backend.unit_of_work(source="shop") as uow,
+        ):
+            uow.interactions.restore_many([an_interaction(ana, nth=2), told])
+        assert [fault.path for fault in raised.value.faults] == ["[1].source_key"]
+
+        with backend.unit_of_work(source="shop") as uow:
+            assert uow.interactions.restore_many([bare]) == 1
+        with backend.unit_of_work(source="shop") as uow:
+            assert uow.interactions.restore_many([known, bare]) == 0
+            assert uow.profiles.get(ana.id)["interaction_count"] == 1
