@@ -28,7 +28,7 @@ from crmcore.domain.money import Money
 from crmcore.domain.order import Order
 from crmcore.domain.order_facts import Cancellation, OrderHistory, Return
 from crmcore.domain.ports import Transaction
-from crmcore.domain.redaction import personal_fields
+from crmcore.domain.redaction import personal_fields, without_personal_values
 
 if TYPE_CHECKING:
     from crmcore.domain.unit_of_work import UnitOfWork
@@ -227,10 +227,23 @@ class Facts(Generic[F]):
         blank = {n for n in personal_fields(type(known)) if getattr(known, n) is None}
         if not blank.intersection(fields):
             return fields
-        history = self._unit.reads.history(CUSTOMERS, known.customer_id)
-        if not any(entry.operation is Operation.REDACTED for entry in history):
+        if not self._was_redacted(known.customer_id):
             return fields
         return tuple(name for name in fields if name not in blank)
+
+    def _was_redacted(self, customer_id: CustomerId) -> bool:
+        """Says the journal so, or, since it does not go into another store with what is restored,
+        does the customer hold nothing personal, at a version that redaction could have left?
+        """
+        unit = self._unit
+        history = unit.reads.history(CUSTOMERS, customer_id)
+        if any(entry.operation is Operation.REDACTED for entry in history):
+            return True
+        held = unit.reads.fetch(CUSTOMERS, [customer_id]).get(customer_id)
+        if held is None or held.version == 1:
+            return False
+        kept = {known.name for known in unit.model.attributes if not known.personal}
+        return without_personal_values(held, keeping=kept) == held
 
     def _journal(self, operation: Operation, facts: Sequence[F]) -> None:
         unit = self._unit

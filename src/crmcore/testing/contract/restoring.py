@@ -9,7 +9,7 @@ import attrs
 import pytest
 
 from crmcore.adapters.backend import Backend
-from crmcore.domain.errors import InvalidInput, Refused
+from crmcore.domain.errors import ConflictingFact, InvalidInput, Refused
 from crmcore.domain.ids import FactId
 from crmcore.domain.money import Money
 from crmcore.testing.builders import (
@@ -20,7 +20,7 @@ from crmcore.testing.builders import (
     an_interaction,
     an_order,
 )
-from crmcore.testing.contract.subject import Subject
+from crmcore.testing.contract.subject import Make, Subject
 
 __all__ = ["RestoringContract"]
 
@@ -167,3 +167,41 @@ class RestoringContract(Subject):
         with backend.unit_of_work(source="shop") as uow:
             assert uow.interactions.restore_many([known, bare]) == 0
             assert uow.profiles.get(ana.id)["interaction_count"] == 1
+
+    def test_the_same_fact_of_one_redacted_elsewhere_is_nothing(
+        self, backends: Make, backend: Backend
+    ) -> None:
+        """Who was redacted in one store and restored into another is redacted there too: the
+        source's file again brings nothing back, and what contradicts the rest conflicts still.
+        """
+        ana = a_customer()
+        call = an_interaction(ana, subject="hello", topic="billing", source_key="call")
+        with backend.unit_of_work(source="shop") as uow:
+            uow.customers.add(ana)
+            uow.interactions.add(call)
+        with backend.unit_of_work() as uow:
+            redacted = uow.customers.redact(ana.id)
+            (left,) = uow.interactions.of(ana.id)
+        assert redacted is not None
+        other = backends(tenant="elsewhere", model=backend.model)
+        other.migrate()
+        with other.unit_of_work() as uow:
+            uow.customers.restore_many([redacted])
+            uow.interactions.restore_many([left])
+        with other.unit_of_work(source="shop") as uow:
+            assert uow.interactions.add_many([call]) == 0
+            assert uow.interactions.of(ana.id) == [left]
+            wrong = attrs.evolve(call, topic="delivery")
+            assert uow.interactions.conflicts([call, wrong]) == {1: ("topic",)}
+
+    def test_who_never_was_redacted_is_not_taken_for_it(self, backend: Backend) -> None:
+        """Of a customer who came without any personal value, what differs conflicts."""
+        nobody = a_customer(None)
+        call = an_interaction(nobody, source_key="call")
+        with backend.unit_of_work(source="shop") as uow:
+            uow.customers.add(nobody)
+            uow.interactions.add(call)
+            with pytest.raises(ConflictingFact) as raised:
+                uow.interactions.add(attrs.evolve(call, subject="hello"))
+
+        assert raised.value.fields == ("subject",)
