@@ -34,6 +34,11 @@ def test_a_name_is_found_by_these_words(name: str, words: str):
     assert name_words(name) == tuple(words.split())
 
 
+@pytest.mark.parametrize("accent", "´¨¯¸˘˙˚˛˜˝")
+def test_an_accent_by_itself_parts_words_as_an_apostrophe_does(accent: str):
+    assert name_words(f"O{accent}Brien") == ("brien", "o", "obrien")
+
+
 def test_no_name_has_no_words():
     assert name_words(None) == name_words("") == ()
 

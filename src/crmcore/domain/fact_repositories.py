@@ -24,10 +24,11 @@ from crmcore.domain.kinds import (
     RETURNS,
     FactKind,
 )
+from crmcore.domain.money import Money
 from crmcore.domain.order import Order
 from crmcore.domain.order_facts import Cancellation, OrderHistory, Return
 from crmcore.domain.ports import Transaction
-from crmcore.domain.redaction import personal_fields
+from crmcore.domain.redaction import personal_fields, without_personal_values
 
 if TYPE_CHECKING:
     from crmcore.domain.unit_of_work import UnitOfWork
@@ -77,7 +78,8 @@ class Facts(Generic[F]):
 
     def restore_many(self, facts: Iterable[F]) -> int:
         """`add_many` for facts that another store recorded: their `recorded_at`, `actor`, `source`
-        and base amounts stay as they are; answer how many were new.
+        and base amounts stay as they are; answer how many were new. One that was recorded with a
+        source key needs its own source.
         """
         return self._add_many(facts, restores=True)
 
@@ -149,7 +151,12 @@ class Facts(Generic[F]):
         unit, kind = self._unit, self._kind
         recording = attrs.evolve(unit.recording, restores=restores) if restores else unit.recording
         for index, fact in enumerate(facts):
-            if fact.source_key is not None and (fact.source or unit.source) is None:
+            if fact.source_key is None or fact.source is not None:
+                continue
+            if restores and fact.recorded_at is not None:
+                # It is kept as it was recorded, and no store recorded a key without its source.
+                raise InvalidInput.of(f"[{index}].source_key", "needs the fact's own source")
+            if unit.source is None:
                 reason = "needs a source: the fact's own, or unit_of_work(source=...)"
                 raise InvalidInput.of(f"[{index}].source_key", reason)
         facts = self._distinct(facts)
@@ -220,10 +227,23 @@ class Facts(Generic[F]):
         blank = {n for n in personal_fields(type(known)) if getattr(known, n) is None}
         if not blank.intersection(fields):
             return fields
-        history = self._unit.reads.history(CUSTOMERS, known.customer_id)
-        if not any(entry.operation is Operation.REDACTED for entry in history):
+        if not self._was_redacted(known.customer_id):
             return fields
         return tuple(name for name in fields if name not in blank)
+
+    def _was_redacted(self, customer_id: CustomerId) -> bool:
+        """Says the journal so, or, since it does not go into another store with what is restored,
+        does the customer hold nothing personal, at a version that redaction could have left?
+        """
+        unit = self._unit
+        history = unit.reads.history(CUSTOMERS, customer_id)
+        if any(entry.operation is Operation.REDACTED for entry in history):
+            return True
+        held = unit.reads.fetch(CUSTOMERS, [customer_id]).get(customer_id)
+        if held is None or held.version == 1:
+            return False
+        kept = {known.name for known in unit.model.attributes if not known.personal}
+        return without_personal_values(held, keeping=kept) == held
 
     def _journal(self, operation: Operation, facts: Sequence[F]) -> None:
         unit = self._unit
@@ -284,13 +304,22 @@ class OrderFacts(Facts[F]):
             elif isinstance(fact, Return):
                 accepted = history.accepting(fact)
                 if restores and fact.base_amount is not None:
-                    accepted = attrs.evolve(accepted, base_amount=fact.base_amount)
+                    accepted = self._restored(accepted, fact.base_amount)
                 returns = (*history.returns, accepted)
                 found[order_id] = attrs.evolve(history, returns=returns)
                 prepared.append(cast(F, accepted))
             else:
                 prepared += super()._prepared(transaction, [fact], restores=restores)
         return prepared
+
+    def _restored(self, accepted: Return, worth: Money) -> Return:
+        """A return at the worth that its store gave it, as far as one could have."""
+        base = cast(Money, accepted.base_amount).currency
+        if worth.currency != base:
+            raise InvalidInput.of("base_amount", f"is not in {base}")
+        if accepted.amount.currency == base and worth != accepted.amount:
+            raise InvalidInput.of("base_amount", "is set by the store, from the dated rate")
+        return attrs.evolve(accepted, base_amount=worth)
 
 
 def histories(transaction: Transaction, orders: Sequence[Order]) -> Iterator[OrderHistory]:

@@ -9,7 +9,7 @@ The rules, the same for what is stored and what is asked, on every backend:
 - Letters that no rule of Unicode takes apart are written as people type them: `ß` ss, `æ` ae,
   `œ` oe, `ø` o, `đ` and `ð` d, `ł` l, `þ` th, `ħ` h, `ŧ` t, `ŋ` n, `ı` i.
 - Letters, digits and signs of a script make words. Invisible characters are passed over, and all
-  else, punctuation and white space, parts words.
+  else, punctuation, accents by themselves and white space, parts words.
 - What white space does not part is a word as well when written in one: `O'Brien` is found by
   `o'b`, `brien` and `obrien`, `Jean-Luc` by `luc` and `jeanl`, `AT&T` by `att`.
 - The first 100 words of a name count, and the first 60 characters of a word.
@@ -52,6 +52,8 @@ class _Folding(dict[int, str]):
 
     def __missing__(self, code: int) -> str:
         plain = unicodedata.normalize("NFKD", chr(code)).casefold()
+        if plain.startswith(" ") and not chr(code).isspace():
+            plain = PART + plain[1:]  # an accent by itself: of Unicode a space with its mark
         plain = unicodedata.normalize("NFKD", plain).translate(LETTERS)
         folded = "".join(map(_in_word, plain))
         if code < KEPT:

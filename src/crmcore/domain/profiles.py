@@ -92,8 +92,9 @@ class ProfileQuery:
     def page(self, *, limit: int = 50, after: str | None = None) -> Page:
         """The next `limit` profiles behind the cursor `after` (a former page's `next`).
 
-        A personal value does not travel in the cursor: ordered by a personal field, the next page
-        begins behind what the last customer's value is by then.
+        A personal value does not travel in the cursor, only whether there was one: ordered by a
+        personal field, the next page begins behind what the last customer's value is by then. If
+        it was taken out since, nobody knows where that was, and `after` is `InvalidInput`.
         """
         check_limit(limit)
         cursor = None if after is None else self._decoded(after)
@@ -131,13 +132,17 @@ class ProfileQuery:
         return [self.query.order_by, self.query.descending]
 
     def _is_personal(self, name: str) -> bool:
-        """A personal value never travels in a cursor; it is looked up again."""
+        """A personal value never travels in a cursor, only that there was one; it is looked up
+        again.
+        """
         return self.unit.model.profile_fields[name].personal
 
     def _encoded(self, profile: Profile) -> str:
         name = self.query.order_by
-        value = None if name is None or self._is_personal(name) else profile[name]
-        if isinstance(value, datetime):
+        value = None if name is None else profile[name]
+        if name is not None and self._is_personal(name):
+            value = value is not None
+        elif isinstance(value, datetime):
             value = to_millis(value)
         elif isinstance(value, Money):
             value = value.minor
@@ -155,21 +160,28 @@ class ProfileQuery:
         name, last = self.query.order_by, CustomerId(place[1])
         if name is None or not self._is_personal(name):
             return place
+        if not place[0]:
+            return None, last
         known = self.unit.reads.profiles([last])
         if last not in known:
             raise InvalidInput.of("after", "is the cursor of a customer since removed")
+        if known[last][name] is None:
+            # From among those without a value, all with one behind the cursor would be passed over.
+            raise InvalidInput.of("after", "is the cursor of a value since taken out")
         return known[last][name], last
 
     def _place(self, cursor: str) -> tuple[Any, UUID] | None:
-        """Where a page ended; `None` if it does not say so. Whoever sends it may have changed it,
-        so its value is checked as a predicate's would be.
+        """Where a page ended; `None` if it does not say so. Of a personal value, whether there was
+        one. Whoever sends it may have changed it, so it is checked as a predicate's would be.
         """
         name = self.query.order_by
         try:
             *order, value, id = json.loads(base64.urlsafe_b64decode(cursor.encode()))
             if order != self._order():
                 return None
-            if name is None or value is None or self._is_personal(name):
+            if name is not None and self._is_personal(name):
+                return (value, UUID(id)) if isinstance(value, bool) else None
+            if name is None or value is None:
                 return None, UUID(id)
             return self._typed(name, value), UUID(id)
         except (ValueError, TypeError, AttributeError, ArithmeticError, RecursionError):

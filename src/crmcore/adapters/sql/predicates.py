@@ -73,7 +73,8 @@ def attribute(
     text: sa.types.TypeEngine[Any] = IndexedText() if indexed else sa.Text()
     if dialect == "sqlite":
         found: Expression = sa.func.json_extract(column, sa.literal_column(f"'$.\"{name}\"'"))
-        return sa.type_coerce(found, sa.Text() if form == "t" else sa.Numeric())
+        read = {"t": sa.Text(), "f": sa.Double()}.get(form, sa.Numeric())
+        return sa.type_coerce(found, read)
     if dialect == "postgresql":
         json = sa.cast(column, JSONB)
         if form == "t":

@@ -35,6 +35,8 @@ from crmcore.domain.profile import Profile
 __all__ = ["SqlProfiles"]
 
 A = TypeVar("A", Customer, Product)
+WHOLE = (FieldType.INSTANT, FieldType.MONEY, FieldType.INTEGER)
+"""Of which the wire value is a whole number, and the domain's is made of an `int`."""
 
 
 class SqlProfiles(SqlFacts):
@@ -187,7 +189,10 @@ class SqlProfiles(SqlFacts):
                 rows += self.run(count_words(self.tables, self.tenant, name, mine)).all()
         if several:
             return {row[0]: row[1] for row in rows}
-        return {unwired(known.type, row[0], self.model.currency): row[1] for row in rows}
+        currency = self.model.currency
+        if known.type in WHOLE:  # out of the JSON of attributes they come as decimals
+            rows = [(None if value is None else int(value), n) for value, n in rows]
+        return {unwired(known.type, value, currency): n for value, n in rows}
 
     @property
     def _all(self) -> sa.Select[Any]:

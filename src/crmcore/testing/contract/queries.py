@@ -173,6 +173,34 @@ class QueriesContract(Subject):
         assert cursor is not None
         assert b"Number" not in urlsafe_b64decode(cursor)
 
+    @pytest.mark.parametrize("redacts", [False, True])
+    def test_a_cursor_of_a_personal_value_since_gone_is_refused(
+        self, backend: Backend, redacts: bool
+    ) -> None:
+        """Nobody is passed over silently: it is `InvalidInput`, whether the value was redacted or
+        cleared. Behind one without a value the pages go on, whatever was told of them since.
+        """
+        with backend.unit_of_work() as uow:
+            everybody = _fill(uow)
+            asked = uow.profiles.where().order_by("name")
+            first = asked.page(limit=2)
+            last = list(first)[-1].customer_id
+            if redacts:
+                uow.customers.redact(last)
+            else:
+                uow.customers.save(uow.customers.get(last).renamed(None))
+            with pytest.raises(InvalidInput) as raised:
+                asked.page(after=first.next)
+            assert [fault.path for fault in raised.value.faults] == ["after"]
+
+            absent = [id for id in everybody if uow.profiles.get(id)["name"] is None]
+            cursor = asked.page(limit=len(everybody) - 1).next
+            uow.customers.save(uow.customers.get(min(absent)).renamed("Aaron"))
+            rest = asked.page(after=cursor)
+
+        assert len(absent) == 2
+        assert [profile.customer_id for profile in rest] == [max(absent)]
+
     def test_an_unknown_field_is_named_with_a_suggestion(self, backend: Backend) -> None:
         """`UnknownField` in a predicate and in an order."""
         with backend.reading() as uow:

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from uuid import UUID
 
 import attrs
 import pytest
 
 from crmcore.adapters.backend import Backend
-from crmcore.domain.errors import InvalidInput, Refused
+from crmcore.domain.errors import ConflictingFact, InvalidInput, Refused
+from crmcore.domain.ids import FactId
 from crmcore.domain.money import Money
-from crmcore.testing.builders import AT, a_customer, a_return, a_score, an_order
-from crmcore.testing.contract.subject import Subject
+from crmcore.testing.builders import (
+    AT,
+    a_customer,
+    a_return,
+    a_score,
+    an_interaction,
+    an_order,
+)
+from crmcore.testing.contract.subject import Make, Subject
 
 __all__ = ["RestoringContract"]
 
@@ -97,3 +106,102 @@ class RestoringContract(Subject):
             uow.orders.restore_many([worth])
         with pytest.raises(Refused), backend.unit_of_work() as uow:
             uow.returns.restore_many([attrs.evolve(a_return(plain, "10.01"), recorded_at=THEN)])
+
+    @pytest.mark.parametrize("paid", ["EUR", "USD"])
+    @pytest.mark.parametrize("worth", [Money("9000", "USD"), Money("9000", "GBP")])
+    def test_a_restored_return_is_worth_the_models_currency(
+        self, backend: Backend, paid: str, worth: Money
+    ) -> None:
+        """In another currency it is refused, and the profile is as it was."""
+        ana = a_customer()
+        order = attrs.evolve(
+            an_order(ana, "10.00", currency=paid), recorded_at=THEN,
+            base_amount=Money("10.00" if paid == "EUR" else "9.13", "EUR"),
+        )  # fmt: skip
+        with backend.unit_of_work() as uow:
+            uow.customers.add(ana)
+            uow.orders.restore_many([order])
+            before = uow.profiles.get(ana.id)
+        back = attrs.evolve(a_return(order, "3.00"), recorded_at=THEN, base_amount=worth)
+        with pytest.raises(InvalidInput) as raised, backend.unit_of_work() as uow:
+            uow.returns.restore_many([back])
+
+        assert [fault.path for fault in raised.value.faults] == ["base_amount"]
+        with backend.unit_of_work() as uow:
+            uow.profiles.rebuild()
+            assert uow.profiles.get(ana.id) == before
+
+    def test_a_restored_return_without_a_rate_is_worth_its_amount(self, backend: Backend) -> None:
+        """Of an order in the model's currency nothing else could have been recorded."""
+        ana = a_customer()
+        order = an_order(ana, "10.00")
+        back = attrs.evolve(a_return(order, "3.00"), recorded_at=THEN)
+        with backend.unit_of_work() as uow:
+            uow.customers.add(ana)
+            uow.orders.add(order)
+        with pytest.raises(InvalidInput), backend.unit_of_work() as uow:
+            uow.returns.restore_many([attrs.evolve(back, base_amount=Money("9000", "EUR"))])
+        with backend.unit_of_work() as uow:
+            uow.returns.restore_many([attrs.evolve(back, base_amount=Money("3.00", "EUR"))])
+            assert uow.profiles.get(ana.id)["revenue"] == Money("7.00", "EUR")
+
+    def test_a_restored_key_needs_its_own_source(self, backend: Backend) -> None:
+        """The unit's is not the source that a recorded fact is known from, so its key would be no
+        key; what never was recorded takes the unit's, and is counted once.
+        """
+        ana = a_customer()
+        bare = an_interaction(ana, source_key="k")
+        told = attrs.evolve(bare, recorded_at=THEN)
+        known = attrs.evolve(bare, recorded_at=THEN, source="shop", id=FactId(UUID(int=9)))
+        with backend.unit_of_work() as uow:
+            uow.customers.add(ana)
+        with (
+            pytest.raises(InvalidInput) as raised,
+            backend.unit_of_work(source="shop") as uow,
+        ):
+            uow.interactions.restore_many([an_interaction(ana, nth=2), told])
+        assert [fault.path for fault in raised.value.faults] == ["[1].source_key"]
+
+        with backend.unit_of_work(source="shop") as uow:
+            assert uow.interactions.restore_many([bare]) == 1
+        with backend.unit_of_work(source="shop") as uow:
+            assert uow.interactions.restore_many([known, bare]) == 0
+            assert uow.profiles.get(ana.id)["interaction_count"] == 1
+
+    def test_the_same_fact_of_one_redacted_elsewhere_is_nothing(
+        self, backends: Make, backend: Backend
+    ) -> None:
+        """Who was redacted in one store and restored into another is redacted there too: the
+        source's file again brings nothing back, and what contradicts the rest conflicts still.
+        """
+        ana = a_customer()
+        call = an_interaction(ana, subject="hello", topic="billing", source_key="call")
+        with backend.unit_of_work(source="shop") as uow:
+            uow.customers.add(ana)
+            uow.interactions.add(call)
+        with backend.unit_of_work() as uow:
+            redacted = uow.customers.redact(ana.id)
+            (left,) = uow.interactions.of(ana.id)
+        assert redacted is not None
+        other = backends(tenant="elsewhere", model=backend.model)
+        other.migrate()
+        with other.unit_of_work() as uow:
+            uow.customers.restore_many([redacted])
+            uow.interactions.restore_many([left])
+        with other.unit_of_work(source="shop") as uow:
+            assert uow.interactions.add_many([call]) == 0
+            assert uow.interactions.of(ana.id) == [left]
+            wrong = attrs.evolve(call, topic="delivery")
+            assert uow.interactions.conflicts([call, wrong]) == {1: ("topic",)}
+
+    def test_who_never_was_redacted_is_not_taken_for_it(self, backend: Backend) -> None:
+        """Of a customer who came without any personal value, what differs conflicts."""
+        nobody = a_customer(None)
+        call = an_interaction(nobody, source_key="call")
+        with backend.unit_of_work(source="shop") as uow:
+            uow.customers.add(nobody)
+            uow.interactions.add(call)
+            with pytest.raises(ConflictingFact) as raised:
+                uow.interactions.add(attrs.evolve(call, subject="hello"))
+
+        assert raised.value.fields == ("subject",)

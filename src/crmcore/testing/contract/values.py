@@ -109,6 +109,37 @@ class ValuesContract(Subject):
             pages = paged(uow, name, limit=1)
         assert pages == [c.id for c in some]
 
+    @pytest.mark.parametrize(
+        ("name", "values"),
+        [
+            ("seat", ("", "A", "a", "é")),
+            ("tag", ("", "A", "a", "é")),
+            ("visits", WHOLE),
+            ("weight", FLOATS),
+            ("height", tuple(Decimal(n).scaleb(-6) for n in WHOLE)),
+            ("vip", (False, True)),
+            ("born", (date.min, date(2024, 2, 29), date.max)),
+            ("renewed_at", (EARLIEST, AT, AT + timedelta(milliseconds=1), LATEST)),
+            ("budget", tuple(Money.of_minor(n, "EUR") for n in WHOLE)),
+        ],
+    )
+    def test_attributes_of_every_type_are_counted_by(
+        self, store: Backend, name: str, values: tuple[Any, ...]
+    ) -> None:
+        """Each value as it was told, in its type, with how many have it; neighbours apart."""
+        told = [*values, values[-1], *[None] * 3]
+        with store.unit_of_work() as uow:
+            uow.customers.add_many(
+                a_customer("N", nth=n, attributes={} if value is None else {name: value})
+                for n, value in enumerate(told)
+            )
+            found = uow.profiles.where().count_by(name)
+
+        assert list(found.items()) == [
+            (None, 3), (values[-1], 2), *((value, 1) for value in values[:-1]),
+        ]  # fmt: skip
+        assert {type(value) for value in found} == {type(values[0]), type(None)}
+
     def test_numbers_of_every_size_are_asked_for_together(self, store: Backend) -> None:
         """A small and a large one among the same values: no driver takes one's type for all."""
         large = 2**53 - 1
