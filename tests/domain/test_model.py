@@ -167,7 +167,7 @@ def test_a_model_survives_pickling():
 
 
 def test_what_was_recorded_binds_the_next_model():
-    """Amounts stay in their currency, attributes keep their type, purposes stay; zones may change."""
+    """Amounts stay in their currency, attributes their type, purposes stay; a zone may change."""
     before = Model(attributes=[AttributeType("seat", "text")])
     Model(zone="Europe/Madrid").check_follows(before)
     for after, rule in (
