@@ -14,6 +14,7 @@ import pytest
 import crmcore
 from crmcore import (
     AttributeType,
+    AttributeValue,
     Channel,
     Customer,
     CustomerId,
@@ -381,8 +382,40 @@ def test_the_marks_of_the_model_hide_personal_fields_of_a_profile():
 def test_a_field_without_a_known_mark_is_not_guessed_to_be_open():
     """Forgetting the model must not let a personal attribute out."""
     with pytest.raises(InvalidInput) as refused:
-        to_dict(nursery_profile(), personal=False)
+        to_dict(attrs.evolve(nursery_profile(), personal=None), personal=False)
     assert [fault.path for fault in refused.value.faults] == ["nick", "beds"]
+
+
+def test_a_profile_from_a_store_needs_no_model_to_hide_its_personal_fields():
+    """Its own marks hide, those of a model besides, and neither shows what the other hides."""
+    profile = nursery_profile()
+    for model in (None, NURSERY, Model(attributes=[AttributeType("nick", "text")])):
+        plain = to_dict(profile, personal=False, model=model)
+        assert "canary" not in json.dumps(plain)
+        assert plain["beds"] == 3
+    bare = attrs.evolve(profile, personal=frozenset())
+    assert "canary" not in json.dumps(to_dict(bare, personal=False, model=NURSERY))
+
+
+def test_the_value_of_an_attribute_by_itself_may_be_personal():
+    value = AttributeValue("nick", CANARY, at=AT)
+    assert to_dict(value, personal=False) == {
+        "schema": "attribute_value/1", "name": "nick", "source": None, "at": AT.isoformat(),
+    }  # fmt: skip
+    assert from_dict(AttributeValue, to_dict(value)) == value
+
+
+def test_a_predicate_is_not_written_without_personal_values():
+    for write in (
+        lambda: to_dict(field("email") == CANARY, personal=False),
+        lambda: to_json(~field("email").is_in(CANARY), personal=False),
+        lambda: json_schema(Predicate, personal=False),
+    ):
+        with pytest.raises(InvalidInput) as refused:
+            write()
+        assert [fault.path for fault in refused.value.faults] == ["personal"]
+        assert "canary" not in str(refused.value)
+    assert to_dict(NURSERY, personal=False)["schema"] == "model/1"
 
 
 def test_a_profile_is_read_by_the_fields_of_its_model():

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from crmcore import (
+    PURPOSES,
     AttributeType,
     Customer,
     Fold,
@@ -166,11 +167,12 @@ def test_a_model_survives_pickling():
 
 
 def test_what_was_recorded_binds_the_next_model():
-    """Amounts stay in their currency, attributes keep their type; anything else may change."""
+    """Amounts stay in their currency, attributes their type, purposes stay; a zone may change."""
     before = Model(attributes=[AttributeType("seat", "text")])
     Model(zone="Europe/Madrid").check_follows(before)
     for after, rule in (
         (Model(currency="USD"), "model.one_currency"),
+        (Model(purposes=PURPOSES[:1]), "model.purposes_stay"),
         (Model(attributes=[AttributeType("seat", "integer")]), "model.attributes_keep_type"),
     ):
         with pytest.raises(Refused) as refused:

@@ -38,6 +38,7 @@ PERSONAL = {
     },
     "Note": {"text"},
     "Attachment": {"name", "reference"},
+    "AttributeValue": {"value"},
     "Identifier": {"value"},
     "ContactPoint": {"value"},
     "Interaction": {"subject"},

@@ -13,7 +13,7 @@ from typing import Any
 import attrs
 
 from crmcore.domain.errors import InvalidInput
-from crmcore.domain.fields import SCALARS, FieldType
+from crmcore.domain.fields import PERSONAL, SCALARS, FieldType
 from crmcore.domain.instants import instant
 from crmcore.domain.money import EXACT, Money
 from crmcore.domain.text import checked_text, optional_text, symbol
@@ -60,10 +60,13 @@ class AttributeType:
 
 @attrs.frozen
 class AttributeValue:
-    """The value of one attribute, where it is from and since when it is known."""
+    """The value of one attribute, where it is from and since when it is known.
+
+    Only the model knows which attributes are personal, so here every value is marked as such.
+    """
 
     name: str = attrs.field(validator=symbol)
-    value: Scalar = attrs.field(repr=False)
+    value: Scalar = attrs.field(repr=False, metadata=PERSONAL)
     source: str | None = attrs.field(default=None, validator=optional_text(80))
     at: datetime = attrs.field(kw_only=True, converter=instant)
 

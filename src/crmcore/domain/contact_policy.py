@@ -122,9 +122,14 @@ def no_opt_in(asked: Question) -> Reason | None:
 
 
 def no_contact_point(asked: Question) -> Reason | None:
-    """There is an address to contact them at, where the channel needs one."""
-    kind = ADDRESSES.get(asked.channel)
-    if kind is None or any(point.kind is kind for point in asked.customer.contact_points):
+    """There is an address to contact them at, where the channel needs one; over any channel,
+    something to know them by: of whom neither name, identifier nor address is known, as after a
+    redaction, nobody can be reached.
+    """
+    who, kind = asked.customer, ADDRESSES.get(asked.channel)
+    if not (who.name or who.identifiers or who.contact_points):
+        return Reason("contact.nobody", "nothing is known by which to tell who they are")
+    if kind is None or any(point.kind is kind for point in who.contact_points):
         return None
     return Reason("contact.no_contact_point", f"no {kind} is known for {asked.channel}")
 

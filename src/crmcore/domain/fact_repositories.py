@@ -75,6 +75,8 @@ class Facts(Generic[F]):
                     return count
                 with uncollected:
                     count += len(self._append(batch, restores=restores))
+                if self._unit.state == "ended":  # a subscriber gave up, so nothing is kept
+                    return count
 
     def restore_many(self, facts: Iterable[F]) -> int:
         """`add_many` for facts that another store recorded: their `recorded_at`, `actor`, `source`

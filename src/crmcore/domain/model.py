@@ -180,7 +180,8 @@ class Model:
     def check_follows(self, before: Model) -> None:
         """Refuse to take over a store that was kept under `before`, where that cannot be right.
 
-        Recorded amounts stay in their currency, and known attributes keep their type.
+        Recorded amounts stay in their currency, and known attributes keep their type. Stages,
+        identifier types and purposes stay.
         """
         if before.currency != self.currency:
             reason = f"amounts are recorded in {before.currency}, not in {self.currency}"
@@ -195,6 +196,11 @@ class Model:
             if types.get(identifier.name) != identifier:
                 reason = f"customers may have a {identifier.name}; keep it as it was declared"
                 raise Refused("model.identifiers_stay", reason)
+        purposes = {purpose.name for purpose in self.purposes}
+        for purpose in before.purposes:
+            if purpose.name not in purposes:
+                reason = f"customers may have opted out of {purpose.name}; keep the purpose"
+                raise Refused("model.purposes_stay", reason)
         held = {known.name: known.type for known in before.attributes}
         for known in self.attributes:
             if held.get(known.name, known.type) is not known.type:

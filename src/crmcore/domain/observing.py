@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from threading import Lock
+from threading import Lock, local
 from typing import TypeAlias
 
 import attrs
@@ -65,6 +65,7 @@ class Watch:
         self.tenant: str = tenant
         self.observers: tuple[tuple[Observer], ...] = ()
         self._lock = Lock()
+        self._here = local()
 
     def add(self, function: Observer) -> Callable[[], None]:
         """Tell `function` of every unit, until what this answers is called."""
@@ -100,13 +101,27 @@ class Watch:
                 outcome.value, seconds * 1000, " (slow)" if slow else "", facts, entries,
                 f", {error}" if error else "", extra=_fields(event),
             )  # fmt: skip
-        for (function,) in self.observers:
-            try:
-                function(event)
-            except Exception:  # noqa: BLE001  the unit has ended; its outcome stays what it is
-                _quiet()
-                name = getattr(function, "__qualname__", type(function).__qualname__)
-                OBSERVERS.exception("observer %s failed", name, extra=_fields(event))
+        self._tell(event)
+
+    def _tell(self, event: UnitEnded) -> None:
+        """Tell the observers, but not of the units that they open themselves: that has no end."""
+        if getattr(self._here, "telling", False):
+            return
+        self._here.telling = True
+        try:
+            for (function,) in self.observers:
+                try:
+                    function(event)
+                except Exception as error:  # noqa: BLE001  the unit has ended as it has ended
+                    _quiet()
+                    name = getattr(function, "__qualname__", type(function).__qualname__)
+                    # No traceback: its messages, and those of the unit's own exception, may
+                    # hold personal values.
+                    OBSERVERS.error(
+                        "observer %s failed: %s", name, type(error).__name__, extra=_fields(event)
+                    )
+        finally:
+            self._here.telling = False
 
     def retrying(self, attempt: int, pause: float, *, again: bool) -> None:
         """`run` met `Busy`, and tries `again` after a pause in seconds, or gives up."""

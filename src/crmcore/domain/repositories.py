@@ -98,6 +98,8 @@ class Aggregates(Generic[A]):
                     return count
                 with uncollected:
                     count += len(store(batch))
+                if self._unit.state == "ended":  # a subscriber gave up, so nothing is kept
+                    return count
 
     def _loaded(self, aggregate: A) -> A:
         return aggregate

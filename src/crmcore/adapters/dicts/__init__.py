@@ -29,8 +29,11 @@ def to_dict(obj: object, *, personal: bool = True, model: Model | None = None) -
     """`obj` as plain data: dictionaries, lists, text, numbers, `true`, `false` and `None`.
 
     Without `personal`, every field that is marked personal is left out, so what is read back from
-    it lacks them: never save that. A profile's marks are the `model`'s, the host's where it has
-    one. `InvalidInput` where the class has no dictionary form.
+    it lacks them: never save that. A profile hides what it is marked with by the store that
+    answered it, and what the `model` marks. The value of a host attribute is left out always. A
+    predicate is `InvalidInput` then, as the values in it may be personal; those within a model, a
+    measure or a move are its configuration, and stay. `InvalidInput` where the class has no
+    dictionary form.
 
     ```python
     >>> from crmcore import Money, to_dict

@@ -36,7 +36,7 @@ from crmcore.domain.predicates import (
     Present,
 )
 
-__all__ = ["PREDICATE"]
+__all__ = ["PREDICATE", "check_whole"]
 
 COMPARED = ("field", "op", "value")
 KEYS: Mapping[str, tuple[str, ...]] = {
@@ -49,6 +49,13 @@ KEYS: Mapping[str, tuple[str, ...]] = {
     "or": ("op", "parts"),
     "not": ("op", "part"),
 }
+
+
+def check_whole(cls: type[Any], *, personal: bool) -> None:
+    """Refuse to write a predicate without personal values: what it asks for may be one."""
+    if not personal and issubclass(cls, Predicate):
+        reason = "must be true for a predicate: the values that it compares with may be personal"
+        raise InvalidInput.of("personal", reason)
 
 
 def _operand_dict(value: Any) -> Any:

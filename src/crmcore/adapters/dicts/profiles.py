@@ -35,7 +35,7 @@ def _default_model() -> Model:
 
 
 def profile_dict(profile: Profile, model: Model | None, *, personal: bool) -> dict[str, Any]:
-    """The profile as plain data; without personal fields, by the marks of the model."""
+    """The profile as plain data; without personal fields, by its own marks and the model's."""
     plain: dict[str, Any] = {WHO: str(profile.customer_id)}
     shown = None if personal else _open_fields(profile, model)
     for name, value in profile.entries.items():
@@ -46,16 +46,20 @@ def profile_dict(profile: Profile, model: Model | None, *, personal: bool) -> di
 
 
 def _open_fields(profile: Profile, model: Model | None) -> set[str]:
-    """What may be shown; a field that the model does not know has no mark, so it is refused."""
+    """What neither the profile nor the model marks. A profile that a store answered knows its
+    marks; in another, a field that the model does not know has none, so it is refused.
+    """
     known = (model or _default_model()).profile_fields
-    faults = [
-        Fault(name, "is not of this model, so who may see it is not known: pass model=")
-        for name in profile.entries
-        if name not in known
-    ]
-    if faults:
-        raise InvalidInput(tuple(faults))
-    return {field.name for field in known.values() if not field.personal}
+    if profile.personal is None:
+        faults = [
+            Fault(name, "is not of this model, so who may see it is not known: pass model=")
+            for name in profile.entries
+            if name not in known
+        ]
+        if faults:
+            raise InvalidInput(tuple(faults))
+    hidden = {field.name for field in known.values() if field.personal}
+    return set(profile.entries) - hidden - (profile.personal or set())
 
 
 def read_profile(value: Any, model: Model | None) -> Profile:

@@ -10,7 +10,7 @@ from enum import Enum
 from typing import Any
 
 from crmcore.adapters.dicts.forms import SCHEMA, form_of
-from crmcore.adapters.dicts.predicates import PREDICATE
+from crmcore.adapters.dicts.predicates import PREDICATE, check_whole
 from crmcore.adapters.dicts.profiles import profile_schema
 from crmcore.adapters.dicts.shapes import AnyKind, Optional, Several, Shape, parts_of
 from crmcore.adapters.dicts.values import PLAIN, Plain
@@ -24,6 +24,7 @@ __all__ = ["schema_of"]
 def schema_of(cls: Any, model: Model | None, *, personal: bool) -> dict[str, Any]:
     """The schema of one class, with the key that says its form."""
     form = form_of(cls)
+    check_whole(cls, personal=personal)
     found = _object(cls, model, personal)
     said = {SCHEMA: {"type": "string", "const": form.schema}}
     return found | {"properties": said | found["properties"]}

@@ -8,7 +8,7 @@ from functools import lru_cache, partial
 from typing import Any, cast
 
 from crmcore.adapters.dicts.forms import SCHEMA, form_of
-from crmcore.adapters.dicts.predicates import PREDICATE
+from crmcore.adapters.dicts.predicates import PREDICATE, check_whole
 from crmcore.adapters.dicts.profiles import profile_dict
 from crmcore.adapters.dicts.shapes import AnyKind, Optional, Several, Shape, parts_of
 from crmcore.adapters.dicts.values import PLAIN, Plain
@@ -25,6 +25,7 @@ def write_with_schema(value: object, model: Model | None, *, personal: bool) -> 
     """The dictionary of an object of whatever class, which it says."""
     cls: Any = type(value)
     schema = form_of(cls).schema
+    check_whole(cls, personal=personal)
     return {SCHEMA: schema, **writer(cls, personal=personal)(value, model)}
 
 

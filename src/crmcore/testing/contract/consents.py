@@ -155,6 +155,23 @@ class ConsentsContract(Subject):
         }  # fmt: skip
         assert answers[Channel.SMS].reasons[0].rule == "contact.no_contact_point"
 
+    def test_who_was_redacted_is_contacted_over_no_channel(self, backend: Backend) -> None:
+        """Also where no address is needed; what they said comes first, and is cited still."""
+        with backend.unit_of_work() as uow:
+            ana, ben = a_customer(emails=["ana@example.com"]), a_customer("Ben")
+            uow.customers.add_many([ana, ben])
+            no = uow.consents.add(a_consent(ben, None, given=False))
+            for who in (ana, ben):
+                uow.customers.redact(who.id)
+            for channel in Channel:
+                answers = uow.consents.decisions(
+                    [ana.id, ben.id], purpose="service", channel=channel, at=LATER
+                )
+                assert [a.reasons[0].rule for a in (answers[ana.id], answers[ben.id])] == [
+                    "contact.nobody", "consent.out_of_everything",
+                ]  # fmt: skip
+                assert answers[ben.id].reasons[0].facts == (no.id,)
+
     def test_what_needs_no_opt_in_is_refused_by_an_opt_out_alone(self, backend: Backend) -> None:
         """Service messages go to whoever did not object."""
         with backend.unit_of_work() as uow:

@@ -7,6 +7,7 @@ import pytest
 
 from crmcore.adapters.backend import Backend
 from crmcore.domain.attributes import AttributeType
+from crmcore.domain.consent import PURPOSES, Purpose
 from crmcore.domain.errors import InvalidInput, NotMigrated, Refused
 from crmcore.domain.identifiers import Identifier, IdentifierType
 from crmcore.domain.life_cycle import LifeCycle, Move, Stage, Standing
@@ -14,7 +15,7 @@ from crmcore.domain.measures import Fold, Measure
 from crmcore.domain.model import Model
 from crmcore.domain.money import Money
 from crmcore.domain.predicates import field
-from crmcore.testing.builders import a_customer, an_interaction, an_order
+from crmcore.testing.builders import a_consent, a_customer, an_interaction, an_order
 from crmcore.testing.clock import FrozenClock
 from crmcore.testing.contract.subject import MODEL, Make, Subject, everything_in, opened
 
@@ -155,6 +156,31 @@ class ModelsContract(Subject):
         new.migrate()
         with new.unit_of_work() as uow:
             assert uow.customers.save(uow.customers.get(dan.id).renamed("Daniel")).version == 2
+
+    def test_purposes_stay(self, backends: Make, clock: FrozenClock) -> None:
+        """An opt-out is not lost with the name of what it is about, and is heard by a model that
+        asks for no opt-in any more.
+        """
+        first = Model(purposes=[Purpose("news"), Purpose("bills", needs_opt_in=False)])
+        old = backends(tenant="purposes stay", model=first, clock=clock)
+        old.migrate()
+        with old.unit_of_work() as uow:
+            ana = uow.customers.add(a_customer(emails=["ana@example.com"]))
+            no = uow.consents.add(a_consent(ana, "news", given=False))
+        renamed = [Purpose("newsletter"), Purpose("bills", needs_opt_in=False)]
+        for purposes in (first.purposes[:1], renamed, PURPOSES):
+            with pytest.raises(Refused) as raised:
+                backends(
+                    tenant="purposes stay", model=Model(purposes=purposes), clock=clock
+                ).migrate()
+            assert raised.value.rule == "model.purposes_stay"
+
+        more = Model(purposes=[*PURPOSES, *renamed, Purpose("news", needs_opt_in=False)])
+        new = backends(tenant="purposes stay", model=more, clock=clock)
+        new.migrate()
+        with new.reading() as uow:
+            answer = uow.may_contact(ana.id, purpose="news", channel="email", at=no.at)
+        assert (answer.allowed, answer.reasons[0].facts) == (False, (no.id,))
 
     def test_a_measure_may_go(self, backend: Backend, backends: Make, clock: FrozenClock) -> None:
         """A model with fewer measures has fewer fields, and no fact is lost."""

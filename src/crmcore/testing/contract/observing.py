@@ -111,7 +111,41 @@ class ObservingContract(Subject):
         assert [event.outcome for event in seen] == [COMMITTED]
         assert len(backend.journal()) == 1
         (record,) = [r for r in caplog.records if r.name == "crmcore.observers"]
-        assert "careless" in record.getMessage()
+        assert record.getMessage().endswith("careless failed: LookupError")
+
+    def test_an_observer_that_fails_says_no_value_in_the_log(
+        self, backend: Backend, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """Neither what its own exception says, nor what that of the unit does."""
+
+        def careless(_: UnitEnded) -> None:
+            raise LookupError("ben@example.com")
+
+        backend.observe(careless)
+        with caplog.at_level(logging.ERROR, logger="crmcore"):
+            backend.run(_add)
+            with pytest.raises(ValueError, match="ana"), backend.unit_of_work():
+                raise ValueError("ana@example.com")
+
+        assert len(caplog.records) == 2
+        assert "@example" not in caplog.text + str([vars(record) for record in caplog.records])
+
+    def test_an_observer_is_not_told_of_its_own_units(self, backend: Backend) -> None:
+        """It may ask the backend, which has an end; the next unit is told as ever."""
+        seen: list[tuple[Outcome, int]] = []
+
+        def ask(event: UnitEnded) -> None:
+            with backend.reading() as uow:
+                seen.append((event.outcome, uow.profiles.where().count()))
+
+        backend.observe(ask)
+        others = _watched(backend)
+        backend.run(_add)
+        with backend.reading():
+            pass
+
+        assert seen == [(COMMITTED, 1), (READ, 1)]
+        assert [event.outcome for event in others] == [COMMITTED, READ]
 
     def test_an_observer_is_no_longer_told_once_it_has_stopped(self, backend: Backend) -> None:
         """What is answered ends that observation, once."""

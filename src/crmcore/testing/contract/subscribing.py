@@ -230,6 +230,36 @@ class SubscribingContract(Subject):
 
         assert (told, backend.journal()) == ([], [])
 
+    def test_giving_up_is_the_same_for_one_and_for_many(self, backend: Backend) -> None:
+        """The call that a subscriber gives up in returns; the next one is refused."""
+        ana, ben = a_customer(), a_customer("Ben")
+        with backend.unit_of_work() as uow:
+            uow.customers.add_many([ana, ben])
+        before = everything_in(backend)
+        backend.subscribe("*", lambda uow, _: uow.rollback())
+
+        def customers(uow: UnitOfWork) -> int:
+            return uow.customers.add_many([a_customer("Cid"), a_customer("Dan")])
+
+        def facts(uow: UnitOfWork) -> int:
+            return uow.interactions.add_many([an_interaction(ana), an_interaction(ben)])
+
+        def saved(uow: UnitOfWork) -> int:
+            return uow.customers.save_many(
+                [c.renamed("Eve") for c in uow.customers.get_many([ana.id, ben.id]).values()]
+            )
+
+        for write in (customers, facts, saved):
+            with backend.unit_of_work() as uow:
+                assert write(uow) == 2
+                with pytest.raises(Refused) as raised:
+                    uow.customers.get(ana.id)
+            assert raised.value.rule == "unit_of_work.open"
+
+        with backend.unit_of_work() as uow:
+            uow.interactions.add(an_interaction(ana))
+        assert everything_in(backend) == before
+
     def test_the_second_attempt_of_run_tells_again(self, backend: Backend) -> None:
         """Each attempt is a unit of its own: what the first one's subscribers wrote is gone."""
         _greeting(backend)
