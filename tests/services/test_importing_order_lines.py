@@ -343,6 +343,79 @@ class TestCancellations:
 
         assert self.status(backend) == ["partly_returned", "placed"]
 
+    def test_the_price_tells_which_order_it_was(self, backend: Backend):
+        """Though a later order has as much of the product left; also from a later file."""
+        lines = [
+            a_line(quantity="1", unit_price="5.00"),
+            a_line(invoice_no="2", invoice_date="2024-02-01", quantity="1", unit_price="9.00"),
+            a_line(invoice_no="2", invoice_date="2024-02-01", stock_code="B"),
+            a_line(stock_code="B"),
+        ]  # fmt: skip
+        back = [
+            a_line(invoice_no=f"C{n}", invoice_date="2024-03-01", quantity="-1", unit_price=price)
+            for n, price in [(3, "5.00"), (4, "9.00")]
+        ]
+
+        report = imported(backend, *lines, *back[:1])
+        later = imported(backend, *back)
+
+        assert counts(report) == {"lines": 4, "returns": 1}
+        assert counts(later) == {"returns": 2}
+        assert (later.added, later.unchanged) == (1, 1)
+        with backend.reading() as unit:
+            returned = [unit.orders.history(order.id).returned for order in orders(backend)]
+        assert returned == [Money("5.00", "EUR"), Money("9.00", "EUR")]
+
+    def test_lines_of_two_prices_come_back_at_theirs(self, backend: Backend):
+        """What is left at one price does not make room at the other."""
+        lines = [a_line(quantity="1", unit_price="5.00"), a_line(quantity="1", unit_price="9.00")]
+        back = [
+            a_line(invoice_no=f"C{n}", invoice_date="2024-03-01", quantity="-1", unit_price=price)
+            for n, price in [(2, "9.00"), (3, "9.00"), (4, "5.00")]
+        ]
+
+        report = imported(backend, *lines, *back)
+
+        assert counts(report) == {"lines": 2, "returns": 2, "unmatched": 1}
+        assert self.status(backend) == ["returned"]
+
+    @pytest.mark.parametrize(
+        ("count", "price", "total"), [(3, "0.335", "1.00"), (4, "0.125", "0.50")]
+    )
+    def test_the_cents_of_what_comes_back_bit_by_bit_add_up(
+        self, backend: Backend, count: int, price: str, total: str
+    ):
+        """The last one gets what is left; the report says what the rows have beyond that (O2)."""
+        lines = [a_line(quantity=str(count), unit_price=price)] + [
+            a_line(invoice_no=f"C{n}", invoice_date="2024-02-01", quantity="-1", unit_price=price)
+            for n in range(count)
+        ]
+
+        dry = imported(backend, *lines, dry_run=True)
+        report = imported(backend, *lines)
+        again = imported(backend, *lines)
+
+        assert attrs.evolve(dry, dry_run=False) == report
+        assert counts(report) == {"lines": 1, "returns": count, "rounding": 0}
+        assert amounts(report)["returns"] == -Decimal(total)
+        assert sum(amounts(report).values()) == sum(map(worth, lines))
+        assert (again.added, again.decisions) == (0, report.decisions)
+        assert self.status(backend) == ["returned"]
+        assert profile(backend, "c1")["revenue"] == Money("0.00", "EUR")
+
+    def test_the_cents_of_a_cancellation_in_parts_add_up(self, backend: Backend):
+        """One invoice takes back three times one of three."""
+        back = a_line(invoice_no="C2", invoice_date="2024-02-01", quantity="-1", unit_price="0.335")
+        lines = [a_line(quantity="3", unit_price="0.335"), back, back, back]
+
+        report = imported(backend, *lines, repeated="each")
+        again = imported(backend, *lines, repeated="each")
+
+        assert counts(report) == {"lines": 1, "cancellations": 3, "rounding": 0}
+        assert amounts(report)["cancellations"] == Decimal("-1.00")
+        assert (again.added, again.decisions) == (0, report.decisions)
+        assert self.status(backend) == ["cancelled"]
+
     def test_all_of_an_order_is_its_cancellation(self, backend: Backend):
         """Also from a later file; postage included."""
         imported(backend, a_line(), a_line(stock_code="POST", quantity="1"))
@@ -485,4 +558,4 @@ def worth(row: dict[str, str]) -> Decimal:
 def test_the_generator_plants_every_decision():
     """Else a decision could go untested."""
     assert isinstance(messy(), Export)
-    assert set(messy().expected) == set(SENTENCES)
+    assert set(messy().expected) == set(SENTENCES) - {"rounding"}

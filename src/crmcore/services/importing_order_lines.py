@@ -64,9 +64,9 @@ def import_order_lines(
     Lines of one invoice are one order, under the invoice's number and placed when its first line
     was; products are added by their stock code. A line of an invoice that begins with `C` and a
     digit takes back: it becomes a return from the customer's latest earlier order that has as much
-    of the product left, or with others the cancellation of an order that comes back whole. Every
-    row is under one of the report's `decisions`, with its amount, so that rows and money of the
-    file can be accounted for.
+    of the product left, at the same price if there is one, or with others the cancellation of an
+    order that comes back whole. Every row is under one of the report's `decisions`, with its
+    amount, so that rows and money of the file can be accounted for.
 
     `anonymous` says what to do with lines without a customer id: `skip` them, or give all of them
     to `one` customer. `repeated` says whether a line that is there twice, the same in everything,
@@ -166,8 +166,8 @@ class _Job:
             found = self._settled([invoice for group in batch for invoice in group])
             done.standing += found.standing
             done.added += found.added
-            for line, decision in found.decided:
-                line.decision = decision
+            for line, decision, rounding in found.decided:
+                line.decision, line.rounding = decision, rounding
             for line in found.refused:
                 self.refuse(line, self.columns["key"], "is recorded as a return of another order")
         return done

@@ -47,8 +47,10 @@ SENTENCES: Mapping[str, str] = {
     "charges": "postage, fees and the like: lines of the order, of the category 'charge'",
     "free_lines": "without a price: lines of an order that has paid lines as well",
     "later_lines": "timed later than their invoice began: lines of its one order, placed at first",
-    "returns": "cancelled: returned from the customer's latest earlier order that has as much left",
+    "returns": "cancelled: returned from the latest earlier order that has as much left, if there "
+    "is one at the same price",
     "cancellations": "cancelled, and the whole of an earlier order with them: its cancellation",
+    "rounding": "no rows: what cancelled lines, each rounded, say beyond what is left of the order",
     "unmatched": "cancelled, but no earlier order of the customer has as much of the product left",
     "repeated": "the same in everything as an earlier line: counted once",
     "no_customer": "without a customer id",
@@ -62,7 +64,7 @@ SENTENCES: Mapping[str, str] = {
 }
 """Each decision, and what is decided."""
 
-REJECTED = "rejected"
+REJECTED, ROUNDING = "rejected", "rounding"
 SET_ASIDE = frozenset(
     (
         "unmatched", "repeated", "no_customer", "other_customer", "negative", "contradictory",
@@ -241,14 +243,17 @@ def decisions_of(
     amounts[REJECTED] |= spoiled
     for line in lines:
         rows[line.decision] += 1
-        sums, currency = amounts[line.decision], line.amount.currency
-        sums[currency] = sums.get(currency, 0) + line.amount.minor
+        currency, parts = line.amount.currency, [(line.decision, line.amount.minor - line.rounding)]
+        if line.rounding:
+            parts.append((ROUNDING, line.rounding))
+        for name, minor in parts:
+            amounts[name][currency] = amounts[name].get(currency, 0) + minor
     return tuple(
         ImportDecision(
             name=name, count=rows[name], sentence=sentence, amounts=_money(amounts[name])
         )
         for name, sentence in SENTENCES.items()
-        if rows[name]
+        if rows[name] or any(amounts[name].values())
     )
 
 
