@@ -263,6 +263,13 @@ class TestOrders:
         assert profile(backend, "anonymous")["revenue"] == Money("1.50", "EUR")
         assert profile(backend, "c1")["revenue"] == Money("3.00", "EUR")
 
+    def test_goods_that_begin_as_a_test_does_are_goods(self, backend: Backend):
+        codes = ["TEST", "test001", "Test-2", "TEST_3", "Tester-9", "TESTAROSSA", "A-TEST"]
+
+        report = imported(backend, *(a_line(stock_code=code) for code in codes))
+
+        assert counts(report) == {"lines": 3, "tests": 4}
+
     def test_charges_can_be_named(self, backend: Backend):
         report = imported(
             backend, a_line(stock_code="post"), a_line(stock_code="BAG"), charges=["bag"]

@@ -40,7 +40,8 @@ ANONYMOUS = "anonymous"
 """The id of the one customer of all lines without one, where that is asked for."""
 
 CANCELLED = re.compile(r"[Cc][0-9]")
-TEST = "test"
+TEST = re.compile(r"test\d*(?![^\W_])", re.IGNORECASE)
+"""`TEST`, `TEST001` and `TEST-2`; `Tester-9` is goods."""
 
 SENTENCES: Mapping[str, str] = {
     "lines": "recorded as lines of the order of their invoice",
@@ -59,7 +60,7 @@ SENTENCES: Mapping[str, str] = {
     "contradictory": "of a positive quantity on a cancellation",
     "adjustments": "of a negative price, or of no quantity: corrections of the books",
     "nothing_paid": "without a price, on an invoice without a paid line",
-    "tests": "of a stock code that says that it is a test",
+    "tests": "of a stock code that says that it is a test: the word, or the word and digits",
     "rejected": "cannot be read, or not be recorded: see the rejects",
 }
 """Each decision, and what is decided."""
@@ -183,7 +184,7 @@ class Sorting:
 
     def _set_aside(self, line: OrderLineRow, seen: set[object]) -> str | None:
         """Why a line is no part of any order, whoever its customer is."""
-        if line.product.casefold().startswith(TEST):
+        if TEST.match(line.product):
             return "tests"
         if self.repeated is Repeated.ONCE:
             same = (
