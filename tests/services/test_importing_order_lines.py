@@ -270,6 +270,18 @@ class TestOrders:
 
         assert counts(report) == {"lines": 3, "tests": 4}
 
+    def test_a_discount_on_an_invoice_is_told_and_taken_off_nothing(self, backend: Backend):
+        """No line of an order is negative, so the order stands at its full price."""
+        report = imported(
+            backend, a_line(), a_line(stock_code="Discount", quantity="-1", unit_price="0.50"),
+            a_line(stock_code="B", quantity="-1"),
+        )  # fmt: skip
+
+        assert counts(report) == {"lines": 1, "negative": 1, "discounts": 1}
+        assert amounts(report)["discounts"] == Decimal("-0.50")
+        assert (report.added, report.set_aside) == (1, 2)
+        assert orders(backend)[0].total == Money("3.00", "EUR")
+
     def test_charges_can_be_named(self, backend: Backend):
         report = imported(
             backend, a_line(stock_code="post"), a_line(stock_code="BAG"), charges=["bag"]

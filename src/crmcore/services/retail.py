@@ -57,6 +57,8 @@ SENTENCES: Mapping[str, str] = {
     "no_customer": "without a customer id",
     "other_customer": "of another customer than their invoice",
     "negative": "of a negative quantity on an invoice that is no cancellation",
+    "discounts": "of a charge's code and a negative quantity on an invoice that is no "
+    "cancellation: the order stands at the full price of its other lines",
     "contradictory": "of a positive quantity on a cancellation",
     "adjustments": "of a negative price, or of no quantity: corrections of the books",
     "nothing_paid": "without a price, on an invoice without a paid line",
@@ -68,8 +70,8 @@ SENTENCES: Mapping[str, str] = {
 REJECTED, ROUNDING = "rejected", "rounding"
 SET_ASIDE = frozenset(
     (
-        "unmatched", "repeated", "no_customer", "other_customer", "negative", "contradictory",
-        "adjustments", "nothing_paid", "tests",
+        "unmatched", "repeated", "no_customer", "other_customer", "negative", "discounts",
+        "contradictory", "adjustments", "nothing_paid", "tests",
     )
 )  # fmt: skip
 """Decisions by which lines are counted and not recorded."""
@@ -139,13 +141,17 @@ def _line(row: OrderLineRow) -> OrderLine:
     )  # fmt: skip
 
 
+def _folded(codes: Collection[str]) -> frozenset[str]:
+    return frozenset(code.casefold() for code in codes)
+
+
 @attrs.define
 class Sorting:
     """Sorts lines into invoices that are orders, and those that cancel; others are set aside."""
 
     anonymous: Anonymous
     repeated: Repeated
-    charges: Collection[str]
+    charges: Collection[str] = attrs.field(converter=_folded)
     orders: list[Invoice] = attrs.field(factory=list[Invoice], init=False)
     cancelling: list[Invoice] = attrs.field(factory=list[Invoice], init=False)
     refused: list[tuple[OrderLineRow, str, str]] = attrs.field(
@@ -159,7 +165,6 @@ class Sorting:
         for line in lines:
             if line.customer is not None:
                 customers.setdefault(line.invoice, line.customer)
-        charges = {code.casefold() for code in self.charges}
         seen: set[object] = set()
         invoices: dict[str, Invoice] = {}
         for line in lines:
@@ -174,7 +179,7 @@ class Sorting:
             elif line.amount.currency != invoice.lines[0].amount.currency:
                 self._refuse([line], "currency", "is another than that of its invoice")
                 continue
-            if line.product.casefold() in charges:
+            if self._is_charge(line):
                 line.decision = "charges"
             invoice.lines.append(line)
         for invoice in invoices.values():
@@ -200,7 +205,12 @@ class Sorting:
             if line.quantity > 0:
                 return "contradictory"
             return "nothing_paid" if line.amount.minor == 0 else None
-        return "negative" if line.quantity < 0 else None
+        if line.quantity < 0:
+            return "discounts" if self._is_charge(line) and line.amount.minor else "negative"
+        return None
+
+    def _is_charge(self, line: OrderLineRow) -> bool:
+        return line.product.casefold() in self.charges
 
     def _of_customer(self, line: OrderLineRow, customers: Mapping[str, str]) -> str | None:
         if line.customer is None and self.anonymous is Anonymous.SKIP:
