@@ -321,6 +321,21 @@ class TestOrders:
         assert profile(backend, "c1")["revenue"] == Money("2.70", "EUR")
         assert [str(m) for m in report.decisions[1].amounts] == ["3.00 EUR", "3.00 GBP"]
 
+    @pytest.mark.parametrize("dry_run", [True, False])
+    def test_what_is_only_on_rejected_invoices_is_no_product(self, backend: Backend, dry_run: bool):
+        """An invoice without a rate leaves no trace."""
+        lines = [a_line(stock_code="A", currency="GBP"), a_line(stock_code="B", currency="GBP"),
+                 a_line(invoice_no="2", stock_code="B", currency="EUR")]  # fmt: skip
+
+        report = imported(
+            backend, *lines, columns=OrderLineColumns(currency="currency"), dry_run=dry_run
+        )
+
+        assert (report.rejected, report.products_added) == (2, 1)
+        with backend.reading() as unit:
+            found = [unit.products.find_by_sku(sku) for sku in "AB"]
+        assert [product is not None for product in found] == [False, not dry_run]
+
     def test_sums_beyond_the_limit_cost_their_invoice(self, backend: Backend):
         most = {"unit_price": "9000000000", "quantity": "10000"}
         lines = [a_line(**most), a_line(stock_code="B", **most), a_line(invoice_no="2"),

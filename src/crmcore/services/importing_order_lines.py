@@ -62,7 +62,7 @@ def import_order_lines(
     """Record the lines of invoices as orders with lines, returns and cancellations.
 
     Lines of one invoice are one order, under the invoice's number and placed when its first line
-    was; products are added by their stock code. A line of an invoice that begins with `C` and a
+    was; its products are added by their stock code. A line of an invoice that begins with `C` and a
     digit takes back: it becomes a return from the customer's latest earlier order that has as much
     of the product left, at the same price if there is one, or with others the cancellation of an
     order that comes back whole. Every row is under one of the report's `decisions`, with its
@@ -97,8 +97,8 @@ def import_order_lines(
         sorting.sort(lines)
         for line, place, reason in sorting.refused:
             job.refuse(line, job.columns[place], reason)
-        products = job.products(sorting.orders)
         placed, settled = job.orders(sorting.orders), job.cancelling(sorting.cancelling)
+        products = job.products(sorting.orders)
     standing, added = placed.standing + settled.standing, placed.added + settled.added
     return ImportReport(
         rows=unread + len(lines), added=added, unchanged=standing - added,
@@ -130,11 +130,11 @@ class _Job:
             self.refuse(line, column, reason)
 
     def products(self, invoices: Iterable[Invoice]) -> int:
-        """Add the products that are not known by their stock code; answer how many."""
+        """Add the products of recorded orders that no stock code tells of yet; how many."""
         first: dict[str, OrderLineRow] = {}
         for invoice in invoices:
             for line in invoice.lines:
-                if line.decision != "charges":
+                if line.decision not in ("charges", REJECTED):
                     known = first.setdefault(line.product, line)
                     if known.description is None and line.description is not None:
                         first[line.product] = line
