@@ -163,6 +163,7 @@ def _aside(shop: _Shop) -> None:
     shop.next()
     shop.line("negative", quantity=-20, price="0.0", customer="")
     shop.line("negative", quantity=-2)
+    shop.line("discounts", quantity=-1, product="DISCOUNT", price="2.50")
     shop.line("contradictory", invoice=f"C{shop.number}")
     shop.line("adjustments", invoice=f"A{shop.number}", product="B", quantity=1, price="-11062.06",
               customer="")  # fmt: skip

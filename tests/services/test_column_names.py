@@ -99,8 +99,20 @@ def test_values_in_a_first_line_are_not_repeated():
     """A file without a header line begins with somebody's data."""
     found = faults(["ana@example.com", "600100200", "2024-01-31", "fine"], PurchaseColumns)
 
-    assert "column 1, column 2, column 3, 'fine'" in found["customer"]
+    assert "column 1, column 2, column 3, column 4" in found["customer"]
     assert "ana@example.com" not in str(found)
+
+
+@pytest.mark.parametrize("value", ["ana@example.com", "12", "12.50"])
+def test_a_name_beside_a_value_is_not_repeated_either(memory: Backend, tmp_path: Path, value: str):
+    """One cell that is no column's name makes a line of data of it."""
+    path = csv_file(tmp_path, f"Ana Ruiz,Madrid,{value}", "Eva Gil,Vigo,7")
+
+    with pytest.raises(InvalidInput) as caught:
+        import_purchases(memory, path, source=SOURCE)
+
+    assert "among column 1, column 2, column 3" in str(caught.value)
+    assert not any(word in str(caught.value) for word in ("Ana", "Ruiz", "Madrid", value))
 
 
 def test_no_name_is_known_for_two_fields_of_one_class():

@@ -211,6 +211,23 @@ class TestDecimals:
         assert [(r.row, r.column) for r in report.rejects] == [(3, "amount"), (4, "amount")]
         assert "a comma before the decimals" in report.rejects[0].reason
 
+    @pytest.mark.parametrize(("usual", "other"), [(",", "."), (".", ",")])
+    def test_what_is_less_than_one_is_no_thousand(
+        self, memory: Backend, tmp_path: Path, usual: str, other: str
+    ):
+        """`0.990` among decimal commas is rejected, not read as 990; where it fits it is 0.99."""
+        path = a_file(tmp_path, f"12{usual}50", f"7{usual}00", f"0{other}990", f"0{usual}990")
+
+        report = import_purchases(memory, path, source=SOURCE)
+
+        assert amounts(memory) == ["12.50", "7.00", "0.99"]
+        assert [(r.row, r.column) for r in report.rejects] == [(3, "amount")]
+
+    def test_a_fraction_tells_the_mark(self, memory: Backend, tmp_path: Path):
+        import_purchases(memory, a_file(tmp_path, "0.990", "1,234"), source=SOURCE)
+
+        assert amounts(memory) == ["0.99", "1234.00"]
+
     @pytest.mark.parametrize(("cell", "mark"), [("1,234", ";"), ("1.234", ";"), ('"1,234"', ",")])
     def test_what_can_be_read_both_ways_is_asked_for(
         self, memory: Backend, tmp_path: Path, cell: str, mark: str
@@ -240,8 +257,9 @@ class TestDecimals:
         assert plain(text, Notation(decimal=decimal, grouped=True)) == expected
 
     @pytest.mark.parametrize(
-        ("text", "decimal"), [("1,2,3", "."), ("12,345,6", "."), ("1.23", ","), ("1,234.5", ",")]
-    )
+        ("text", "decimal"), [("1,2,3", "."), ("12,345,6", "."), ("1.23", ","), ("1,234.5", ","),
+         ("0,990", "."), ("0.500", ","), ("-012.345", ",")],
+    )  # fmt: skip
     def test_a_number_in_neither(self, text: str, decimal: str):
         with pytest.raises(InvalidInput):
             plain(text, Notation(decimal=decimal, grouped=True))

@@ -13,13 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import crmcore
-from crmcore import Customer, InvalidInput
+from crmcore import AttributeType, Customer, Identifier, InvalidInput
 from crmcore.adapters.backend import Backend
 from crmcore.domain.contact_points import ContactKind, ContactPoint
 from crmcore.domain.customer import CustomerKind
 from crmcore.services import CustomerColumns, import_customers, import_purchases
 from crmcore.services import importing as importing_module
-from crmcore.testing import FrozenClock
+from crmcore.testing import FrozenClock, a_customer
+from tests.services.conftest import Open
 from tests.services.stored import (
     SOURCE,
     csv_file,
@@ -58,6 +59,27 @@ def test_a_file_becomes_customers(backend: Backend, tmp_path: Path):
     )  # fmt: skip
     assert (hotels.kind, hotels.name) == (CustomerKind.ORGANISATION, "Harbour Hotels")
     assert profile(backend, "c1")["email"] == "ana@example.com"
+
+
+def test_an_attribute_that_the_model_dropped_is_in_nobodys_way(
+    open_store: Open, monkeypatch: pytest.MonkeyPatch
+):
+    """Who has it is updated as anybody is, and keeps it; a dry run says so batch by batch."""
+    monkeypatch.setattr(importing_module, "BATCH", 1)
+    old = open_store(model=crmcore.Model(attributes=(AttributeType("seat", "text"),)))
+    with old.unit_of_work(source=SOURCE) as unit:
+        ana = a_customer(attributes={"seat": "aisle"})
+        unit.customers.add(ana.identified_by(Identifier("external", "c1", source=SOURCE)))
+    backend = open_store(model=crmcore.Model())
+    rows = [{"customer_id": "c1", "name": name} for name in ("Ana", "Ana Ruiz")]
+
+    dry = import_customers(backend, rows, source=SOURCE, dry_run=True)
+    report = import_customers(backend, rows, source=SOURCE)
+
+    assert (report.updated, report.rejected) == (2, 0)
+    assert (dry.updated, dry.rejected) == (2, 0)
+    found = customer(backend, "c1")
+    assert (found.name, [known.name for known in found.attributes]) == ("Ana Ruiz", ["seat"])
 
 
 def test_without_a_date_they_are_known_since_now(backend: Backend, clock: FrozenClock):

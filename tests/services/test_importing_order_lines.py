@@ -263,6 +263,25 @@ class TestOrders:
         assert profile(backend, "anonymous")["revenue"] == Money("1.50", "EUR")
         assert profile(backend, "c1")["revenue"] == Money("3.00", "EUR")
 
+    def test_goods_that_begin_as_a_test_does_are_goods(self, backend: Backend):
+        codes = ["TEST", "test001", "Test-2", "TEST_3", "Tester-9", "TESTAROSSA", "A-TEST"]
+
+        report = imported(backend, *(a_line(stock_code=code) for code in codes))
+
+        assert counts(report) == {"lines": 3, "tests": 4}
+
+    def test_a_discount_on_an_invoice_is_told_and_taken_off_nothing(self, backend: Backend):
+        """No line of an order is negative, so the order stands at its full price."""
+        report = imported(
+            backend, a_line(), a_line(stock_code="Discount", quantity="-1", unit_price="0.50"),
+            a_line(stock_code="B", quantity="-1"),
+        )  # fmt: skip
+
+        assert counts(report) == {"lines": 1, "negative": 1, "discounts": 1}
+        assert amounts(report)["discounts"] == Decimal("-0.50")
+        assert (report.added, report.set_aside) == (1, 2)
+        assert orders(backend)[0].total == Money("3.00", "EUR")
+
     def test_charges_can_be_named(self, backend: Backend):
         report = imported(
             backend, a_line(stock_code="post"), a_line(stock_code="BAG"), charges=["bag"]
@@ -301,6 +320,21 @@ class TestOrders:
         ]
         assert profile(backend, "c1")["revenue"] == Money("2.70", "EUR")
         assert [str(m) for m in report.decisions[1].amounts] == ["3.00 EUR", "3.00 GBP"]
+
+    @pytest.mark.parametrize("dry_run", [True, False])
+    def test_what_is_only_on_rejected_invoices_is_no_product(self, backend: Backend, dry_run: bool):
+        """An invoice without a rate leaves no trace."""
+        lines = [a_line(stock_code="A", currency="GBP"), a_line(stock_code="B", currency="GBP"),
+                 a_line(invoice_no="2", stock_code="B", currency="EUR")]  # fmt: skip
+
+        report = imported(
+            backend, *lines, columns=OrderLineColumns(currency="currency"), dry_run=dry_run
+        )
+
+        assert (report.rejected, report.products_added) == (2, 1)
+        with backend.reading() as unit:
+            found = [unit.products.find_by_sku(sku) for sku in "AB"]
+        assert [product is not None for product in found] == [False, not dry_run]
 
     def test_sums_beyond_the_limit_cost_their_invoice(self, backend: Backend):
         most = {"unit_price": "9000000000", "quantity": "10000"}
@@ -342,6 +376,79 @@ class TestCancellations:
         imported(backend, *lines)
 
         assert self.status(backend) == ["partly_returned", "placed"]
+
+    def test_the_price_tells_which_order_it_was(self, backend: Backend):
+        """Though a later order has as much of the product left; also from a later file."""
+        lines = [
+            a_line(quantity="1", unit_price="5.00"),
+            a_line(invoice_no="2", invoice_date="2024-02-01", quantity="1", unit_price="9.00"),
+            a_line(invoice_no="2", invoice_date="2024-02-01", stock_code="B"),
+            a_line(stock_code="B"),
+        ]  # fmt: skip
+        back = [
+            a_line(invoice_no=f"C{n}", invoice_date="2024-03-01", quantity="-1", unit_price=price)
+            for n, price in [(3, "5.00"), (4, "9.00")]
+        ]
+
+        report = imported(backend, *lines, *back[:1])
+        later = imported(backend, *back)
+
+        assert counts(report) == {"lines": 4, "returns": 1}
+        assert counts(later) == {"returns": 2}
+        assert (later.added, later.unchanged) == (1, 1)
+        with backend.reading() as unit:
+            returned = [unit.orders.history(order.id).returned for order in orders(backend)]
+        assert returned == [Money("5.00", "EUR"), Money("9.00", "EUR")]
+
+    def test_lines_of_two_prices_come_back_at_theirs(self, backend: Backend):
+        """What is left at one price does not make room at the other."""
+        lines = [a_line(quantity="1", unit_price="5.00"), a_line(quantity="1", unit_price="9.00")]
+        back = [
+            a_line(invoice_no=f"C{n}", invoice_date="2024-03-01", quantity="-1", unit_price=price)
+            for n, price in [(2, "9.00"), (3, "9.00"), (4, "5.00")]
+        ]
+
+        report = imported(backend, *lines, *back)
+
+        assert counts(report) == {"lines": 2, "returns": 2, "unmatched": 1}
+        assert self.status(backend) == ["returned"]
+
+    @pytest.mark.parametrize(
+        ("count", "price", "total"), [(3, "0.335", "1.00"), (4, "0.125", "0.50")]
+    )
+    def test_the_cents_of_what_comes_back_bit_by_bit_add_up(
+        self, backend: Backend, count: int, price: str, total: str
+    ):
+        """The last one gets what is left; the report says what the rows have beyond that (O2)."""
+        lines = [a_line(quantity=str(count), unit_price=price)] + [
+            a_line(invoice_no=f"C{n}", invoice_date="2024-02-01", quantity="-1", unit_price=price)
+            for n in range(count)
+        ]
+
+        dry = imported(backend, *lines, dry_run=True)
+        report = imported(backend, *lines)
+        again = imported(backend, *lines)
+
+        assert attrs.evolve(dry, dry_run=False) == report
+        assert counts(report) == {"lines": 1, "returns": count, "rounding": 0}
+        assert amounts(report)["returns"] == -Decimal(total)
+        assert sum(amounts(report).values()) == sum(map(worth, lines))
+        assert (again.added, again.decisions) == (0, report.decisions)
+        assert self.status(backend) == ["returned"]
+        assert profile(backend, "c1")["revenue"] == Money("0.00", "EUR")
+
+    def test_the_cents_of_a_cancellation_in_parts_add_up(self, backend: Backend):
+        """One invoice takes back three times one of three."""
+        back = a_line(invoice_no="C2", invoice_date="2024-02-01", quantity="-1", unit_price="0.335")
+        lines = [a_line(quantity="3", unit_price="0.335"), back, back, back]
+
+        report = imported(backend, *lines, repeated="each")
+        again = imported(backend, *lines, repeated="each")
+
+        assert counts(report) == {"lines": 1, "cancellations": 3, "rounding": 0}
+        assert amounts(report)["cancellations"] == Decimal("-1.00")
+        assert (again.added, again.decisions) == (0, report.decisions)
+        assert self.status(backend) == ["cancelled"]
 
     def test_all_of_an_order_is_its_cancellation(self, backend: Backend):
         """Also from a later file; postage included."""
@@ -485,4 +592,4 @@ def worth(row: dict[str, str]) -> Decimal:
 def test_the_generator_plants_every_decision():
     """Else a decision could go untested."""
     assert isinstance(messy(), Export)
-    assert set(messy().expected) == set(SENTENCES)
+    assert set(messy().expected) == set(SENTENCES) - {"rounding"}

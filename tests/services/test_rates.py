@@ -48,6 +48,20 @@ def test_rates_keep_all_their_digits():
     assert rates.rate("JPY", "EUR", date(2024, 2, 1)) is None
 
 
+@pytest.mark.parametrize(
+    "written",
+    ["2024-01-31T00:00:00+02:00", "2024-01-31T23:30-05:00", "2024-01-31 09:00", "20240131",
+     "31/01/2024 23:59"],
+)  # fmt: skip
+def test_a_rate_is_that_of_the_day_as_written(written: str):
+    """A table published at midnight of its zone is not that of the day before."""
+    rows = [{"date": written, "currency": "USD", "rate": "0.9"}]
+
+    rates = read_rates(rows, into="EUR", day_first=True)
+
+    assert [day for _, _, day in rates.table] == [date(2024, 1, 31)]
+
+
 def test_the_same_rate_twice_is_one():
     row = {"date": "2024-01-31", "currency": "USD", "rate": "0.9"}
 

@@ -168,9 +168,14 @@ def _taken_twice(found: Mapping[str, str | None]) -> list[Fault]:
 
 
 def _listed(names: Iterable[str]) -> str:
-    """Column names as text. A first line that holds values and not names is not repeated."""
+    """Column names as text; of a line in which one looks like a value, only their numbers.
+
+    A first line that holds somebody's data, and no names, is not repeated.
+    """
+    names = list(names)
+    are_names = all(SHOWN.fullmatch(name) and not DIGITS.search(name) for name in names)
     shown = [
-        repr(name) if SHOWN.fullmatch(name) and not DIGITS.search(name) else f"column {number}"
+        repr(name) if are_names else f"column {number}"
         for number, name in enumerate(names, start=1)
     ]
     return ", ".join(shown[:30]) or "none"

@@ -233,7 +233,7 @@ def _laid(
         if state == known:
             continue
         try:
-            unit.model.check(state)
+            unit.model.check(state, held=known)
         except InvalidInput as error:
             done.refused.append((given, error))
             continue

@@ -62,11 +62,11 @@ def import_order_lines(
     """Record the lines of invoices as orders with lines, returns and cancellations.
 
     Lines of one invoice are one order, under the invoice's number and placed when its first line
-    was; products are added by their stock code. A line of an invoice that begins with `C` and a
+    was; its products are added by their stock code. A line of an invoice that begins with `C` and a
     digit takes back: it becomes a return from the customer's latest earlier order that has as much
-    of the product left, or with others the cancellation of an order that comes back whole. Every
-    row is under one of the report's `decisions`, with its amount, so that rows and money of the
-    file can be accounted for.
+    of the product left, at the same price if there is one, or with others the cancellation of an
+    order that comes back whole. Every row is under one of the report's `decisions`, with its
+    amount, so that rows and money of the file can be accounted for.
 
     `anonymous` says what to do with lines without a customer id: `skip` them, or give all of them
     to `one` customer. `repeated` says whether a line that is there twice, the same in everything,
@@ -97,8 +97,8 @@ def import_order_lines(
         sorting.sort(lines)
         for line, place, reason in sorting.refused:
             job.refuse(line, job.columns[place], reason)
-        products = job.products(sorting.orders)
         placed, settled = job.orders(sorting.orders), job.cancelling(sorting.cancelling)
+        products = job.products(sorting.orders)
     standing, added = placed.standing + settled.standing, placed.added + settled.added
     return ImportReport(
         rows=unread + len(lines), added=added, unchanged=standing - added,
@@ -130,11 +130,11 @@ class _Job:
             self.refuse(line, column, reason)
 
     def products(self, invoices: Iterable[Invoice]) -> int:
-        """Add the products that are not known by their stock code; answer how many."""
+        """Add the products of recorded orders that no stock code tells of yet; how many."""
         first: dict[str, OrderLineRow] = {}
         for invoice in invoices:
             for line in invoice.lines:
-                if line.decision != "charges":
+                if line.decision not in ("charges", REJECTED):
                     known = first.setdefault(line.product, line)
                     if known.description is None and line.description is not None:
                         first[line.product] = line
@@ -166,8 +166,8 @@ class _Job:
             found = self._settled([invoice for group in batch for invoice in group])
             done.standing += found.standing
             done.added += found.added
-            for line, decision in found.decided:
-                line.decision = decision
+            for line, decision, rounding in found.decided:
+                line.decision, line.rounding = decision, rounding
             for line in found.refused:
                 self.refuse(line, self.columns["key"], "is recorded as a return of another order")
         return done

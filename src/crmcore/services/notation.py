@@ -25,9 +25,10 @@ DAY = re.compile(
 """A day before or behind its month, then the year, then perhaps a time."""
 
 GROUPED = {
-    ".": re.compile(r"[+-]?\d{1,3}(?:,\d{3})+(?:\.\d*)?"),
-    ",": re.compile(r"[+-]?\d{1,3}(?:\.\d{3})+(?:,\d*)?"),
+    ".": re.compile(r"[+-]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d*)?"),
+    ",": re.compile(r"[+-]?[1-9]\d{0,2}(?:\.\d{3})+(?:,\d*)?"),
 }
+"""By decimal mark: thousands in groups. No group begins with 0: `0.990` is less than one."""
 SINGLE = {",": re.compile(r"[+-]?\d*,\d*"), ".": re.compile(r"[+-]?\d*\.\d*")}
 OTHER = {".": ",", ",": "."}
 REMEMBERED = 65_536

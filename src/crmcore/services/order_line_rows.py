@@ -43,7 +43,10 @@ class OrderLineColumns:
 
 @attrs.define(eq=False)
 class OrderLineRow:
-    """One line as it was read; `decision` names what became of it."""
+    """One line as it was read; `decision` names what became of it.
+
+    `rounding` are the minor units that its amount has beyond what is recorded of it.
+    """
 
     index: int
     names: tuple[str, ...]
@@ -58,6 +61,7 @@ class OrderLineRow:
     description: str | None
     region: str | None
     decision: str = "lines"
+    rounding: int = 0
 
     @property
     def row(self) -> Row:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 
 import attrs
@@ -12,7 +12,7 @@ from crmcore.domain.errors import Fault, InvalidInput
 from crmcore.domain.money import DatedRates, number
 from crmcore.services.importing import Cells
 from crmcore.services.incoming import Writing, incoming
-from crmcore.services.notation import Notation, moment, plain
+from crmcore.services.notation import DAY, Notation, moment, plain
 from crmcore.services.rejects import Row
 from crmcore.services.rows import Rows
 
@@ -70,7 +70,10 @@ def read_rates(
 
 def _read(row: Row, columns: RateColumns, notation: Notation) -> tuple[date, str, Decimal]:
     def day(text: str) -> date:
-        return moment(text, "UTC", notation.day_first).date()
+        found = moment(text, "UTC", notation.day_first).date()
+        if len(text) <= 10 or DAY.fullmatch(text):
+            return found
+        return datetime.fromisoformat(text).date()  # the day as written, whatever its offset
 
     def rate(text: str) -> Decimal:
         found = number(plain(text, notation), "")

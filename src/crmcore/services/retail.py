@@ -40,33 +40,38 @@ ANONYMOUS = "anonymous"
 """The id of the one customer of all lines without one, where that is asked for."""
 
 CANCELLED = re.compile(r"[Cc][0-9]")
-TEST = "test"
+TEST = re.compile(r"test\d*(?![^\W_])", re.IGNORECASE)
+"""`TEST`, `TEST001` and `TEST-2`; `Tester-9` is goods."""
 
 SENTENCES: Mapping[str, str] = {
     "lines": "recorded as lines of the order of their invoice",
     "charges": "postage, fees and the like: lines of the order, of the category 'charge'",
     "free_lines": "without a price: lines of an order that has paid lines as well",
     "later_lines": "timed later than their invoice began: lines of its one order, placed at first",
-    "returns": "cancelled: returned from the customer's latest earlier order that has as much left",
+    "returns": "cancelled: returned from the latest earlier order that has as much left, if there "
+    "is one at the same price",
     "cancellations": "cancelled, and the whole of an earlier order with them: its cancellation",
+    "rounding": "no rows: what cancelled lines, each rounded, say beyond what is left of the order",
     "unmatched": "cancelled, but no earlier order of the customer has as much of the product left",
     "repeated": "the same in everything as an earlier line: counted once",
     "no_customer": "without a customer id",
     "other_customer": "of another customer than their invoice",
     "negative": "of a negative quantity on an invoice that is no cancellation",
+    "discounts": "of a charge's code and a negative quantity on an invoice that is no "
+    "cancellation: the order stands at the full price of its other lines",
     "contradictory": "of a positive quantity on a cancellation",
     "adjustments": "of a negative price, or of no quantity: corrections of the books",
     "nothing_paid": "without a price, on an invoice without a paid line",
-    "tests": "of a stock code that says that it is a test",
+    "tests": "of a stock code that says that it is a test: the word, or the word and digits",
     "rejected": "cannot be read, or not be recorded: see the rejects",
 }
 """Each decision, and what is decided."""
 
-REJECTED = "rejected"
+REJECTED, ROUNDING = "rejected", "rounding"
 SET_ASIDE = frozenset(
     (
-        "unmatched", "repeated", "no_customer", "other_customer", "negative", "contradictory",
-        "adjustments", "nothing_paid", "tests",
+        "unmatched", "repeated", "no_customer", "other_customer", "negative", "discounts",
+        "contradictory", "adjustments", "nothing_paid", "tests",
     )
 )  # fmt: skip
 """Decisions by which lines are counted and not recorded."""
@@ -136,13 +141,17 @@ def _line(row: OrderLineRow) -> OrderLine:
     )  # fmt: skip
 
 
+def _folded(codes: Collection[str]) -> frozenset[str]:
+    return frozenset(code.casefold() for code in codes)
+
+
 @attrs.define
 class Sorting:
     """Sorts lines into invoices that are orders, and those that cancel; others are set aside."""
 
     anonymous: Anonymous
     repeated: Repeated
-    charges: Collection[str]
+    charges: Collection[str] = attrs.field(converter=_folded)
     orders: list[Invoice] = attrs.field(factory=list[Invoice], init=False)
     cancelling: list[Invoice] = attrs.field(factory=list[Invoice], init=False)
     refused: list[tuple[OrderLineRow, str, str]] = attrs.field(
@@ -156,7 +165,6 @@ class Sorting:
         for line in lines:
             if line.customer is not None:
                 customers.setdefault(line.invoice, line.customer)
-        charges = {code.casefold() for code in self.charges}
         seen: set[object] = set()
         invoices: dict[str, Invoice] = {}
         for line in lines:
@@ -171,7 +179,7 @@ class Sorting:
             elif line.amount.currency != invoice.lines[0].amount.currency:
                 self._refuse([line], "currency", "is another than that of its invoice")
                 continue
-            if line.product.casefold() in charges:
+            if self._is_charge(line):
                 line.decision = "charges"
             invoice.lines.append(line)
         for invoice in invoices.values():
@@ -181,7 +189,7 @@ class Sorting:
 
     def _set_aside(self, line: OrderLineRow, seen: set[object]) -> str | None:
         """Why a line is no part of any order, whoever its customer is."""
-        if line.product.casefold().startswith(TEST):
+        if TEST.match(line.product):
             return "tests"
         if self.repeated is Repeated.ONCE:
             same = (
@@ -197,7 +205,12 @@ class Sorting:
             if line.quantity > 0:
                 return "contradictory"
             return "nothing_paid" if line.amount.minor == 0 else None
-        return "negative" if line.quantity < 0 else None
+        if line.quantity < 0:
+            return "discounts" if self._is_charge(line) and line.amount.minor else "negative"
+        return None
+
+    def _is_charge(self, line: OrderLineRow) -> bool:
+        return line.product.casefold() in self.charges
 
     def _of_customer(self, line: OrderLineRow, customers: Mapping[str, str]) -> str | None:
         if line.customer is None and self.anonymous is Anonymous.SKIP:
@@ -241,14 +254,17 @@ def decisions_of(
     amounts[REJECTED] |= spoiled
     for line in lines:
         rows[line.decision] += 1
-        sums, currency = amounts[line.decision], line.amount.currency
-        sums[currency] = sums.get(currency, 0) + line.amount.minor
+        currency, parts = line.amount.currency, [(line.decision, line.amount.minor - line.rounding)]
+        if line.rounding:
+            parts.append((ROUNDING, line.rounding))
+        for name, minor in parts:
+            amounts[name][currency] = amounts[name].get(currency, 0) + minor
     return tuple(
         ImportDecision(
             name=name, count=rows[name], sentence=sentence, amounts=_money(amounts[name])
         )
         for name, sentence in SENTENCES.items()
-        if rows[name]
+        if rows[name] or any(amounts[name].values())
     )
 
 
