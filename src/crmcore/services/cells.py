@@ -148,7 +148,7 @@ def _nested(hint: Any) -> Convert:
         if isinstance(cell, str):
             try:
                 cell = decode(cell)
-            except (ValueError, RecursionError):
+            except (ArithmeticError, ValueError, RecursionError):
                 raise InvalidInput.of("", "is no JSON") from None
         return structured(hint, cell)
 

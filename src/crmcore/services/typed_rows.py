@@ -87,7 +87,7 @@ def _json_rows(text: TextIO, rejected: Rejects) -> Iterator[tuple[int, Row]]:
         index += 1
         try:
             row = decode(line)
-        except (ValueError, RecursionError):
+        except (ArithmeticError, ValueError, RecursionError):
             row = None
         if isinstance(row, dict):
             yield index, row
