@@ -72,9 +72,39 @@ def _rows(batches: Iterable[Any]) -> Iterator[Mapping[str, Any]]:
         for batch in batches:
             # A frame of one piece comes as one batch: its rows are made a few at a time.
             for begin in range(0, batch.num_rows, BATCH):
-                yield from batch.slice(begin, BATCH).to_pylist()
+                yield from _listed(batch.slice(begin, BATCH))
     except (pa.ArrowException, OSError, ValueError) as error:
         raise InvalidInput.of("rows", "cannot be read to the end") from error
+
+
+def _listed(batch: Any) -> list[Mapping[str, Any]]:
+    """The rows of a batch. A value that Python has not, such as an instant after the year 9999,
+    comes as its text, or as what no reader takes: it costs its own row.
+    """
+    try:
+        found: list[Mapping[str, Any]] = batch.to_pylist()
+    except (OverflowError, ValueError):
+        names = batch.schema.names
+        columns = [[_value(scalar) for scalar in column] for column in batch.columns]
+        return [dict(zip(names, cells, strict=True)) for cells in zip(*columns, strict=True)]
+    return found
+
+
+def _value(scalar: Any) -> Any:
+    try:
+        return scalar.as_py()
+    except (OverflowError, ValueError):
+        try:
+            return scalar.cast(pa.string()).as_py()
+        except (pa.ArrowException, ValueError):
+            return _Unread()
+
+
+class _Unread:
+    """A cell that is not missing, and nothing that can be read."""
+
+    def __str__(self) -> str:
+        return ""
 
 
 def write_parquet(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import csv
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from os import PathLike
@@ -77,13 +77,29 @@ def read_rows(
             if read is not None and path.exists() and path.samefile(read):
                 raise InvalidInput.of("rejects", "is the file that is read")
             rejected.writer = csv.writer(stack.enter_context(_written(path)))
+            stack.callback(rejected.finish)
         try:
-            if found is None:
-                yield enumerate(cast("Iterable[Row]", rows), start=1), rejected
-            else:
-                yield found(rejected), rejected
+            found = found or _given(rows)
+            yield found(rejected), rejected
         except BROKEN as error:
             raise unreadable(error) from error
+
+
+def _given(rows: Any) -> Numbered:
+    """What numbers the rows of a program; what is none of named values is rejected."""
+    if isinstance(rows, Mapping | bytes) or not isinstance(rows, Iterable):
+        raise InvalidInput.of("rows", "is no file, data frame or rows of named values")
+
+    def numbered(rejected: Rejects) -> Iterator[tuple[int, Row]]:
+        for index, row in enumerate(rows, start=1):
+            if isinstance(row, Mapping):
+                yield index, cast(Row, row)
+            else:
+                cells: Any = row if isinstance(row, list | tuple) else [row]
+                reason = "is no row of named values"
+                rejected.add(index, [Fault("", reason)], cast(Row, {None: cells}))
+
+    return numbered
 
 
 def _written(path: Path) -> TextIO:
