@@ -13,6 +13,7 @@ try:
     import narwhals.stable.v2 as nw
     import pyarrow as pa
     import pyarrow.parquet as pq
+    from narwhals.exceptions import DuplicateError
 except ImportError as _error:
     raise MissingExtra("frames") from _error
 
@@ -40,7 +41,10 @@ def frame_rows(frame: Any) -> Found:
     What speaks Arrow's stream protocol (polars, pyarrow, `backend.columns()`, a DuckDB relation)
     is read as a stream. A pandas frame is read as it is: its columns may mix types.
     """
-    known = nw.from_native(frame, pass_through=True)
+    try:
+        known = nw.from_native(frame, pass_through=True)
+    except DuplicateError:
+        raise InvalidInput.of("rows", "has two columns of one name") from None
     if isinstance(known, nw.DataFrame) and known.implementation.is_pandas_like():
         return known.columns, known.iter_rows(named=True, buffer_size=BATCH)
     if isinstance(known, nw.LazyFrame):

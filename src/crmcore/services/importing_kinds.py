@@ -73,7 +73,10 @@ def import_facts(
     _check_names(backend, actor, source)
     recorder = Recorder(backend, known, read, actor, dry_run=dry_run, restore=restore)
     added = unchanged = 0
-    with read_rows(rows, rejects, needed=_needed(read)) as (numbered, rejected):
+    with read_rows(rows, rejects, needed=_needed(read), single=read.read_columns) as (
+        numbered,
+        rejected,
+    ):
         for batch in accepted(numbered, read, rejected):
             kept, new = recorder.recorded(batch, rejected)
             added += new
@@ -118,7 +121,10 @@ def import_aggregates(
     _check_names(backend, actor, source)
     upserter = Upserter(backend, known, read, actor, dry_run=dry_run, restore=restore)
     added = updated = unchanged = 0
-    with read_rows(rows, rejects, needed=set(read.columns.values())) as (numbered, rejected):
+    with read_rows(rows, rejects, needed=set(read.columns.values()), single=read.read_columns) as (
+        numbered,
+        rejected,
+    ):
         for batch in accepted(numbered, read, rejected):
             done = upserter.upserted(batch, rejected)
             added += done.added
