@@ -384,7 +384,9 @@ class TestImport:
         csv_file(tmp_path, ",".join(names), "7,2024-01-31,1,99", name="a.csv")
         frame = pd.DataFrame([["7", "2024-01-31", "1", "99"]], columns=names)
         for rows in (tmp_path / "a.parquet", tmp_path / "a.csv", table, frame):
-            with pytest.raises(InvalidInput, match="total: is there twice|two columns of one name"):
+            with pytest.raises(
+                InvalidInput, match=r"total: is there twice|two columns of one name"
+            ):
                 import_facts(memory, "orders", rows, source="shop")
         path = csv_file(tmp_path, "sku,name,name", "A,B,C", name="products.csv")
         with pytest.raises(InvalidInput, match="name: is there twice"):
