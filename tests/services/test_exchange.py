@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+import os
 import sys
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -47,6 +48,10 @@ from tests.services.stored import bought, csv_file, everything, orders, reasons
 AT = datetime(2024, 5, 17, 10, 30, tzinfo=UTC)
 ANA = a_customer().identified_by(Identifier("external", "7", source="shop"))
 DAY = timedelta(days=1)
+
+
+def mode(path: Path) -> int:
+    return path.stat().st_mode & 0o777
 
 
 def filled(backend: Backend, *facts: Order) -> Backend:
@@ -299,6 +304,40 @@ class TestExport:
             export(memory, "orders", tmp_path / "a.csv")
         assert export(memory, "orders", tmp_path / "a.jsonl").rows == 1
 
+    def test_no_one_else_may_read_it_who_could_not_before(self, memory: Backend, tmp_path: Path):
+        """The former file's permissions stay, and personal columns in a new one are private."""
+        filled(memory)
+        umask = os.umask(0o022)
+        try:
+            private = export(memory, "customers", tmp_path / "a.csv", personal=True).path
+            public = export(memory, "orders", tmp_path / "b.csv").path
+        finally:
+            os.umask(umask)
+        assert (mode(private), mode(public)) == (0o600, 0o644)
+
+        public.chmod(0o640)
+        private.chmod(0o400)
+        export(memory, "orders", public, personal=True)
+        export(memory, "customers", private)
+        assert (mode(private), mode(public)) == (0o400, 0o640)
+
+    def test_a_link_stays_one(self, memory: Backend, tmp_path: Path):
+        filled(memory)
+        (tmp_path / "held").mkdir()
+        link, target = tmp_path / "a.csv", tmp_path / "held" / "b.csv"
+        target.write_text("old")
+        link.symlink_to(target)
+
+        assert export(memory, "orders", link).path == link
+        assert link.is_symlink()
+        assert target.read_text().startswith("customer_id")
+        assert [file.name for file in target.parent.iterdir()] == ["b.csv"]
+
+    def test_the_rejects_file_is_private(self, memory: Backend, tmp_path: Path):
+        import_purchases(memory, [{"amount": "x"}], source="shop", rejects=tmp_path / "r.csv")
+
+        assert mode(tmp_path / "r.csv") == 0o600
+
     def test_the_order_in_which_things_came_does_not_show(self, open_store: Open, tmp_path: Path):
         """Two stores of the same facts, recorded at one instant in another order."""
         facts = [an_order(ANA, nth=n, at=AT + n * DAY, source_key=str(n)) for n in range(20)]
@@ -335,6 +374,26 @@ class TestImport:
             import_facts(
                 memory, "orders", pl.DataFrame(rows), source="shop", columns={"at": "fecha"}
             )
+
+    def test_a_column_that_is_there_twice(self, memory: Backend, tmp_path: Path):
+        """In no format does the last one win; what nobody reads may be there twice in CSV."""
+        filled(memory)
+        names = ["customer", "at", "total", "total"]
+        table = pa.table([["7"], ["2024-01-31"], ["1"], ["99"]], names=names)
+        pq.write_table(table, tmp_path / "a.parquet")
+        csv_file(tmp_path, ",".join(names), "7,2024-01-31,1,99", name="a.csv")
+        frame = pd.DataFrame([["7", "2024-01-31", "1", "99"]], columns=names)
+        for rows in (tmp_path / "a.parquet", tmp_path / "a.csv", table, frame):
+            with pytest.raises(
+                InvalidInput, match=r"total: is there twice|two columns of one name"
+            ):
+                import_facts(memory, "orders", rows, source="shop")
+        path = csv_file(tmp_path, "sku,name,name", "A,B,C", name="products.csv")
+        with pytest.raises(InvalidInput, match="name: is there twice"):
+            import_aggregates(memory, "products", path, source="shop")
+
+        path = csv_file(tmp_path, "customer,at,total,,,memo,memo", "7,2024-01-31,1,,,a,b")
+        assert import_facts(memory, "orders", path, source="shop").added == 1
 
     def test_every_fault_of_a_row_under_its_column(self, memory: Backend):
         filled(memory)

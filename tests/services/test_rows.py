@@ -244,3 +244,39 @@ class TestFiles:
 
     def test_every_error_is_ours(self):
         assert issubclass(InvalidInput, CrmError)
+
+
+class TestRejectsFile:
+    """Rows without a header line lose no value in it."""
+
+    ROWS = (
+        "broken",
+        '{"customer_id": "c1", "date": "soon"}',
+        '{"customer_id": "c2", "date": "soon", "amount": "5", "tags": ["a"]}',
+        "[1]",
+    )
+
+    def test_what_later_rows_have_besides(self, memory: Backend, tmp_path: Path):
+        path, file = tmp_path / "rows.jsonl", tmp_path / "rejects.csv"
+        path.write_text("\n".join(self.ROWS))
+
+        import_purchases(memory, path, source=SOURCE, rejects=file, columns=PurchaseColumns())
+
+        with file.open(newline="") as text:
+            header, *rows = csv.reader(text)
+        assert header == ["row", "column", "reason", "customer_id", "date"]
+        assert sorted((row[0], row[3:]) for row in rows) == [
+            ("1", ["broken"]),
+            ("2", ["c1", "soon"]),
+            ("3", ["c2", "soon", '{"amount": "5", "tags": ["a"]}']),
+            ("4", ["[1]"]),  # no names were known when it was read
+        ]
+
+    @pytest.mark.parametrize("count", [1, 150])
+    def test_lines_that_are_no_rows_at_all(self, memory: Backend, tmp_path: Path, count: int):
+        path, file = tmp_path / "rows.jsonl", tmp_path / "rejects.csv"
+        path.write_text("broken\n" * count)
+
+        import_purchases(memory, path, source=SOURCE, rejects=file)
+
+        assert len(file.read_text().splitlines()) == count + 1

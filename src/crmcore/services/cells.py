@@ -25,6 +25,7 @@ __all__ = ["amount_of", "is_missing", "reader_of", "text_of", "whole_of"]
 ABSENT = ("NAType", "NaTType")  # pandas' own, known by name: pandas is not imported for them
 WHOLE = re.compile(r"[+-]?[0-9]{1,19}")
 EXACT = 2**53
+WIDEST = 10**100  # Python writes no number of thousands of digits
 TRUE, FALSE = ("true", "1", "yes"), ("false", "0", "no")
 
 Convert = Callable[[Any], Any]
@@ -50,7 +51,10 @@ def text_of(cell: object) -> str | None:
                 raise InvalidInput.of("", "is not text in its encoding") from None
         return str(text)
     if hasattr(cell, "dtype"):  # a number of numpy's
-        cell = float(str(cell)) if "float" in str(cell.dtype) else cell.item()  # type: ignore[attr-defined]
+        try:
+            cell = float(str(cell)) if "float" in str(cell.dtype) else cell.item()  # type: ignore[attr-defined]
+        except (TypeError, ValueError):  # an array of several
+            raise InvalidInput.of("", "is not text") from None
     if is_missing(cell):
         return None
     match cell:
@@ -58,6 +62,8 @@ def text_of(cell: object) -> str | None:
             return "true" if cell else "false"
         case float() if abs(cell) < EXACT and cell.is_integer():
             return str(int(cell))  # a column of integers with a gap comes as one of floats
+        case int() if not -WIDEST < cell < WIDEST:
+            raise InvalidInput.of("", "has too many digits")
         case int() | float() | Decimal() | UUID():
             return str(cell)
         case datetime() | date():
@@ -148,7 +154,7 @@ def _nested(hint: Any) -> Convert:
         if isinstance(cell, str):
             try:
                 cell = decode(cell)
-            except (ValueError, RecursionError):
+            except (ArithmeticError, ValueError, RecursionError):
                 raise InvalidInput.of("", "is no JSON") from None
         return structured(hint, cell)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
@@ -26,6 +27,7 @@ from crmcore.services.nested_values import plain
 __all__ = ["ExportReport", "export"]
 
 BATCH = 10_000
+NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 
 
 @attrs.frozen(kw_only=True)
@@ -52,8 +54,14 @@ def export(
     compressed. The columns are those of the data dictionary, without the personal ones unless
     asked for; `since <= at < until` for facts and purchases. Rows stand in the order of their ids
     (profiles in that of their customers'), so the same store gives the same bytes. They stream
-    through memory in batches, and the file appears under its name when it is whole. A file that
-    cannot be written, or another kind or suffix, is `InvalidInput`.
+    through memory in batches, and the file appears under its name when it is whole. It has the
+    permissions of the file that it replaces; a new one with personal columns is its owner's alone
+    (mode 0600). Of a symbolic link, the file that it points to is replaced. A file that cannot be
+    written, or another kind or suffix, is `InvalidInput`.
+
+    A CSV file has the values as they are, so that they can be imported again. A spreadsheet takes
+    a cell that begins with `=`, `+`, `-` or `@` for a formula, and such text may come from outside:
+    before a file is opened in one, have its columns imported there as text.
     """
     path = Path(path)
     columns = tuple(c for c in described(kind, backend.model) if personal or not c.personal)
@@ -67,20 +75,29 @@ def export(
         raise InvalidInput.of(bound, f"does not go with {kind}: a row is as they are now")
     else:
         batches = _aggregates(backend, aggregates)
-    with _appearing(path) as file:
+    with _appearing(path, private=personal) as file:
         rows = written(file, path, columns, batches)
     return ExportReport(kind=kind, rows=rows, path=path)
 
 
 @contextmanager
-def _appearing(path: Path) -> Iterator[IO[bytes]]:
-    """A file beside `path`, which takes its place once all is written, and is gone otherwise."""
-    beside = path.with_name(f".{path.name}.{urandom(4).hex()}.part")
+def _appearing(path: Path, *, private: bool) -> Iterator[IO[bytes]]:
+    """A file beside `path`, which takes its place once all is written, and is gone otherwise.
+
+    Nobody may read it meanwhile who may not read the former one.
+    """
+    beside: Path | None = None
     try:
-        with beside.open("xb") as file:
+        path = path.resolve()
+        former = stat.S_IMODE(path.stat().st_mode) if path.exists() else None
+        beside = path.with_name(f".{path.name}.{urandom(4).hex()}.part")
+        mode = 0o600 if private or former is not None else 0o666
+        with os.fdopen(os.open(beside, NEW, mode), "wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
+        if former is not None:
+            beside.chmod(former)
         beside.replace(path)
     except OSError as error:
         reason = f"cannot be written: {error.strerror or 'the file system refuses it'}"
@@ -90,8 +107,9 @@ def _appearing(path: Path) -> Iterator[IO[bytes]]:
             raise
         raise InvalidInput.of("path", "is no file name") from error
     finally:
-        with suppress(OSError, ValueError):
-            beside.unlink(missing_ok=True)
+        if beside is not None:
+            with suppress(OSError):
+                beside.unlink(missing_ok=True)
 
 
 def _in_batches_of(stream: Any, kind: str) -> Iterator[Batch]:

@@ -13,6 +13,7 @@ try:
     import narwhals.stable.v2 as nw
     import pyarrow as pa
     import pyarrow.parquet as pq
+    from narwhals.exceptions import DuplicateError
 except ImportError as _error:
     raise MissingExtra("frames") from _error
 
@@ -40,7 +41,10 @@ def frame_rows(frame: Any) -> Found:
     What speaks Arrow's stream protocol (polars, pyarrow, `backend.columns()`, a DuckDB relation)
     is read as a stream. A pandas frame is read as it is: its columns may mix types.
     """
-    known = nw.from_native(frame, pass_through=True)
+    try:
+        known = nw.from_native(frame, pass_through=True)
+    except DuplicateError:
+        raise InvalidInput.of("rows", "has two columns of one name") from None
     if isinstance(known, nw.DataFrame) and known.implementation.is_pandas_like():
         return known.columns, known.iter_rows(named=True, buffer_size=BATCH)
     if isinstance(known, nw.LazyFrame):
@@ -72,9 +76,39 @@ def _rows(batches: Iterable[Any]) -> Iterator[Mapping[str, Any]]:
         for batch in batches:
             # A frame of one piece comes as one batch: its rows are made a few at a time.
             for begin in range(0, batch.num_rows, BATCH):
-                yield from batch.slice(begin, BATCH).to_pylist()
+                yield from _listed(batch.slice(begin, BATCH))
     except (pa.ArrowException, OSError, ValueError) as error:
         raise InvalidInput.of("rows", "cannot be read to the end") from error
+
+
+def _listed(batch: Any) -> list[Mapping[str, Any]]:
+    """The rows of a batch. A value that Python has not, such as an instant after the year 9999,
+    comes as its text, or as what no reader takes: it costs its own row.
+    """
+    try:
+        found: list[Mapping[str, Any]] = batch.to_pylist()
+    except (OverflowError, ValueError):
+        names = batch.schema.names
+        columns = [[_value(scalar) for scalar in column] for column in batch.columns]
+        return [dict(zip(names, cells, strict=True)) for cells in zip(*columns, strict=True)]
+    return found
+
+
+def _value(scalar: Any) -> Any:
+    try:
+        return scalar.as_py()
+    except (OverflowError, ValueError):
+        try:
+            return scalar.cast(pa.string()).as_py()
+        except (pa.ArrowException, ValueError):
+            return _Unread()
+
+
+class _Unread:
+    """A cell that is not missing, and nothing that can be read."""
+
+    def __str__(self) -> str:
+        return ""
 
 
 def write_parquet(

@@ -59,9 +59,11 @@ def import_facts(
 
     A row that is recorded already is `unchanged`: known by `id`, by `source_key`, or by what it
     says where it has neither (import whole files then). Bad rows go to `rejects` with column and
-    reason, and lose no good one. `dry_run` counts what would be done, and keeps nothing. Of a file
-    that `export` wrote, `restore` keeps what the other store said of recording: `recorded_at`,
-    `actor`, base amounts, and no source where there was none; else they are this store's own.
+    reason, and lose no good one. `dry_run` keeps nothing and counts what a real run would do: rows
+    meet those before them, which stay in memory to the end; a profile's sum that goes beyond 2**53
+    by rows of several batches is not seen. Of a file that `export` wrote, `restore` keeps what the
+    other store said of recording: `recorded_at`, `actor`, base amounts, and no source where there
+    was none; else they are this store's own.
     """
     known = next((k for k in FACTS if k.name == kind), None)
     if known is None:
@@ -73,7 +75,10 @@ def import_facts(
     _check_names(backend, actor, source)
     recorder = Recorder(backend, known, read, actor, dry_run=dry_run, restore=restore)
     added = unchanged = 0
-    with read_rows(rows, rejects, needed=_needed(read)) as (numbered, rejected):
+    with read_rows(rows, rejects, needed=_needed(read), single=read.read_columns) as (
+        numbered,
+        rejected,
+    ):
         for batch in accepted(numbered, read, rejected):
             kept, new = recorder.recorded(batch, rejected)
             added += new
@@ -106,6 +111,7 @@ def import_aggregates(
     says replaces what is known, field by field; an empty cell, or a column that is not there,
     leaves it. A new one without `at` is known since now. With `restore`, a row is the whole: an
     empty cell empties the field, and what is new keeps the `version` that it had.
+    `dry_run` counts what a real run would do, and keeps in memory what it would have stored.
     """
     known = next((k for k in AGGREGATES if k.name == kind), None)
     if known is None:
@@ -118,7 +124,10 @@ def import_aggregates(
     _check_names(backend, actor, source)
     upserter = Upserter(backend, known, read, actor, dry_run=dry_run, restore=restore)
     added = updated = unchanged = 0
-    with read_rows(rows, rejects, needed=set(read.columns.values())) as (numbered, rejected):
+    with read_rows(rows, rejects, needed=set(read.columns.values()), single=read.read_columns) as (
+        numbered,
+        rejected,
+    ):
         for batch in accepted(numbered, read, rejected):
             done = upserter.upserted(batch, rejected)
             added += done.added

@@ -121,6 +121,11 @@ class KindReader:
             if field.name in NAMED:
                 yield from (NAMED[field.name], f"{NAMED[field.name]}_source")
 
+    @property
+    def read_columns(self) -> set[str]:
+        """All columns that may be read."""
+        return {self.column(name) for name in self._names()}
+
     def column(self, name: str) -> str:
         """The column of the file that holds it."""
         return self.columns.get(name, name)

@@ -26,6 +26,9 @@ from crmcore.domain.money import Money, number
 
 __all__ = ["instant_of", "plain", "structured"]
 
+WIDEST = 20
+"""Digits that no whole number that is kept has."""
+
 Read = Callable[[Any], Any]
 
 
@@ -149,10 +152,11 @@ def _attribute(data: Any) -> AttributeValue:
         return data
     data = _mapping(data)
     types = {kind.value: python for python, kind in SCALARS.items() if kind is not FieldType.ID}
-    if data.get("type") not in types:
+    kind = data.get("type")
+    if not isinstance(kind, str) or kind not in types:
         raise InvalidInput.of("type", f"is none of {', '.join(types)}")
     try:
-        value = structured(types[data["type"]], data.get("value"))
+        value = structured(types[kind], data.get("value"))
         at = instant_of(data.get("at"))
     except InvalidInput as error:
         raise error.under("value") from None
@@ -166,15 +170,27 @@ def _only(cls: type, data: Any) -> Any:
 
 
 def _whole(data: Any) -> int:
-    if isinstance(data, bool) or not isinstance(data, int | float | Decimal) or data != data // 1:
-        raise InvalidInput.of("", "must be a whole number")
-    return int(data)
+    match data:
+        case bool():
+            pass
+        case int():
+            return data
+        case float() if data.is_integer():
+            return int(data)
+        # Bounds first: all digits of an exponent would be written out.
+        case Decimal() if data.is_finite() and data.adjusted() < WIDEST:
+            if data == data.to_integral_value():
+                return int(data)
+    raise InvalidInput.of("", "must be a whole number")
 
 
 def _float(data: Any) -> float:
     if isinstance(data, bool) or not isinstance(data, int | float | Decimal):
         raise InvalidInput.of("", "must be a number")
-    return float(data)
+    try:
+        return float(data)
+    except (OverflowError, ValueError):
+        raise InvalidInput.of("", "is beyond what a number with a point can be") from None
 
 
 def _decimal(data: Any) -> Decimal:

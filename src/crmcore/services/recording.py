@@ -17,6 +17,7 @@ from crmcore.domain.order import Order
 from crmcore.domain.ports import Backend
 from crmcore.domain.unit_of_work import UnitOfWork
 from crmcore.services.kind_rows import KindReader, KindRow, Named
+from crmcore.services.rehearsed_kinds import FactRehearsal
 from crmcore.services.rejects import Rejects
 
 __all__ = ["REFUSALS", "Recorder", "made", "reasons_of"]
@@ -38,12 +39,13 @@ class Recorder:
     actor: str
     dry_run: bool
     restore: bool
+    rehearsal: FactRehearsal = attrs.field(factory=FactRehearsal, init=False)
 
     def recorded(self, rows: list[KindRow], rejected: Rejects) -> tuple[int, int]:
         """Record the rows: how many stand, and how many of them are new."""
         facts = self._built(rows, rejected)
         try:
-            return len(facts), self._run(facts)
+            return len(facts), self._run(facts, whole=True)
         except REFUSALS:
             return self._sifted(self._without_strangers(facts, rejected), rejected)
 
@@ -60,18 +62,25 @@ class Recorder:
         last = self._sifted(facts[middle:], rejected)
         return first[0] + last[0], first[1] + last[1]
 
-    def _run(self, facts: list[Built]) -> int:
-        if not facts:
+    def _run(self, built: list[Built], *, whole: bool = False) -> int:
+        if not built:
             return 0
-        source = self.read.source
-        return self.backend.run(self._store, facts, actor=self.actor, source=source)
+        facts, source = [fact for _, fact in built], self.read.source
+        if not self.dry_run:
+            return self.backend.run(self._put, facts, actor=self.actor, source=source)
+        met = self.rehearsal.met(facts, source, customers=not whole)
+        new = self.backend.run(self._rehearse, met, facts, actor=self.actor, source=source)
+        self.rehearsal.add(facts, source)
+        return new
 
-    def _store(self, unit: UnitOfWork, facts: list[Built]) -> int:
+    def _put(self, unit: UnitOfWork, facts: list[Fact]) -> int:
         collection = _collection(unit, self.kind)
-        put = collection.restore_many if self.restore else collection.add_many
-        new = put(fact for _, fact in facts)
-        if self.dry_run:
-            unit.rollback()
+        return (collection.restore_many if self.restore else collection.add_many)(facts)
+
+    def _rehearse(self, unit: UnitOfWork, met: list[Fact], facts: list[Fact]) -> int:
+        self._put(unit, met)
+        new = self._put(unit, facts)
+        unit.rollback()
         return new
 
     def _built(self, rows: list[KindRow], rejected: Rejects) -> list[Built]:
@@ -112,19 +121,35 @@ class Recorder:
 
     def _without_strangers(self, facts: list[Built], rejected: Rejects) -> list[Built]:
         """The facts without those that are refused for the usual reasons, looked up together."""
-        with self.backend.reading() as unit:
-            faults = self._strangers(unit, facts)
-            rest = [(row, fact) for row, fact in facts if row.index not in faults]
-            conflicts = _collection(unit, self.kind).conflicts([fact for _, fact in rest])
+        if self.dry_run:
+            source = self.read.source
+            faults = self.backend.run(self._told_dry, facts, actor=self.actor, source=source)
+        else:
+            with self.backend.reading() as unit:
+                faults = self._told(unit, facts)
+        for row, _ in facts:
+            if row.index in faults:
+                self._refuse(row, [faults[row.index]], rejected)
+        return [(row, fact) for row, fact in facts if row.index not in faults]
+
+    def _told_dry(self, unit: UnitOfWork, facts: list[Built]) -> dict[int, Fault]:
+        told = [fact for _, fact in facts]
+        self._put(unit, self.rehearsal.met(told, self.read.source, customers=False))
+        faults = self._told(unit, facts)
+        unit.rollback()
+        return faults
+
+    def _told(self, unit: UnitOfWork, facts: list[Built]) -> dict[int, Fault]:
+        """By row, what is wrong with its fact."""
+        faults = self._strangers(unit, facts)
+        rest = [(row, fact) for row, fact in facts if row.index not in faults]
+        conflicts = _collection(unit, self.kind).conflicts([fact for _, fact in rest])
         for place, fields in conflicts.items():
             row = rest[place][0]
             column = self.read.column("source_key" if "source_key" in row.values else "id")
             reason = f"the same key is recorded with another {', '.join(fields)}"
             faults[row.index] = Fault(column, reason)
-        for row, _ in facts:
-            if row.index in faults:
-                self._refuse(row, [faults[row.index]], rejected)
-        return [(row, fact) for row, fact in facts if row.index not in faults]
+        return faults
 
     def _strangers(self, unit: UnitOfWork, facts: list[Built]) -> dict[int, Fault]:
         """By row, whose customer or order is not known, or whose currency has no rate."""

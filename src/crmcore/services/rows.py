@@ -9,8 +9,9 @@ is rejected and reading goes on with the second (O17).
 from __future__ import annotations
 
 import csv
+import os
 from collections import deque
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from os import PathLike
@@ -49,12 +50,14 @@ def read_rows(
     rejects: str | PathLike[str] | None,
     *,
     needed: Collection[str],
+    single: Collection[str] = (),
     form: CsvForm | None = None,
 ) -> Iterator[tuple[Iterator[tuple[int, Row]], Rejects]]:
     """The numbered rows, and what collects the rejected ones (into the file `rejects`).
 
     A CSV file has a header line; how it is written is found out unless `form` says it. JSON lines
-    are in UTF-8. Files and data frames have the columns `needed`. What cannot be opened is
+    are in UTF-8. Files and data frames have the columns `needed`, none of them twice, nor one of
+    `single` (in Parquet and data frames, no name is there twice). What cannot be opened is
     `InvalidInput`, and so is a rejects file that is the very file to read.
     """
     with ExitStack() as stack:
@@ -63,7 +66,7 @@ def read_rows(
         if (named := csv_path(rows)) is not None:
             form = form or form_of(named)
             file = stack.enter_context(opened(named, form))
-            found = partial(_numbered, file, form.delimiter, needed)
+            found = partial(_numbered, file, form.delimiter, needed, single)
         elif isinstance(rows, str | PathLike):
             if not Path(rows).name.lower().endswith(TYPED):
                 raise InvalidInput.of("rows", "is a file of a format that is not read")
@@ -77,18 +80,36 @@ def read_rows(
             if read is not None and path.exists() and path.samefile(read):
                 raise InvalidInput.of("rejects", "is the file that is read")
             rejected.writer = csv.writer(stack.enter_context(_written(path)))
+            stack.callback(rejected.finish)
         try:
-            if found is None:
-                yield enumerate(cast("Iterable[Row]", rows), start=1), rejected
-            else:
-                yield found(rejected), rejected
+            found = found or _given(rows)
+            yield found(rejected), rejected
         except BROKEN as error:
             raise unreadable(error) from error
 
 
+def _given(rows: Any) -> Numbered:
+    """What numbers the rows of a program; what is none of named values is rejected."""
+    if isinstance(rows, Mapping | bytes) or not isinstance(rows, Iterable):
+        raise InvalidInput.of("rows", "is no file, data frame or rows of named values")
+
+    def numbered(rejected: Rejects) -> Iterator[tuple[int, Row]]:
+        for index, row in enumerate(rows, start=1):
+            if isinstance(row, Mapping):
+                yield index, cast(Row, row)
+            else:
+                cells: Any = row if isinstance(row, list | tuple) else [row]
+                reason = "is no row of named values"
+                rejected.add(index, [Fault("", reason)], cast(Row, {None: cells}))
+
+    return numbered
+
+
 def _written(path: Path) -> TextIO:
+    """The rejects file; a new one is its owner's alone, for it holds what people are called."""
     try:
-        file = path.open("w", encoding="utf-8", errors="backslashreplace", newline="")
+        number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        file = os.fdopen(number, "w", encoding="utf-8", errors="backslashreplace", newline="")
     except (OSError, ValueError) as error:
         raise unopened("rejects", error) from error
     return cast(TextIO, file)
@@ -103,10 +124,14 @@ class _Unread:
 
 
 def _numbered(
-    file: TextIO, delimiter: str, needed: Collection[str], rejected: Rejects
+    file: TextIO,
+    delimiter: str,
+    needed: Collection[str],
+    single: Collection[str],
+    rejected: Rejects,
 ) -> Iterator[tuple[int, Row]]:
     records = _records(file, delimiter)
-    header = _header(next(records, None), needed)
+    header = _header(next(records, None), needed, single)
     rejected.header = header
     width = len(header)
     for index, record in enumerate(records, start=1):
@@ -119,15 +144,17 @@ def _numbered(
         yield index, row
 
 
-def _header(record: Sequence[str] | _Unread | None, needed: Collection[str]) -> tuple[str, ...]:
+def _header(
+    record: Sequence[str] | _Unread | None, needed: Collection[str], single: Collection[str]
+) -> tuple[str, ...]:
     if record is None or isinstance(record, _Unread):
         raise InvalidInput.of("rows", "has no header line that can be read")
     header = tuple(name.strip() for name in record)
-    counts = {name: header.count(name) for name in sorted(needed)}
+    counts = {name: header.count(name) for name in sorted({*needed, *single})}
     faults = [
         Fault(name, "is no column of the header line" if count == 0 else "is there twice")
         for name, count in counts.items()
-        if count != 1
+        if count > 1 or (count == 0 and name in needed)
     ]
     if faults:
         if not all(name.isprintable() for name in header):

@@ -9,6 +9,7 @@ import gzip
 import io
 import json
 import zlib
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from decimal import Decimal
@@ -70,8 +71,10 @@ def unreadable(error: Exception) -> InvalidInput:
 def _checked(
     names: Iterable[str], rows: Iterator[Mapping[str, Any]], needed: Collection[str]
 ) -> Numbered:
-    held = set(names)
-    faults = [Fault(name, "is no column of the rows") for name in sorted(set(needed) - held)]
+    counts = Counter(names)
+    faults = [Fault(name, "is no column of the rows") for name in sorted(set(needed) - set(counts))]
+    # Rows are mappings: of two columns of one name the last would win.
+    faults += [Fault(name, "is there twice") for name, count in counts.items() if count > 1]
     if faults:
         raise InvalidInput(tuple(faults))
     return lambda _: enumerate(rows, start=1)
@@ -87,7 +90,7 @@ def _json_rows(text: TextIO, rejected: Rejects) -> Iterator[tuple[int, Row]]:
         index += 1
         try:
             row = decode(line)
-        except (ValueError, RecursionError):
+        except (ArithmeticError, ValueError, RecursionError):
             row = None
         if isinstance(row, dict):
             yield index, row

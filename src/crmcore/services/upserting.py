@@ -15,6 +15,7 @@ from crmcore.domain.ports import Backend
 from crmcore.domain.unit_of_work import UnitOfWork
 from crmcore.services.kind_rows import KindReader, KindRow
 from crmcore.services.recording import REFUSALS, made, reasons_of
+from crmcore.services.rehearsed_kinds import StateRehearsal
 from crmcore.services.rejects import Rejects
 
 __all__ = ["Upserted", "Upserter"]
@@ -51,6 +52,7 @@ class Upserter:
     actor: str
     dry_run: bool
     restore: bool
+    rehearsal: StateRehearsal = attrs.field(factory=StateRehearsal, init=False)
 
     def upserted(self, rows: list[KindRow], rejected: Rejects) -> Upserted:
         """Store the rows."""
@@ -65,15 +67,23 @@ class Upserter:
             return Upserted()
         try:
             source = self.read.source
-            return self.backend.run(self._store, rows, actor=self.actor, source=source)
+            done, changed = self.backend.run(self._store, rows, actor=self.actor, source=source)
         except REFUSALS as error:
             if len(rows) == 1:
                 return Upserted(refused=[(rows[0], reasons_of(error, self.read, rows[0]))])
+        else:
+            for state in changed if self.dry_run else ():
+                keys = self.backend.model.keys_of(state)
+                self.rehearsal.add(state, ((k.scope, k.value) for k in keys if k.exclusive))
+            return done
         middle = len(rows) // 2
         return self._sifted(rows[:middle]).and_(self._sifted(rows[middle:]))
 
-    def _store(self, unit: UnitOfWork, rows: list[KindRow]) -> Upserted:
+    def _store(self, unit: UnitOfWork, rows: list[KindRow]) -> tuple[Upserted, list[Any]]:
+        """What became of the rows, and the states that are new by them."""
         collection, done = getattr(unit, self.kind.name), Upserted()
+        if self.dry_run:
+            self._replay(unit, rows)
         states = _States.known(unit, self.kind, [row.values for row in rows])
         for row in rows:
             try:
@@ -81,13 +91,33 @@ class Upserter:
             except InvalidInput as error:
                 done.refused.append((row, self.read.told(error, row.row)))
         put = collection.restore_many if self.restore else collection.add_many
-        put(states.latest[id] for id in states.latest if id not in states.stored)
-        collection.save_many(
-            state for id, state in states.latest.items() if states.stored.get(id, state) != state
-        )
+        new = [state for id, state in states.latest.items() if id not in states.stored]
+        changed = [s for id, s in states.latest.items() if states.stored.get(id, s) != s]
+        put(new)
+        collection.save_many(changed)
         if self.dry_run:
             unit.rollback()
-        return done
+        return done, new + changed
+
+    def _replay(self, unit: UnitOfWork, rows: list[KindRow]) -> None:
+        """Store what a dry run would have stored of those whom these rows can meet."""
+        rehearsed = self.rehearsal
+        if not rehearsed.latest:
+            return
+        told = [row.values for row in rows]
+        keys = {key for values in told for key in _exclusive(unit, values)}
+        ids = {values["id"] for values in told if "id" in values}
+        ids |= {rehearsed.by_key[key] for key in keys & rehearsed.by_key.keys()}
+        ids |= set(_States.known(unit, self.kind, told).stored)
+        collection = getattr(unit, self.kind.name)
+        met = {id: rehearsed.latest[id] for id in ids & rehearsed.latest.keys()}
+        stored = collection.get_many(met)
+        collection.save_many(
+            attrs.evolve(met[id], version=before.version) for id, before in stored.items()
+        )
+        put = collection.restore_many if self.restore else collection.add_many
+        new = [state for id, state in met.items() if id not in stored]
+        put(new if self.restore else [attrs.evolve(state, version=0) for state in new])
 
     def _lay(self, unit: UnitOfWork, row: KindRow, states: _States, done: Upserted) -> None:
         """Lay what a row says on top of what is known."""
