@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
 
 import crmcore
 from crmcore import AttributeType, Customer, Interaction, Model, Money, Order
+from crmcore.cli.doctor import PARTS
 from tests.cli.terminals import Shell
 
 
@@ -225,6 +227,23 @@ def test_score_appends_scores_once(shell: Shell):
 
 
 class TestDoctor:
+    def test_it_looks_for_what_an_extra_brings_and_nothing_else(self):
+        root = Path(__file__).parents[2]
+        project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]
+        declared = project["optional-dependencies"]
+
+        def brought(extra: str) -> set[str]:
+            needed = set()
+            for text in declared[extra]:
+                name = re.split(r"[\[<>= ]", text)[0].lower()
+                others = re.findall(r"[a-z]+", text.partition("[")[2].partition("]")[0])
+                needed |= set().union(*map(brought, others)) if name == "crmcore" else {name}
+            return needed
+
+        assert {extra: set(parts) - brought(extra) for extra, parts in PARTS.items()} == {
+            extra: set() for extra in PARTS
+        }
+
     def test_a_healthy_store_is_ok_on_every_line(self, shop: Shell):
         told = shop("doctor", "--json").json
 
