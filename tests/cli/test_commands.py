@@ -267,7 +267,7 @@ class TestDoctor:
         declared = project["optional-dependencies"]
 
         def brought(extra: str) -> set[str]:
-            needed = set()
+            needed: set[str] = set()
             for text in declared[extra]:
                 name = re.split(r"[\[<>= ]", text)[0].lower()
                 others = re.findall(r"[a-z]+", text.partition("[")[2].partition("]")[0])

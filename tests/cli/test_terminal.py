@@ -45,6 +45,8 @@ def test_in_a_pipe_there_is_neither_progress_nor_colour(shell: Shell):
     assert done.err == ""
     assert ESCAPE not in done.out
     assert done.out == (
+        "the encoding is utf-8: all of it is\n"
+        "cells are divided by a comma: it makes 3 cells of the header line\n"
         "3,000 rows of purchases: 3,000 new.\n50 new customers.\n"
         "Run `crmcore advance` to bring the stages up to date.\n"
     )
@@ -115,7 +117,10 @@ def test_an_answer_fits_80_columns(shop: Shell, command: str):
     [
         ["--order-by", "probability_alive"],
         ["--personal"],
-        [f"--field={name}" for name in ("first_purchase_at", "known_since", "revenue", "paid")],
+        [
+            f"--field={name}"
+            for name in ("first_purchase_at", "known_since", "revenue", "paid", "returned")
+        ],
     ],
 )
 def test_dates_and_numbers_are_never_broken(shop: Shell, options: list[str]):

@@ -116,7 +116,7 @@ def fields_to_show(
     if every:
         return tuple(name for name, field in known.items() if personal or not field.personal)
     usual = [*(("name",) if personal else ()), *(name for name in USUAL if name in known)]
-    if order_by in known and (personal or not known[order_by].personal):
+    if order_by is not None and order_by in known and (personal or not known[order_by].personal):
         usual.append(order_by)
     return tuple(dict.fromkeys(usual))
 

@@ -73,8 +73,9 @@ def import_file(
 
     KIND is customers, purchases, order-lines (of invoices), products, or a kind
     of fact: orders, payments, fulfilments, cancellations, returns, interactions,
-    scores, consents. The same file twice changes nothing. A row that cannot be read takes
-    no good row with it; if there are any, the exit code is 3.
+    scores, consents. The same file twice changes nothing. A row that cannot be
+    read takes no good row with it; if there are any, the exit code is 3. Then
+    run `crmcore advance`: it brings the stages up to date.
 
         crmcore import customers people.csv --source shop
         crmcore import purchases orders.csv --source shop --rejects bad.csv
