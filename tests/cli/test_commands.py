@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
 
 import crmcore
 from crmcore import AttributeType, Customer, Interaction, Model, Money, Order
+from crmcore.cli.doctor import PARTS
 from tests.cli.terminals import Shell
 
 
@@ -70,6 +72,16 @@ class TestImport:
             {"row": 3, "column": "date", "reason": "is no date or instant in ISO 8601 form"}
         ]
 
+    def test_the_reasons_that_are_not_shown_are_counted(self, shell: Shell):
+        rows = "".join(f"C-{n},2026-02-30,1.00\n" for n in range(30))
+        (shell.folder / "bad.csv").write_text(f"customer_id,date,amount\n{rows}")
+        shell("init")
+
+        told = shell("import", "purchases", "bad.csv", "--source", "s", code=3).out
+
+        assert "10 of 30 reasons shown." in told
+        assert "crmcore advance" not in told
+
     def test_rejected_rows_are_mended_in_their_file_and_imported(self, shop: Shell):
         shop(
             "import", "purchases", "purchases.csv", "--source", "till", "--rejects", "bad.csv",
@@ -129,6 +141,30 @@ class TestCustomers:
         assert "Ana Ruiz" in shell("customers", "--personal").out
         refused = shell("customers", "--field", "email", code=2)
         assert "needs --personal" in refused.err
+
+    def test_the_shops_own_ids_are_shown_with_personal_values(self, shop: Shell):
+        rows = shop("customers", "--personal", "--json").json["customers"]
+
+        assert sorted(row["external"] for row in rows) == [["shop:C-1"], ["shop:C-2"], ["shop:C-3"]]
+        assert "shop:C-1" in shop("customers", "--personal").out
+        assert "C-1" not in shop("customers", "--json").out + shop("customers").out
+        ask = ("profile", "external:C-1", "--source", "shop")
+        assert "external: C-1 of shop" in shop(*ask, "--personal").out
+        assert shop(*ask, "--personal", "--json").json["external"] == [
+            {"value": "C-1", "source": "shop"}
+        ]
+        assert "external" not in shop(*ask, "--json").json
+
+    def test_the_field_that_orders_them_is_shown(self, shop: Shell):
+        heads = shop("customers", "--order-by", "order_count").out.partition("─")[0]
+
+        assert "order_" in heads
+        assert "order_" not in shop("customers").out.partition("─")[0]
+
+    def test_in_a_pipe_no_line_ends_in_blanks(self, shop: Shell):
+        for command in ("customers", "segments", "doctor"):
+            lines = shop(command).out.splitlines()
+            assert [line for line in lines if line != line.rstrip()] == []
 
     def test_chosen_fields_alone_are_shown(self, shop: Shell):
         rows = shop("customers", "--field", "stage", "--field", "revenue", "--json").json
@@ -211,20 +247,37 @@ def test_score_appends_scores_once(shell: Shell):
     rows = ["customer_id,date,amount"]
     for who in range(40):
         days = range(1, 28, 2 + who % 9)
-        rows += [f"C-{who},2026-0{1 + who % 3}-{day:02},{10 + who}.00" for day in days]
+        rows += [f"C-{who},2025-0{1 + who % 3}-{day:02},{10 + who}.00" for day in days]
     (shell.folder / "many.csv").write_text("\n".join(rows) + "\n")
     shell("init")
     shell("import", "purchases", "many.csv", "--source", "shop")
 
-    first = shell("score", "--as-of", "2026-04-30", "--horizon", "26", "--json").json
-    again = shell("score", "--as-of", "2026-04-30", "--horizon", "26").out
+    first = shell("score", "--as-of", "2025-04-30", "--horizon", "26", "--json").json
+    again = shell("score", "--as-of", "2025-04-30", "--horizon", "26").out
 
     assert (first["customers"], first["added"]) == (40, 120)
     assert set(first["models"]["BG/NBD"]["params"]) == {"r", "alpha", "a", "b"}
-    assert "40 customers scored as of 2026-04-30, 0 new scores." in again
+    assert "40 customers scored as of 2025-04-30, 0 new scores." in again
 
 
 class TestDoctor:
+    def test_it_looks_for_what_an_extra_brings_and_nothing_else(self):
+        root = Path(__file__).parents[2]
+        project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]
+        declared = project["optional-dependencies"]
+
+        def brought(extra: str) -> set[str]:
+            needed: set[str] = set()
+            for text in declared[extra]:
+                name = re.split(r"[\[<>= ]", text)[0].lower()
+                others = re.findall(r"[a-z]+", text.partition("[")[2].partition("]")[0])
+                needed |= set().union(*map(brought, others)) if name == "crmcore" else {name}
+            return needed
+
+        assert {extra: set(parts) - brought(extra) for extra, parts in PARTS.items()} == {
+            extra: set() for extra in PARTS
+        }
+
     def test_a_healthy_store_is_ok_on_every_line(self, shop: Shell):
         told = shop("doctor", "--json").json
 

@@ -42,6 +42,31 @@ def told(ran: Ran) -> str:
                      id="a needed option is missing"),
         pytest.param(["customers", "--where", "reveneu > 1"], 2,
                      ["reveneu", "did you mean 'revenue'", "crmcore doctor"], id="unknown field"),
+        pytest.param(["import", "purchases", "purchases.csv"], 2, ["--source is missing"],
+                     id="the missing option is named"),
+        pytest.param(["import", "purchases", ".", "--source", "s"], 2, ["is a folder"],
+                     id="a folder is no file"),
+        pytest.param(["import", "purchases", "till.csv", "--source", "s"], 2,
+                     ["customer, at", "--column customer=HEADER --column at=HEADER"],
+                     id="columns that cannot be guessed"),
+        pytest.param(["import", "purchases", "open.csv", "--source", "s"], 2,
+                     ["--day-first or --month-first"], id="day or month first"),
+        pytest.param(["import", "purchases", "mark.csv", "--source", "s"], 2,
+                     ["--decimal . or --decimal ,"], id="point or comma"),
+        pytest.param(["score", "--as-of", "9000-01-01"], 2, ["--as-of", "after today"],
+                     id="scores of the future"),
+        pytest.param(["customers", "--where", "revenue > 1 or stage = active"], 2,
+                     ["`or` is not known here"], id="or"),
+        pytest.param(["customers", "--where", "stage = activ"], 2,
+                     ["none of prospect, active", "did you mean active?"], id="no such stage"),
+        pytest.param(["customers", "--url", "sqlite:///till.csv"], 1, ["a SQLite database"],
+                     id="no database"),
+        pytest.param(["init", "--url", "sqlite:///no/crm.db"], 2, ["no: there is no such folder"],
+                     id="no folder for the store"),
+        pytest.param(["report", "no/page.html"], 2, ["no: there is no such folder"],
+                     id="no folder for the report"),
+        pytest.param(["export", "orders", "no/orders.csv"], 2, ["no: there is no such folder"],
+                     id="no folder for an export"),
         pytest.param(["customers", "--where", "revenue >"], 2, ["where", "--help"],
                      id="unreadable where"),
         pytest.param(["customers", "--limit", "0"], 2, ["limit"], id="wrong limit"),
@@ -77,6 +102,11 @@ def told(ran: Ran) -> str:
 def test_an_error_is_one_line_with_its_remedy(
     shop: Shell, arguments: list[str], code: int, words: list[str]
 ):
+    (shop.folder / "till.csv").write_text("who,when it was,amount\nC-1,2026-01-01,1.00\n")
+    (shop.folder / "open.csv").write_text("customer_id,date,amount\nC-1,01/02/2026,1.00\n")
+    (shop.folder / "mark.csv").write_text("customer_id,date,amount\nC-1,2026-01-01,'1,234'\n"
+                                          .replace("'", '"'))  # fmt: skip
+
     ran = shop(*arguments, code=code)
 
     line = told(ran)

@@ -32,7 +32,7 @@ def test_an_import_shows_how_far_it_is_on_a_terminal(shell: Shell):
     assert BAR in seen.out
     assert "Importing purchases" in seen.out
     assert "3000/3000" in seen.out
-    assert seen.text.rstrip().endswith("50 new customers.")
+    assert seen.text.rstrip().endswith("bring the stages up to date.")
 
 
 def test_in_a_pipe_there_is_neither_progress_nor_colour(shell: Shell):
@@ -44,7 +44,12 @@ def test_in_a_pipe_there_is_neither_progress_nor_colour(shell: Shell):
     assert done.code == 0
     assert done.err == ""
     assert ESCAPE not in done.out
-    assert done.out == "3,000 rows of purchases: 3,000 new.\n50 new customers.\n"
+    assert done.out == (
+        "the encoding is utf-8: all of it is\n"
+        "cells are divided by a comma: it makes 3 cells of the header line\n"
+        "3,000 rows of purchases: 3,000 new.\n50 new customers.\n"
+        "Run `crmcore advance` to bring the stages up to date.\n"
+    )
 
 
 def test_even_forced_colours_stay_out_of_a_pipe(shop: Shell):
@@ -105,6 +110,28 @@ def test_an_answer_fits_80_columns(shop: Shell, command: str):
     if command == "customers":
         ids = [word for line in lines for word in line.split() if len(word) == 36]
         assert len(ids) == 3
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--order-by", "probability_alive"],
+        ["--personal"],
+        [
+            f"--field={name}"
+            for name in ("first_purchase_at", "known_since", "revenue", "paid", "returned")
+        ],
+    ],
+)
+def test_dates_and_numbers_are_never_broken(shop: Shell, options: list[str]):
+    lines = shop.on_terminal("customers", *options).text.splitlines()
+
+    assert max(map(len, lines)) <= 80
+    words = [word for line in lines for word in line.split()]
+    assert "132.50" in words
+    assert len([word for word in words if len(word) == 36]) == 3
+    if options[0] != "--order-by":
+        assert words.count("2026-02-10") + words.count("shop:C-2") >= 1
 
 
 @pytest.mark.parametrize("name", COMMANDS)

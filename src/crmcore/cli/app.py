@@ -39,6 +39,7 @@ First steps:
     crmcore demo                     see it work on real purchases
     crmcore init --currency EUR --zone Europe/Madrid
     crmcore import purchases orders.csv --source shop
+    crmcore advance                  bring the stages up to date, every night
     crmcore score
     crmcore customers --order-by lifetime_value --descending
 
@@ -69,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  a traceback is for --debug
-        return _told(terminal, ending_of(error), error)
+        return _told(terminal, ending_of(error, place=terminal.place), error)
     return code if isinstance(code, int) else 0
 
 

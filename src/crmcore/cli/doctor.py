@@ -19,7 +19,7 @@ from crmcore.cli.terminal import Terminal
 from crmcore.domain.errors import InvalidInput
 from crmcore.domain.instants import zone_named
 
-__all__ = ["doctor"]
+__all__ = ["PARTS", "doctor"]
 
 PARTS: dict[str, tuple[str, ...]] = {
     "sql": ("sqlalchemy", "alembic"),
@@ -28,7 +28,7 @@ PARTS: dict[str, tuple[str, ...]] = {
     "mongo": ("pymongo",),
     "analytics": ("numpy", "scipy"),
     "frames": ("narwhals", "pyarrow"),
-    "report": ("jinja2", "plotly"),
+    "report": ("jinja2", "numpy", "scipy"),
     "testing": ("pytest", "hypothesis"),
 }
 """By extra: the modules that say it is installed."""

@@ -63,8 +63,8 @@ def store_findings(terminal: Terminal) -> Iterator[Finding]:
             yield from _kept(backend, model)
         finally:
             backend.close()
-    except CrmError as error:
-        ending = ending_of(error)
+    except (CrmError, OSError) as error:
+        ending = ending_of(error, place=terminal.place)
         name = "migrated" if isinstance(error, NotMigrated) else "store"
         yield Finding(name, State.FAIL, f"{ending.message}.", ending.remedy)
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from crmcore.cli.advancing import moment
-from crmcore.cli.places import opened
+from crmcore.cli.places import opened, within_folder
 from crmcore.cli.showing import counted
 from crmcore.cli.terminal import Terminal
 from crmcore.services import export
@@ -55,7 +55,7 @@ def export_file(
             "until": None if until is None else moment(until, backend.model.zone, "--until"),
         }
         with terminal.progress(f"Exporting {kind}"):
-            report = export(backend, kind, file, personal=personal, **bounds)
+            report = export(backend, kind, within_folder(file), personal=personal, **bounds)
     if terminal.json:
         terminal.document({"kind": kind, "rows": report.rows, "path": str(report.path)})
     terminal.say(f"{counted(report.rows, 'row')} of {kind} in {report.path}.")

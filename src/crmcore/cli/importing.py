@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from errno import ENOENT
+from errno import EISDIR, ENOENT
 from pathlib import Path
 from typing import Annotated, Any
 
 import attrs
 from cyclopts import Parameter
 
+from crmcore.cli.faults import spoken
 from crmcore.cli.places import opened
 from crmcore.cli.progress import lines_of, watched
 from crmcore.cli.remedies import DONE, IN_PART
@@ -41,8 +42,11 @@ PARTS: dict[str, tuple[Callable[..., ImportReport], type[Any]]] = {
     "order-lines": (import_order_lines, OrderLineColumns),
 }
 """Where rows are not simply the fields of a kind: the service, and its columns."""
+STILL = ("scores", "consents")
 IMPORTED = (*PARTS, "products", *(kind.name for kind in FACTS))
 """What can be imported."""
+MOVING = ("purchases", "order-lines", *(kind.name for kind in FACTS if kind.name not in STILL))
+"""What may make a move of the life cycle due."""
 
 
 def import_file(
@@ -69,8 +73,9 @@ def import_file(
 
     KIND is customers, purchases, order-lines (of invoices), products, or a kind
     of fact: orders, payments, fulfilments, cancellations, returns, interactions,
-    scores. The same file twice changes nothing. A row that cannot be read takes
-    no good row with it; if there are any, the exit code is 3.
+    scores, consents. The same file twice changes nothing. A row that cannot be
+    read takes no good row with it; if there are any, the exit code is 3. Then
+    run `crmcore advance`: it brings the stages up to date.
 
         crmcore import customers people.csv --source shop
         crmcore import purchases orders.csv --source shop --rejects bad.csv
@@ -112,6 +117,8 @@ def import_file(
         The file was written by `crmcore export`: take it back as it was.
 
     """
+    if file.is_dir():
+        raise IsADirectoryError(EISDIR, "is a folder, not a file", str(file))
     if not file.is_file():
         raise FileNotFoundError(ENOENT, "there is no such file", str(file))
     if kind not in IMPORTED:
@@ -214,12 +221,16 @@ def _tell(
         listed = [(f"{made.count:,}", printable(made.sentence)) for made in decisions]
         terminal.say()
         terminal.say(table(("rows", "decision"), listed, right=("rows",)))
+    if report.added and kind in MOVING and not dry_run:
+        terminal.say("Run `crmcore advance` to bring the stages up to date.")
     if not report.rejects:
         return
     shown = report.rejects[:SHOWN]
-    rows = [(f"{r.row:,}", printable(r.column), printable(r.reason)) for r in shown]
+    rows = [(f"{r.row:,}", printable(r.column), printable(spoken(r.reason))) for r in shown]
     terminal.say()
     terminal.say(table(("row", "column", "why"), rows, right=("row",)))
+    if len(report.rejects) > len(shown):
+        terminal.say(f"\n{len(shown)} of {len(report.rejects):,} reasons shown.")
     if report.rejected and rejects is not None:
         terminal.say(f"\nAll rejected rows are in {rejects}: mend them there and import that file.")
     elif report.rejected:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from errno import EISDIR, ENOENT
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ from crmcore.domain.money import Rates
 if TYPE_CHECKING:
     from crmcore.cli.terminal import Terminal
 
-__all__ = ["connected", "missing_file", "opened", "shown"]
+__all__ = ["connected", "is_file", "missing_file", "opened", "shown", "within_folder"]
 
 
 def shown(url: str) -> str:
@@ -37,13 +38,32 @@ def shown(url: str) -> str:
     return f"{scheme}://{'…@' if at else ''}{host.partition('?')[0]}"
 
 
-def missing_file(url: str) -> bool:
-    """Does `url` name a SQLite file that is not there? Looking into it would make it."""
+def is_file(url: str) -> bool:
+    """Does `url` name a store that is a SQLite file?"""
+    return _path(url) is not None
+
+
+def within_folder(file: Path) -> Path:
+    """`file`, whose folder is there: it could not be made elsewhere."""
+    if not file.parent.is_dir():
+        raise FileNotFoundError(ENOENT, "there is no such folder", str(file.parent))
+    if file.is_dir():
+        raise IsADirectoryError(EISDIR, "is a folder, not a file", str(file))
+    return file
+
+
+def _path(url: str) -> Path | None:
     scheme, mark, rest = url.partition("://")
     path = rest.partition("?")[0]
     if scheme.partition("+")[0] != "sqlite" or not mark or len(path) < 2:
-        return False
-    return not Path(path[1:]).exists()
+        return None
+    return Path(path[1:])
+
+
+def missing_file(url: str) -> bool:
+    """Does `url` name a SQLite file that is not there? Looking into it would make it."""
+    path = _path(url)
+    return path is not None and not path.exists()
 
 
 @contextmanager
@@ -51,6 +71,8 @@ def connected(terminal: Terminal) -> Iterator[Backend]:
     """The store that the terminal names, whatever is in it."""
     if terminal.place.startswith("memory:"):
         raise UnknownBackend("memory:// ends with the command, so nothing would be left")
+    if (path := _path(terminal.place)) is not None:
+        within_folder(path)
     backend = connect(terminal.place, tenant=terminal.tenant)
     try:
         yield backend

@@ -91,6 +91,7 @@ def _data(unit: UnitOfWork, known: Customer, *, personal: bool) -> dict[str, Any
     interactions = unit.interactions.of(who)[: -RECENT - 1 : -1]
     return {
         "id": known.id,
+        **({"external": _external(known)} if personal else {}),
         "standing": unit.model.life_cycle.standing(known.stage).value,
         "profile": {
             name: row[name] for name in row if personal or not fields[name].personal
@@ -113,6 +114,15 @@ def _data(unit: UnitOfWork, known: Customer, *, personal: bool) -> dict[str, Any
             for fact in interactions
         ],
     }  # fmt: skip
+
+
+def _external(known: Customer) -> list[dict[str, str | None]]:
+    """The ids that other systems know the customer by."""
+    return [
+        {"value": identifier.value, "source": identifier.source}
+        for identifier in known.identifiers
+        if identifier.type == "external"
+    ]
 
 
 def _newest(scores: list[Score]) -> list[Score]:
@@ -141,6 +151,9 @@ def _parts(
     )
     yield f"{known.kind} {known.id}"
     if personal:
+        for own in data["external"]:
+            of = f" of {printable(own['source'])}" if own["source"] else ""
+            yield f"external: {printable(own['value'])}{of}"
         for name in ("name", "email", "phone"):
             if row[name] is not None:
                 yield f"{name}: {printable(row[name])}"

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 
 import attrs
-from cyclopts import CycloptsError, UnknownCommandError
+from cyclopts import CycloptsError, MissingArgumentError, UnknownCommandError
 
-from crmcore.cli.places import shown
+from crmcore.cli.faults import fault_text, option_remedy
+from crmcore.cli.places import is_file, shown
 from crmcore.domain.errors import (
     AlreadyExists,
     AmbiguousIdentifier,
@@ -44,6 +45,10 @@ DONE, FAILED, WRONG, IN_PART, INTERRUPTED = 0, 1, 2, 3, 130
 
 UNREACHED = (
     "Is the server up, and are URL, user and password right? --debug shows the driver's words."
+)
+
+UNREAD = (
+    "Is it a SQLite database, and may it be read and written? --debug shows the driver's words."
 )
 
 REMEDIES: dict[type[CrmError], tuple[int, str]] = {
@@ -97,20 +102,24 @@ class Ending:
                 "exit_code": self.code}  # fmt: skip
 
 
-def ending_of(error: BaseException) -> Ending:
-    """The exit code, message and remedy for whatever was raised."""
+def ending_of(error: BaseException, *, place: str = "") -> Ending:
+    """The exit code, message and remedy for whatever was raised at the store of that URL."""
     kind = type(error).__name__
     if isinstance(error, KeyboardInterrupt):
         remedy = "What was finished is kept; run the command again to go on."
         return Ending(INTERRUPTED, "Interrupted", "interrupted", remedy)
     if isinstance(error, CycloptsError):
-        told = str(error).partition(" Available commands:")[0]
+        told = _usage(error)
         remedy = LISTED if isinstance(error, UnknownCommandError) else USAGE
         return Ending(WRONG, "Usage", told, remedy)
     if isinstance(error, CrmError):
         code, remedy = next(REMEDIES[cls] for cls in type(error).__mro__ if cls in REMEDIES)
         if _is_option(error):
             remedy = USAGE
+        elif isinstance(error, InvalidInput):
+            remedy = option_remedy(error) or remedy
+        elif type(error) is StorageError and is_file(place):
+            remedy = UNREAD
         return Ending(code, kind, _text(error), remedy)
     if isinstance(error, OSError):
         why = error.strerror or kind
@@ -119,9 +128,17 @@ def ending_of(error: BaseException) -> Ending:
     return Ending(FAILED, kind, message, "Please report it with what --debug shows.")
 
 
+def _usage(error: CycloptsError) -> str:
+    if isinstance(error, MissingArgumentError) and error.argument is not None:
+        return f"{error.argument.name} is missing"
+    return str(error).partition(" Available commands:")[0]
+
+
 def _text(error: CrmError) -> str:
     if isinstance(error, AmbiguousIdentifier):
         return f"{error}: {', '.join(error.customer_ids)}"
+    if type(error) is InvalidInput and error.faults:
+        return fault_text(error)
     return str(error)
 
 

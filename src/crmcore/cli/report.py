@@ -8,7 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from crmcore.cli.advancing import moment
-from crmcore.cli.places import opened
+from crmcore.cli.places import opened, within_folder
 from crmcore.cli.terminal import Terminal
 
 __all__ = ["report"]
@@ -48,7 +48,9 @@ def report(
     with opened(terminal) as backend:
         instant = None if at is None else moment(at, backend.model.zone, "--at")
         with terminal.progress("Writing the report"):
-            path = write_report(backend, file, at=instant, title=title, personal=personal)
+            path = write_report(
+                backend, within_folder(file), at=instant, title=title, personal=personal
+            )
     if terminal.json:
         terminal.document({"path": str(path)})
     terminal.say(f"The report is in {path}: open it in a browser.")

@@ -53,6 +53,9 @@ def score(
     with opened(terminal) as backend:
         today = backend.clock().astimezone(zone_named(backend.model.zone)).date()
         day = today if as_of is None else _day(as_of)
+        if day > today:
+            reason = f"is after today, {today}: nobody knows yet who buys until then"
+            raise InvalidInput.of("--as-of", reason)
         with terminal.progress("Fitting and scoring") as progress:
             scoring = services.score(
                 watched(backend, progress), as_of=day, horizon=horizon, yearly_discount=discount

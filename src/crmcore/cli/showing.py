@@ -19,9 +19,15 @@ from crmcore.domain.money import Money
 if TYPE_CHECKING:
     from rich.table import Table
 
-__all__ = ["ABSENT", "counted", "day", "plain", "printable", "shown_value", "table"]
+__all__ = [
+    "ABSENT", "counted", "day", "fits", "plain", "printable", "records", "shown_value", "table",
+]  # fmt: skip
 
 ABSENT = "–"
+BREAKS = 20
+"""A cell of more characters may be broken into lines: it is text, and no number or date."""
+GAP = 2
+"""Between two columns."""
 
 
 def plain(value: Any) -> Any:
@@ -97,22 +103,46 @@ def table(
         box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False, show_edge=False,
         header_style="bold",
     )  # fmt: skip
-    to_the_right = set(right)
-    for name in columns:
+    to_the_right, rows = set(right), list(rows)
+    for place, name in enumerate(columns):
+        whole = name == "id" or all(len(row[place]) <= BREAKS for row in rows)
         made.add_column(
             _in_lines(name), justify="right" if name in to_the_right else "left", overflow="fold",
-            no_wrap=name in to_the_right or name == "id", vertical="top",
+            no_wrap=whole or name in to_the_right, vertical="top",
         )  # fmt: skip
     for row in rows:
         made.add_row(*map(Text, row))
     return made
 
 
+def fits(columns: Sequence[str], rows: Sequence[Sequence[str]], *, width: int) -> bool:
+    """Does the table of these rows stand in `width` characters without breaking a number?"""
+    from rich.cells import cell_len
+
+    needed = 0
+    for place, name in enumerate(columns):
+        longest = max((cell_len(row[place]) for row in rows), default=0)
+        if name != "id":
+            longest = min(longest, BREAKS)
+        needed += GAP + max(longest, *map(len, _in_lines(name).split("\n")))
+    return needed - GAP <= width
+
+
+def records(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """The rows with one field in each line, for what is too wide for a table."""
+    widest = max(map(len, columns))
+    blocks = (
+        "\n".join(f"{name:<{widest}}  {cell}" for name, cell in zip(columns, row, strict=True))
+        for row in rows
+    )
+    return "\n\n".join(blocks)
+
+
 def _in_lines(name: str) -> str:
     """A long name of a field in lines of its words, so that its column need not be wide."""
     lines = [""]
     for word in name.replace("_", "_ ").split():
-        if len(lines[-1]) + len(word) > 10 and lines[-1]:
+        if len(lines[-1]) + len(word) >= 10 and lines[-1]:
             lines.append("")
         lines[-1] += word if lines[-1].endswith("_") or not lines[-1] else f" {word}"
     return "\n".join(lines)

@@ -114,12 +114,21 @@ class Terminal:
 
     def print(self, part: Any) -> None:
         """A part of an answer for people: text, or a table as wide as the terminal allows."""
-        self.out.print(part, soft_wrap=isinstance(part, str))
+        self._put(part)
+
+    def _put(self, part: Any, style: str | None = None) -> None:
+        """Print; in a pipe, a table's lines end where their text does."""
+        if isinstance(part, str) or self.out.is_terminal:
+            self.out.print(part, style=style, soft_wrap=isinstance(part, str))
+            return
+        with self.out.capture() as captured:
+            self.out.print(part, style=style)
+        sys.stdout.writelines(f"{line.rstrip()}\n" for line in captured.get().splitlines())
 
     def say(self, text: Any = "", *, style: str | None = None) -> None:
         """A line about the work that was done; not with `--quiet`."""
         if not (self.quiet or self.json):
-            self.out.print(text, style=style, soft_wrap=isinstance(text, str))
+            self._put(text, style)
 
     def remark(self, text: str) -> None:
         """Something to know beside the answer, on stderr."""

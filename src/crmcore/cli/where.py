@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from difflib import get_close_matches
 from functools import reduce
 from typing import Any
 
@@ -44,8 +45,9 @@ def where(text: str, model: Model) -> Predicate:
     tokens = list(_tokens(text))
     parts: list[Predicate] = []
     while tokens:
-        if parts and not _is_word(tokens.pop(0), "and"):
-            raise _unreadable("comparisons are joined by `and`")
+        if parts and not _is_word(joint := tokens.pop(0), "and"):
+            known = "; `or` is not known here" if _is_word(joint, "or") else ""
+            raise _unreadable(f"comparisons are joined by `and`{known}")
         parts.append(_comparison(tokens, model))
     if not parts:
         raise _unreadable("it is empty")
@@ -108,7 +110,19 @@ def _comparison(tokens: list[re.Match[str]], model: Model) -> Predicate:
         if not isinstance(at, datetime):
             return _on_day(left, sign["op"], at, model.zone)
         return OPERATORS[sign["op"]](left, at)
+    if known.name == "stage":
+        _check_stage(text, model)
     return OPERATORS[sign["op"]](left, _scalar(text, known.type, known.name))
+
+
+def _check_stage(text: str, model: Model) -> None:
+    """A stage that the model lacks, nobody is in; most likely it is written wrong."""
+    known = [stage.name for stage in model.life_cycle.stages]
+    if text in known:
+        return
+    near = get_close_matches(text, known, n=1)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    raise InvalidInput.of("where", f"stage is none of {', '.join(known)}{hint}")
 
 
 def _presence(left: FieldRef, tokens: list[re.Match[str]], value: re.Match[str]) -> Predicate:
@@ -122,7 +136,7 @@ def _presence(left: FieldRef, tokens: list[re.Match[str]], value: re.Match[str])
 
 def _amount(text: str, name: str, tokens: list[re.Match[str]], model: Model) -> Money:
     follows = tokens[0]["w"] if tokens else None
-    stated = follows if follows and follows.lower() != "and" else None
+    stated = follows if follows and follows.lower() not in ("and", "or") else None
     if stated is not None:
         tokens.pop(0)
     try:
