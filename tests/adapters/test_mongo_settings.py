@@ -136,6 +136,6 @@ def test_a_conflict_among_several_writes_is_busy(code: int):
         raise refused
     assert told.value.__context__ is None
 
-    with pytest.raises(StorageError, match=r"BulkWriteError 99$") as told, translated():
+    with pytest.raises(StorageError, match=r"BulkWriteError 99$") as other, translated():
         raise BulkWriteError({"writeErrors": [{"index": 0, "code": 99, "errmsg": "secret"}]})
-    assert not isinstance(told.value, Busy)
+    assert not isinstance(other.value, Busy)

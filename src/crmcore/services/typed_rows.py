@@ -71,13 +71,19 @@ def unreadable(error: Exception) -> InvalidInput:
 def _checked(
     names: Iterable[str], rows: Iterator[Mapping[str, Any]], needed: Collection[str]
 ) -> Numbered:
-    counts = Counter(names)
+    header = tuple(names)
+    counts = Counter(header)
     faults = [Fault(name, "is no column of the rows") for name in sorted(set(needed) - set(counts))]
     # Rows are mappings: of two columns of one name the last would win.
     faults += [Fault(name, "is there twice") for name, count in counts.items() if count > 1]
     if faults:
         raise InvalidInput(tuple(faults))
-    return lambda _: enumerate(rows, start=1)
+
+    def numbered(rejected: Rejects) -> Iterator[tuple[int, Row]]:
+        rejected.header = header
+        yield from enumerate(rows, start=1)
+
+    return numbered
 
 
 def _json_rows(text: TextIO, rejected: Rejects) -> Iterator[tuple[int, Row]]:
