@@ -71,4 +71,5 @@ class StateRehearsal:
     def add(self, state: Any, keys: Iterable[tuple[str, str]]) -> None:
         """Take in the next state of one."""
         self.latest[state.id] = state
-        self.by_key.update(dict.fromkeys(keys, state.id))
+        for key in keys:
+            self.by_key[key] = state.id
