@@ -6,6 +6,7 @@ from itertools import count
 
 from hypothesis import given, settings
 
+from crmcore.domain.fields import FieldType
 from crmcore.testing import FrozenClock
 from crmcore.testing.contract.arrivals import arrivals, profiles_after
 from crmcore.testing.contract.predicates import people
@@ -53,7 +54,9 @@ def test_every_order_is_the_same_everywhere(memory, sqlite):
     here, there = people(memory, clock), people(sqlite, clock)
 
     with here.reading() as one, there.reading() as other:
-        for name in here.model.profile_fields:
+        for name, known in here.model.profile_fields.items():
+            if known.type is FieldType.TEXT_SET:
+                continue  # several texts are no order
             for descending in (False, True):
                 pages = [walk(uow, name, descending=descending) for uow in (one, other)]
                 assert pages[0] == pages[1], name

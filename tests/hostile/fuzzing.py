@@ -26,6 +26,9 @@ FIELDS = tuple(name for name, known in MODEL.profile_fields.items() if known.typ
 FREE = ("name", "region", "seat", "tag", "last_topic", "language")
 """Those that hold any text."""
 
+OF_A_FORM = ("zone", "currency", "media_type")
+"""Those that refuse what is not of their form."""
+
 SHOWN = 20
 SHORTEST_LIMIT = 35
 
@@ -89,7 +92,7 @@ def _batch(texts: tuple[str, ...]) -> Batch:
         kinds = examples(nth)
         for kind in KINDS:
             for place in places(kind.cls):
-                if place.closed or place.name in ("zone", "currency"):
+                if place.closed or place.name in OF_A_FORM:
                     continue
                 try:
                     kinds[kind.name] = put(kinds[kind.name], place, text)
