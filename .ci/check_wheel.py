@@ -28,7 +28,11 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "mariadb": (),  # a driver for crmcore.adapters.sql
     "mongo": ("crmcore.adapters.mongo",),
     "analytics": ("crmcore.analytics",),
-    "frames": ("crmcore.adapters.columns.arrow", "crmcore.analytics.frames"),
+    "frames": (
+        "crmcore.adapters.columns.arrow",
+        "crmcore.analytics.frames",
+        "crmcore.services.frames",
+    ),
     "spark": (),  # to come
     "report": ("crmcore.report",),
     "cli": ("crmcore.cli",),
