@@ -111,6 +111,8 @@ class Upserter:
         ids |= set(_States.known(unit, self.kind, told).stored)
         collection = getattr(unit, self.kind.name)
         met = {id: rehearsed.latest[id] for id in ids & rehearsed.latest.keys()}
+        while more := self._in_the_way(unit, met.values()) & (rehearsed.latest.keys() - met.keys()):
+            met |= {id: rehearsed.latest[id] for id in more}
         stored = collection.get_many(met)
         collection.save_many(
             attrs.evolve(met[id], version=before.version) for id, before in stored.items()
@@ -118,6 +120,20 @@ class Upserter:
         put = collection.restore_many if self.restore else collection.add_many
         new = [state for id, state in met.items() if id not in stored]
         put(new if self.restore else [attrs.evolve(state, version=0) for state in new])
+
+    def _in_the_way(self, unit: UnitOfWork, states: Iterable[Any]) -> set[UUID]:
+        """Who is stored under the exclusive keys of these."""
+        wanted: dict[str, set[str]] = {}
+        for state in states:
+            for key in unit.model.keys_of(state):
+                if key.exclusive:
+                    wanted.setdefault(key.scope, set()).add(key.value)
+        return {
+            id
+            for scope, values in wanted.items()
+            for ids in unit.reads.find(self.kind, scope, values).values()
+            for id in ids
+        }
 
     def _lay(self, unit: UnitOfWork, row: KindRow, states: _States, done: Upserted) -> None:
         """Lay what a row says on top of what is known."""
