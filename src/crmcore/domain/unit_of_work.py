@@ -41,6 +41,7 @@ from crmcore.domain.money import Money, Rates, convert
 from crmcore.domain.observing import UNITS, Outcome, Watch
 from crmcore.domain.order_facts import Cancellation, Fulfilment, Payment, Return
 from crmcore.domain.ports import Recording, Transaction
+from crmcore.domain.predicates import Predicate
 from crmcore.domain.profiles import Profiles
 from crmcore.domain.repositories import Customers, Products
 from crmcore.domain.score import Score
@@ -201,6 +202,10 @@ class UnitOfWork:
         if self.state != "ended":
             self.state = "ended"
             self.transaction.rollback()
+
+    def segment_definition(self, name: str) -> Predicate:
+        """What the segment of that name is defined by; `NotFound` if there is none."""
+        raise NotFound("segments", name)
 
     @property
     def recording(self) -> Recording:
