@@ -17,22 +17,30 @@ from uuid import UUID
 from cattrs import Converter
 from cattrs.gen import make_dict_unstructure_fn, override
 
+from crmcore.adapters.dicts.predicates import PREDICATE
 from crmcore.domain.attributes import AttributeValue
 from crmcore.domain.fields import SCALARS, FieldType
 from crmcore.domain.model import Model
 from crmcore.domain.money import Money
 from crmcore.domain.predicates import (
     And,
+    Birthday,
     Comparison,
+    Contains,
+    FactTerm,
     Has,
     HasWord,
+    InSegment,
     Not,
+    OnDays,
     OneOf,
     Or,
     OtherField,
     Predicate,
     Present,
+    StartsWith,
 )
+from crmcore.domain.relative import Relative
 
 __all__ = [
     "FROM_PLAIN",
@@ -53,6 +61,12 @@ FROM_PLAIN: dict[FieldType, Callable[[Any], Any]] = {
 }
 
 
+KINDS: tuple[type[Predicate], ...] = (
+    Predicate, Comparison, OneOf, Has, HasWord, Contains, StartsWith, OnDays, Birthday, InSegment,
+    Present, And, Or, Not,
+)  # fmt: skip
+
+
 @lru_cache(maxsize=1)
 def converter() -> Converter:
     """The one converter; built when first asked for."""
@@ -71,7 +85,7 @@ def converter() -> Converter:
     made.register_structure_hook(AttributeValue, lambda value, _: _attribute(value))
     made.register_unstructure_hook(timedelta, timedelta.total_seconds)
     made.register_structure_hook(timedelta, lambda value, _: timedelta(seconds=value))
-    for cls in (Predicate, Comparison, OneOf, Has, HasWord, Present, And, Or, Not):
+    for cls in KINDS:
         made.register_unstructure_hook(cls, plain_predicate)
         made.register_structure_hook(cls, lambda data, _: predicate_of(data))
     # What came later is written only where it is not the default: a stored model stays the same.
@@ -107,9 +121,19 @@ def _attribute(data: dict[str, Any]) -> AttributeValue:
     return AttributeValue(data["name"], value, data["source"], at=at)
 
 
-def plain_predicate(predicate: Predicate) -> list[Any]:
-    """A predicate as nested lists: `["and", [">=", "revenue", ["money", {...}]], ...]`."""
+def plain_predicate(predicate: Predicate) -> Any:
+    """A predicate as nested lists: `["and", [">=", "revenue", ["money", {...}]], ...]`.
+
+    These are the questions of the first release, written as it wrote them, so that a stored model
+    stays the same text. Every other question stands in them in its published form.
+    """
     match predicate:
+        case Comparison(FactTerm()) | Comparison(_, _, Relative()) | OneOf(FactTerm()):
+            return _published(predicate)
+        case OneOf(_, values) if any(isinstance(value, Relative) for value in values):
+            return _published(predicate)
+        case Present(FactTerm()):
+            return _published(predicate)
         case Comparison(name, op, OtherField(other)):
             return [op, name, ["field", other]]
         case Comparison(name, op, value):
@@ -128,12 +152,20 @@ def plain_predicate(predicate: Predicate) -> list[Any]:
             return ["or", *map(plain_predicate, parts)]
         case Not(part):
             return ["not", plain_predicate(part)]
-    raise TypeError(f"{type(predicate).__name__} is no predicate")
+    return _published(predicate)
 
 
-def predicate_of(data: list[Any]) -> Predicate:
+def _published(predicate: Predicate) -> Any:
+    write = PREDICATE.write
+    return predicate if write is None else write(predicate)
+
+
+def predicate_of(data: Any) -> Predicate:
     """The predicate that `plain_predicate` wrote."""
     match data:
+        case {"op": _}:
+            found: Predicate = PREDICATE.read(data)
+            return found
         case ["in", name, values]:
             return OneOf(name, tuple(map(untagged, values)))
         case ["has", name, value]:

@@ -25,7 +25,7 @@ from crmcore.domain.predicates import (
     StartsWith,
 )
 
-__all__ = ["INDEXED_TEXT", "SUM_LIMIT", "beyond_limit", "check_size"]
+__all__ = ["DEPTH", "INDEXED_TEXT", "SUM_LIMIT", "beyond_limit", "check_size"]
 
 INDEXED_TEXT = 500
 """Characters of a text that an index holds."""
@@ -37,6 +37,7 @@ TERMS = 1_000
 VALUES = 10_000
 CHARACTERS = 1_000_000
 DEPTH = 50
+"""Levels of "and", "or", "not" and conditions of facts, the one within the other."""
 
 
 def beyond_limit() -> InvalidInput:

@@ -17,7 +17,7 @@ from crmcore.domain.errors import InvalidInput
 from crmcore.domain.instants import instant, start_of, zone_named
 from crmcore.domain.text import Words
 
-__all__ = ["Period", "Relative", "Unit", "Zone", "day_of", "instant_of"]
+__all__ = ["LONGEST", "Period", "Relative", "Unit", "Zone", "day_of", "instant_of"]
 
 LONGEST = 100_000
 
