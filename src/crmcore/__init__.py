@@ -64,6 +64,7 @@ from crmcore.domain.relations import Relationship, Role
 from crmcore.domain.score import Score
 from crmcore.domain.timeline import Timeline, TimelinePage
 from crmcore.domain.unit_of_work import UnitOfWork
+from crmcore.domain.wording import in_words
 
 __all__ = [
     "DEFAULT_LIFE_CYCLE",
@@ -154,6 +155,7 @@ __all__ = [
     "from_json",
     "from_now",
     "in_segment",
+    "in_words",
     "json_schema",
     "may_contact",
     "new_id",

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from crmcore.adapters.dicts.values import PLAIN, an_object, read_into, unknown_keys
 from crmcore.domain.errors import Fault, InvalidInput
@@ -20,6 +20,7 @@ from crmcore.domain.kinds import MEASURABLE
 from crmcore.domain.measures import Fold
 from crmcore.domain.predicates import FactTerm, Predicate
 from crmcore.domain.relative import LONGEST, Period, Relative, Unit, Zone
+from crmcore.domain.text import Words
 
 __all__ = [
     "FACTS",
@@ -32,6 +33,7 @@ __all__ = [
     "relative_dict",
 ]
 
+W = TypeVar("W", bound=Words)
 AMOUNTS = ("ago", "from_now")
 BEGINS = ("ago", "from_now", "start_of")
 TERM = ("of", "fold", "value", "where", "since", "until")
@@ -92,7 +94,7 @@ def _period(value: Any) -> Period:
     return _word(Period, value)
 
 
-def _word(words: Any, value: Any) -> Any:
+def _word(words: type[W], value: Any) -> W:
     try:
         return words(value)
     except InvalidInput as error:
