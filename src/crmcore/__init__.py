@@ -36,6 +36,7 @@ from crmcore.domain.errors import (
     UnknownBackend,
     UnknownField,
 )
+from crmcore.domain.explaining import Explanation
 from crmcore.domain.expressions import ago, facts, field, from_now, in_segment, start_of
 from crmcore.domain.identifiers import Identifier, IdentifierType
 from crmcore.domain.ids import CustomerId, FactId, OrderId, ProductId, new_id
@@ -91,6 +92,7 @@ __all__ = [
     "Decision",
     "Direction",
     "Entry",
+    "Explanation",
     "FactId",
     "Fault",
     "Fold",

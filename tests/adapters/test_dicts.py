@@ -40,11 +40,13 @@ PUBLIC = sorted(
         for value in (getattr(crmcore, name) for name in crmcore.__all__)
         if inspect.isclass(value)
         and (attrs.has(value) or value is Predicate)
-        and value not in (crmcore.Backend, crmcore.Timeline, crmcore.UnitOfWork)
+        and value
+        not in (crmcore.Backend, crmcore.Explanation, crmcore.Timeline, crmcore.UnitOfWork)
     },
     key=lambda cls: cls.__name__,
 )
-"""Every public class that holds data: not the store, the unit of work, words, or bare roots."""
+"""Every public class that holds data: not the store, the unit of work, answers about them, words,
+or bare roots."""
 
 SLOW = settings(max_examples=10, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 

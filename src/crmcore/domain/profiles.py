@@ -14,6 +14,7 @@ import attrs
 
 from crmcore.domain.bounds import check_size
 from crmcore.domain.errors import InvalidInput, NotFound, UnknownField
+from crmcore.domain.explaining import Explanation, explained
 from crmcore.domain.expressions import field
 from crmcore.domain.fields import Field, FieldType
 from crmcore.domain.ids import CustomerId, as_id
@@ -57,6 +58,17 @@ class Profiles:
         """
         everybody = ProfileQuery(self._unit, Query())
         return everybody if predicate is None else everybody.where(predicate, at=at)
+
+    def explain(
+        self, predicate: Predicate, customer_id: CustomerId, *, at: datetime | None = None
+    ) -> Explanation:
+        """Whether the predicate holds for this customer, and why: each term with what was asked,
+        the value found, and what is relative in it told as instants and days. It is asked `at` as
+        `where` asks, and holds just where `where` selects the customer. `NotFound` if there is no
+        such customer.
+        """
+        asked_at = self._unit.recorded_at if at is None else instant(at)
+        return explained(self._unit, predicate, self.get(customer_id), asked_at)
 
     def search(self, text: str) -> ProfileQuery:
         """The profiles of those, people or organisations, of whose name a word begins with `text`,

@@ -36,7 +36,7 @@ from crmcore.domain.predicates import (
 )
 from crmcore.domain.relative import Relative, Zone, day_of, instant_of
 
-__all__ = ["Definition", "inlined", "resolved", "zone_names"]
+__all__ = ["Definition", "fixed_for", "inlined", "resolved", "zone_names"]
 
 Definition = Callable[[str], Predicate]
 """From the name of a segment to what it is defined by; an unknown one is an error."""
@@ -100,6 +100,19 @@ def resolved(
         return Or((*there, And((Not(OneOf("zone", elsewhere)), fixed)))) if there else fixed
 
     return walk(predicate)
+
+
+def fixed_for(
+    predicate: Predicate,
+    fields: Mapping[str, Field],
+    *,
+    at: datetime,
+    zone: str,
+    customer_zone: str | None,
+) -> Predicate:
+    """`resolved` for one customer, whose zone is known: of the same shape as the predicate."""
+    own = customer_zone if customer_zone in zone_names() else zone
+    return _Fixed(fields, at, zone, own or zone).leaf(predicate)
 
 
 def _zones_asked(node: Predicate) -> Iterator[Zone]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -16,7 +17,7 @@ from crmcore.domain.money import Money
 from crmcore.domain.predicates import Comparison, FactTerm, Predicate
 from crmcore.domain.relative import Period, Relative, Unit, Zone
 
-__all__ = ["during", "last_of", "relative_words", "spelt", "text_words"]
+__all__ = ["during", "is_one_period", "last_of", "relative_words", "spelt", "text_words"]
 
 PLAIN_WORD = re.compile(r"[^\W\d_][\w-]*")
 RESERVED = {"known", "nothing", "true", "false", "now", "theirs"}
@@ -74,10 +75,18 @@ def relative_words(value: Relative) -> str:
     return f"{_many(abs(value.shift), value.unit)} {side} {begins}{own}"
 
 
-def during(first: Predicate, second: Predicate) -> str | None:
-    """`during last month`, where both together say so of one term; else `None`."""
-    match first, second:
-        case Comparison(name, ">=", Relative() as since), Comparison(other, "<", Relative() as end):
+def is_one_period(parts: Sequence[Predicate]) -> bool:
+    """Are these two comparisons, which bound one term by a period that has a name?"""
+    return during(parts) is not None
+
+
+def during(parts: Sequence[Predicate]) -> str | None:
+    """`during last month`, where two parts together say so of one term; else `None`."""
+    match parts:
+        case (
+            Comparison(name, ">=", Relative() as since),
+            Comparison(other, "<", Relative() as end),
+        ):
             named = _period_named(since)
             if name != other or named is None or since.period is None or since.zone != end.zone:
                 return None

@@ -117,7 +117,7 @@ class Wording:
         """The parts of an "and"; two that bound one term by a period are told as one."""
         found, place = list[str](), 0
         while place < len(parts):
-            period = during(*parts[place : place + 2]) if place + 1 < len(parts) else None
+            period = during(parts[place : place + 2])
             part = parts[place]
             if period is not None and isinstance(part, Comparison):
                 found.append(f"{self._subject(part.name)} {self._verb(part.name)} {period}")

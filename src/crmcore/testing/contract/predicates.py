@@ -8,10 +8,11 @@ from decimal import Decimal
 
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from crmcore.adapters.backend import Backend
 from crmcore.domain.attributes import Scalar
-from crmcore.domain.expressions import field
+from crmcore.domain.expressions import ago, field, from_now, start_of
 from crmcore.domain.ids import CustomerId
 from crmcore.domain.predicates import And, Or, Predicate
 from crmcore.domain.profile import Profile
@@ -74,6 +75,27 @@ class PredicatesContract(Subject):
                 assert selected(uow, ~(p & q)) == selected(uow, ~p | ~q)
                 assert selected(uow, ~(p | q)) == selected(uow, ~p & ~q)
                 assert set(selected(uow, p & q)) == yes & set(selected(uow, q))
+
+            check()
+
+    def test_an_explanation_is_the_answer(self, people: Backend) -> None:
+        """`explain` holds for exactly those that `where` selects, whatever is asked."""
+        moving = [
+            field("renewed_at") < ago(days=1),
+            field("renewed_at").during("today", zone="customer"),
+            field("born") >= start_of("year", shift=-40),
+            ~(field("renewed_at") >= from_now(hours=2)),
+        ]
+        with people.reading() as uow:
+            ids = [profile.customer_id for profile in everybody(uow)]
+
+            @settings(max_examples=3 * self.examples, deadline=None)
+            @given(QUESTIONS, st.sampled_from(moving))
+            def check(question: Predicate, relative: Predicate) -> None:
+                asked = question | relative
+                told = {id: uow.profiles.explain(asked, id) for id in ids}
+                assert sorted(id for id in ids if told[id].holds) == selected(uow, asked)
+                assert all(str(one) for one in told.values())
 
             check()
 
