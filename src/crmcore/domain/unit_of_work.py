@@ -35,6 +35,7 @@ from crmcore.domain.kinds import (
     PAYMENTS,
     RETURNS,
     SCORES,
+    SEGMENT_CHANGES,
 )
 from crmcore.domain.model import Model
 from crmcore.domain.money import Money, Rates, convert
@@ -44,6 +45,8 @@ from crmcore.domain.ports import Recording, Transaction
 from crmcore.domain.profiles import Profiles
 from crmcore.domain.repositories import Customers, Products
 from crmcore.domain.score import Score
+from crmcore.domain.segment import SegmentChange
+from crmcore.domain.segments import Segments
 from crmcore.domain.subscribing import DEEPEST, Subscriptions
 from crmcore.domain.text import optional_text
 from crmcore.domain.timeline import Timeline
@@ -161,6 +164,16 @@ class UnitOfWork:
     def consents(self) -> Consents:
         """What customers said about being contacted."""
         return Consents(self)
+
+    @cached_property
+    def segments(self) -> Segments:
+        """The segments, and who is in them."""
+        return Segments(self)
+
+    @cached_property
+    def segment_changes(self) -> Facts[SegmentChange]:
+        """Who entered which segment, and who left it."""
+        return Facts(self, SEGMENT_CHANGES)
 
     @cached_property
     def profiles(self) -> Profiles:

@@ -19,7 +19,8 @@ from crmcore.domain.facts import Fact
 from crmcore.domain.ids import CustomerId, FactId, OrderId
 from crmcore.domain.instants import to_millis
 from crmcore.domain.kinds import FactKind
-from crmcore.domain.ports import Recording, Window
+from crmcore.domain.ports import EVERYBODY, Among, Recording, Window
+from crmcore.domain.segment import SegmentChange
 
 __all__ = ["SqlFacts"]
 
@@ -101,6 +102,30 @@ class SqlFacts(SqlRecords):
         )
         with translated():
             return list(map(codec_of(kind.cls).decode, self.run(statement, params).all()))
+
+    def last_changes(
+        self, segment: str, among: Among = EVERYBODY, *, at: datetime | None = None
+    ) -> list[SegmentChange]:
+        params: dict[str, Any] = {"segment": segment}
+        if at is not None:
+            params["at"] = to_millis(at)
+        if among.after is not None:
+            params["after"] = among.after.bytes
+        if among.limit is not None:
+            params["limit"] = among.limit
+        decode = codec_of(SegmentChange).decode
+        with translated():
+            if among.ids is None:
+                statement = statements.last_changes(self.tables, frozenset(params), one=False)
+                rows: list[Any] = list(self.run(statement, params | {"tenant": self.tenant}).all())
+                return list(map(decode, rows))
+            bounds = frozenset((*params, "ids"))
+
+            def make(one: bool) -> sa.Select[Any]:
+                return statements.last_changes(self.tables, bounds, one=one)
+
+            rows = list(self.rows_of(make, [id.bytes for id in among.ids], "id", **params))
+        return sorted(map(decode, rows), key=attrgetter("customer_id"))
 
     def has_facts(self, customer_id: CustomerId) -> bool:
         params = {"tenant": self.tenant, "id": customer_id.bytes}
