@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from crmcore.adapters.codec import codec_of, indexes_by_key, recorded_encoder
 from crmcore.adapters.sql import bulk, statements
 from crmcore.adapters.sql.engine import translated
-from crmcore.adapters.sql.records import SqlRecords
+from crmcore.adapters.sql.records import SqlRecords, chunks
 from crmcore.adapters.sql.tables import HEADER
 from crmcore.domain.facts import Fact
 from crmcore.domain.ids import CustomerId, FactId, OrderId
@@ -106,26 +106,21 @@ class SqlFacts(SqlRecords):
     def last_changes(
         self, segment: str, among: Among = EVERYBODY, *, at: datetime | None = None
     ) -> list[SegmentChange]:
-        params: dict[str, Any] = {"segment": segment}
+        params: dict[str, Any] = {"tenant": self.tenant, "segment": segment}
         if at is not None:
             params["at"] = to_millis(at)
         if among.after is not None:
             params["after"] = among.after.bytes
         if among.limit is not None:
             params["limit"] = among.limit
-        decode = codec_of(SegmentChange).decode
+        asked = [params]
+        if among.ids is not None:
+            asked = [{**params, "ids": ids} for ids in chunks(sorted(id.bytes for id in among.ids))]
+        found: list[Any] = []
         with translated():
-            if among.ids is None:
-                statement = statements.last_changes(self.tables, frozenset(params), one=False)
-                rows: list[Any] = list(self.run(statement, params | {"tenant": self.tenant}).all())
-                return list(map(decode, rows))
-            bounds = frozenset((*params, "ids"))
-
-            def make(one: bool) -> sa.Select[Any]:
-                return statements.last_changes(self.tables, bounds, one=one)
-
-            rows = list(self.rows_of(make, [id.bytes for id in among.ids], "id", **params))
-        return sorted(map(decode, rows), key=attrgetter("customer_id"))
+            for given in asked:
+                found += self.run(statements.last_changes(self.tables, frozenset(given)), given)
+        return list(map(codec_of(SegmentChange).decode, found))
 
     def has_facts(self, customer_id: CustomerId) -> bool:
         params = {"tenant": self.tenant, "id": customer_id.bytes}

@@ -173,7 +173,7 @@ def facts_within(
 
 
 @lru_cache(maxsize=512)
-def last_changes(tables: Tables, bounds: frozenset[str], *, one: bool) -> Select:
+def last_changes(tables: Tables, bounds: frozenset[str]) -> Select:
     """The last change of the `segment` by each customer, in the order of customers' ids, with the
     `bounds` named: not after `at`; of the customers `ids`, or `after` one, at most `limit`.
 
@@ -194,13 +194,13 @@ def last_changes(tables: Tables, bounds: frozenset[str], *, one: bool) -> Select
         sa.select(others.c.id)
         .where(others.c.tenant == TENANT, others.c.resolved_customer_id == who, *counting(others))
         .order_by(*(others.c[n].desc() for n in ("at", "recorded_at", "entered", "id")))
-        .limit(sa.literal_column("1"))
+        .limit(1)
         .correlate(changes)
         .scalar_subquery()
     )
     statement = _own(tables, kind).where(*counting(changes), changes.c.id == last)
     if "ids" in bounds:
-        statement = statement.where(_chosen(who, "id", one=one))
+        statement = statement.where(_chosen(who, "id", one=False))
     if "after" in bounds:
         statement = statement.where(who > sa.bindparam("after"))
     statement = statement.order_by(who)

@@ -55,6 +55,7 @@ pytest.register_assert_rewrite(
             "redaction",
             "restoring",
             "running",
+            "segments",
             "subject",
             "subscribing",
             "tags",
@@ -97,6 +98,7 @@ from crmcore.testing.contract.queries import QueriesContract  # noqa: E402
 from crmcore.testing.contract.redaction import RedactionContract  # noqa: E402
 from crmcore.testing.contract.restoring import RestoringContract  # noqa: E402
 from crmcore.testing.contract.running import RunningContract  # noqa: E402
+from crmcore.testing.contract.segments import SegmentsContract  # noqa: E402
 from crmcore.testing.contract.subject import Make, Subject  # noqa: E402
 from crmcore.testing.contract.subscribing import SubscribingContract  # noqa: E402
 from crmcore.testing.contract.tags import TagsContract  # noqa: E402
@@ -133,6 +135,7 @@ __all__ = [
     "RedactionContract",
     "RestoringContract",
     "RunningContract",
+    "SegmentsContract",
     "Subject",
     "SubscribingContract",
     "TagsContract",
@@ -158,6 +161,7 @@ class BackendContract(
     QueriesContract,
     NameSearchContract,
     TagsContract,
+    SegmentsContract,
     PredicatesContract,
     TextsContract,
     ValuesContract,

@@ -22,6 +22,7 @@ from crmcore.domain.measures import Fold, Measure
 from crmcore.domain.model import Model
 from crmcore.domain.money import Money
 from crmcore.domain.notes import Attachment, Note
+from crmcore.domain.predicates import field
 from crmcore.domain.relations import Relationship, Role
 from crmcore.domain.text import NAME, Words, optional_symbol, symbol
 from crmcore.testing.builders import (
@@ -35,6 +36,8 @@ from crmcore.testing.builders import (
     a_product,
     a_return,
     a_score,
+    a_segment,
+    a_segment_change,
     an_interaction,
     an_order,
 )
@@ -199,12 +202,14 @@ def examples(nth: int) -> dict[str, Any]:
         ),
         "scores": a_score(ana, model="m", why="w", **key),
         "consents": a_consent(ana, channel="email", until=AT + timedelta(days=1), **key),
+        "segment_changes": a_segment_change(ana, **key),
     }
     called_off = an_order(ana, "1.00", source="shop", source_key=f"{nth} called off")
     called_off = attrs.evolve(called_off, base_amount=called_off.total)
     return {
         "customers": ana,
         "products": a_product(f"SKU {nth}", category="mugs"),
+        "segments": a_segment(f"s{nth}", field("revenue") > 9, description="mugs"),
         "orders": order,
         **facts,
         "orders called off": called_off,
