@@ -46,6 +46,7 @@ from crmcore.domain.profile import Page, Profile
 from crmcore.domain.relations import Relationship, Role
 from crmcore.domain.score import Score
 from crmcore.domain.segment import Segment, SegmentChange
+from crmcore.domain.segments import SegmentRefresh
 from crmcore.domain.timeline import TimelinePage
 
 __all__ = ["DECLARED", "SCHEMA", "UPCASTERS", "Form", "form_of"]
@@ -101,6 +102,7 @@ DECLARED: tuple[type[Any], ...] = (
     Score,
     Segment,
     SegmentChange,
+    SegmentRefresh,
     Stage,
     TimelinePage,
     UnitEnded,

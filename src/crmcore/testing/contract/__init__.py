@@ -54,6 +54,7 @@ pytest.register_assert_rewrite(
             "queries",
             "redaction",
             "restoring",
+            "refreshing",
             "running",
             "segments",
             "subject",
@@ -96,6 +97,7 @@ from crmcore.testing.contract.predicates import PredicatesContract  # noqa: E402
 from crmcore.testing.contract.profiles import ProfilesContract  # noqa: E402
 from crmcore.testing.contract.queries import QueriesContract  # noqa: E402
 from crmcore.testing.contract.redaction import RedactionContract  # noqa: E402
+from crmcore.testing.contract.refreshing import RefreshingContract  # noqa: E402
 from crmcore.testing.contract.restoring import RestoringContract  # noqa: E402
 from crmcore.testing.contract.running import RunningContract  # noqa: E402
 from crmcore.testing.contract.segments import SegmentsContract  # noqa: E402
@@ -133,6 +135,7 @@ __all__ = [
     "ProfilesContract",
     "QueriesContract",
     "RedactionContract",
+    "RefreshingContract",
     "RestoringContract",
     "RunningContract",
     "SegmentsContract",
@@ -162,6 +165,7 @@ class BackendContract(
     NameSearchContract,
     TagsContract,
     SegmentsContract,
+    RefreshingContract,
     PredicatesContract,
     TextsContract,
     ValuesContract,

@@ -209,7 +209,7 @@ def examples(nth: int) -> dict[str, Any]:
     return {
         "customers": ana,
         "products": a_product(f"SKU {nth}", category="mugs"),
-        "segments": a_segment(f"s{nth}", field("revenue") > 9, description="mugs"),
+        "segments": a_segment(f"s{nth}", field("order_count") > 9, description="mugs"),
         "orders": order,
         **facts,
         "orders called off": called_off,
