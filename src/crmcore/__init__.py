@@ -36,6 +36,7 @@ from crmcore.domain.errors import (
     UnknownBackend,
     UnknownField,
 )
+from crmcore.domain.expressions import ago, facts, field, from_now, in_segment, start_of
 from crmcore.domain.identifiers import Identifier, IdentifierType
 from crmcore.domain.ids import CustomerId, FactId, OrderId, ProductId, SegmentId, new_id
 from crmcore.domain.interaction import Direction, Interaction
@@ -56,7 +57,7 @@ from crmcore.domain.order_facts import (
     Purchase,
     Return,
 )
-from crmcore.domain.predicates import Predicate, field
+from crmcore.domain.predicates import Predicate
 from crmcore.domain.product import Product
 from crmcore.domain.profile import Page, Profile
 from crmcore.domain.relations import Relationship, Role
@@ -151,13 +152,18 @@ __all__ = [
     "UnknownBackend",
     "UnknownField",
     "Verdict",
+    "ago",
     "connect",
+    "facts",
     "field",
     "from_dict",
     "from_json",
+    "from_now",
+    "in_segment",
     "json_schema",
     "may_contact",
     "new_id",
+    "start_of",
     "to_dict",
     "to_json",
 ]

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 
 from crmcore import DEFAULT_LIFE_CYCLE, AttributeType, LifeCycle, Model, Move, Predicate, field
 from crmcore.adapters.nested import converter, plain_predicate, predicate_of
-from crmcore.domain.predicates import And, Or, checked
+from crmcore.domain.predicate_checks import checked
+from crmcore.domain.predicates import And, Or
 from crmcore.testing.strategies import models, predicates
 
 MODEL = Model(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from crmcore import AttributeType, Customer, Model, Predicate, connect, field
 from crmcore.adapters.backend import Backend
-from crmcore.domain.predicates import matcher
+from crmcore.domain.matching import matcher
 from crmcore.testing.strategies import predicates, scalars
 
 AT = datetime(2024, 1, 1, tzinfo=UTC)

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from crmcore import Model
 from crmcore.adapters.wire import unwired, wire_predicate, wired
 from crmcore.domain.fields import FieldType
-from crmcore.domain.predicates import checked, matcher
+from crmcore.domain.matching import matcher
+from crmcore.domain.predicate_checks import checked
 from crmcore.testing.strategies import ids, predicates, scalars
 
 COMPARED = [type for type in FieldType if type not in (FieldType.NESTED, FieldType.TEXT_SET)]

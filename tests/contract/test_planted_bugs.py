@@ -24,8 +24,8 @@ from crmcore.adapters.memory.transaction import MemoryTransaction
 from crmcore.domain import contact_policy
 from crmcore.domain.errors import Busy, CrmError
 from crmcore.domain.fact_repositories import Facts
+from crmcore.domain.matching import matcher
 from crmcore.domain.measures import Fold
-from crmcore.domain.predicates import matcher
 from crmcore.domain.repositories import Aggregates
 from crmcore.domain.unit_of_work import UnitOfWork
 from crmcore.testing import FrozenClock

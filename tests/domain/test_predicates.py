@@ -23,8 +23,10 @@ from crmcore import (
     field,
 )
 from crmcore.domain.fields import Field, FieldType
+from crmcore.domain.matching import matcher
 from crmcore.domain.ports import Query
-from crmcore.domain.predicates import And, Not, Or, checked, field_names, matcher
+from crmcore.domain.predicate_checks import checked
+from crmcore.domain.predicates import And, Not, Or, terms
 from crmcore.domain.profiles import ProfileQuery
 from crmcore.testing.strategies import predicates, scalars
 
@@ -75,7 +77,7 @@ def test_a_predicate_is_data(p: Predicate):
     assert hash(pickle.loads(pickle.dumps(p))) == hash(p)
     once = checked(p, FIELDS, "EUR")
     assert checked(once, FIELDS, "EUR") == once
-    assert set(field_names(once)) <= FIELDS.keys()
+    assert set(terms(once)) <= FIELDS.keys()
 
 
 @pytest.mark.parametrize("op", ["==", "<", "<=", ">", ">="])
@@ -187,11 +189,15 @@ WRONG: list[tuple[Any, str]] = [
 @pytest.mark.parametrize(("p", "path"), WRONG, ids=[str(n) for n in range(len(WRONG))])
 def test_a_value_of_another_type_is_refused_at_its_field(p: Predicate, path: str):
     """Nothing is coerced, but an integer where a float or a decimal is; never the value told."""
-    for nested in (p, ~p, p & p, ~(p | p)):
+    several = field("boolean_b") == True  # noqa: E712
+    for nested, places in (
+        (p, [""]), (~p, ["part."] if not isinstance(p, Not) else [""]),
+        (p & several, ["parts[0]."]), (~(several | p | p), ["part.parts[1].", "part.parts[2]."]),
+    ):  # fmt: skip
         with pytest.raises(InvalidInput) as refused:
             checked(nested, FIELDS, "EUR")
-        assert [fault.path for fault in refused.value.faults] == [path]
-        assert len(str(refused.value)) < 150
+        assert [fault.path for fault in refused.value.faults] == [at + path for at in places]
+        assert len(str(refused.value)) < 150 * len(places)
 
 
 def test_an_integer_stands_for_a_float_or_a_decimal():

@@ -21,7 +21,8 @@ from crmcore.adapters.memory import profiles as memory_profiles
 from crmcore.adapters.sql.engine import engine_for
 from crmcore.domain import attributes
 from crmcore.domain import text as domain_text
-from crmcore.domain.predicates import Comparison, matcher
+from crmcore.domain.matching import matcher
+from crmcore.domain.predicates import Comparison
 from tests import servers
 from tests.hostile.fuzzing import Tally, batches, check
 from tests.hostile.stores import STORES, Make, on_engine, opened

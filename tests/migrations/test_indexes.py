@@ -29,7 +29,7 @@ from crmcore import (
 )
 from crmcore.adapters.sql import SqlBackend
 from crmcore.adapters.sql.engine import engine_for
-from crmcore.domain.predicates import matcher
+from crmcore.domain.matching import matcher
 from crmcore.testing.strategies import predicates, scalars
 
 AT = datetime(2024, 1, 1, tzinfo=UTC)

@@ -8,11 +8,10 @@ from typing import Any
 
 from crmcore.adapters.profile_codec import ProfileCodec, measure_columns
 from crmcore.domain.bounds import SUM_LIMIT, beyond_limit
-from crmcore.domain.fact_repositories import histories
+from crmcore.domain.fact_repositories import counted
 from crmcore.domain.folding import fold, merged
 from crmcore.domain.ids import CustomerId
 from crmcore.domain.instants import EARLIEST
-from crmcore.domain.kinds import FACTS, ORDERS, PURCHASES
 from crmcore.domain.measures import Fold, Measure
 from crmcore.domain.ports import Transaction
 
@@ -56,12 +55,8 @@ def refolded(
         for customer_id, state in fold(measures, facts, recorded_at=EARLIEST).items():
             states[customer_id].update(state)
 
-    for kind in FACTS:
-        found = transaction.facts(kind, customers=rows)
-        collect(by_kind.get(kind.name, ()), found)
-        if kind.name == ORDERS.name:
-            bought = (history.purchase for history in histories(transaction, found))  # type: ignore[arg-type]
-            collect(by_kind.get(PURCHASES.name, ()), [p for p in bought if p is not None])
+    for of, measures in by_kind.items():
+        collect(measures, list[Any](counted(transaction, of, rows.keys())))
     untouched = codec.untouched()
     return {
         customer_id: merged_row(codec, {**row, **untouched}, states.get(customer_id, {}))

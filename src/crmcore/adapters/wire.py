@@ -15,10 +15,21 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from crmcore.domain.fact_terms import term_field
 from crmcore.domain.fields import Field, FieldType
 from crmcore.domain.instants import from_millis, to_millis
 from crmcore.domain.money import EXACT, Money
-from crmcore.domain.predicates import And, Comparison, Not, OneOf, Or, OtherField, Predicate
+from crmcore.domain.predicates import (
+    And,
+    Comparison,
+    FactTerm,
+    Not,
+    OneOf,
+    Or,
+    OtherField,
+    Predicate,
+    Term,
+)
 
 __all__ = ["column_of", "unwired", "wire_predicate", "wired"]
 
@@ -72,12 +83,15 @@ def column_of(field: Field) -> str:
 
 
 def wire_predicate(predicate: Predicate, fields: Mapping[str, Field]) -> Predicate:
-    """A checked predicate with its values in wire form."""
+    """A checked and resolved predicate with its values in wire form; what facts folded are asked
+    for stays as it is.
+    """
     match predicate:
         case Comparison(name, op, value) if not isinstance(value, OtherField):
-            return Comparison(name, op, wired(fields[name].type, value))
+            return Comparison(name, op, wired(_type_of(name, fields), value))
         case OneOf(name, values):
-            return OneOf(name, tuple(wired(fields[name].type, value) for value in values))
+            known = _type_of(name, fields)
+            return OneOf(name, tuple(wired(known, value) for value in values))
         case And(parts):
             return And(tuple(wire_predicate(part, fields) for part in parts))
         case Or(parts):
@@ -85,3 +99,7 @@ def wire_predicate(predicate: Predicate, fields: Mapping[str, Field]) -> Predica
         case Not(part):
             return Not(wire_predicate(part, fields))
     return predicate
+
+
+def _type_of(term: Term, fields: Mapping[str, Field]) -> FieldType:
+    return term_field(term).type if isinstance(term, FactTerm) else fields[term].type

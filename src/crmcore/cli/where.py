@@ -19,11 +19,12 @@ from functools import reduce
 from typing import Any
 
 from crmcore.domain.errors import InvalidInput, UnknownField
+from crmcore.domain.expressions import FieldRef, field
 from crmcore.domain.fields import FieldType
 from crmcore.domain.instants import start_of, zone_named
 from crmcore.domain.model import Model
 from crmcore.domain.money import Money, number
-from crmcore.domain.predicates import FieldRef, Predicate, field
+from crmcore.domain.predicates import Predicate
 
 __all__ = ["day_or_instant", "where"]
 
@@ -169,7 +170,9 @@ def _on_day(left: FieldRef, sign: str, day: date, zone: str) -> Predicate:
     try:
         begins, ends = start_of(day, zone=zone), start_of(day + timedelta(days=1), zone=zone)
     except OverflowError:
-        raise InvalidInput.of(left.name, "is compared with a day beyond the calendar") from None
+        raise InvalidInput.of(
+            str(left.name), "is compared with a day beyond the calendar"
+        ) from None
     within = (left >= begins) & (left < ends)
     match sign:
         case "<":

@@ -9,7 +9,21 @@ backend and not on the others.
 from __future__ import annotations
 
 from crmcore.domain.errors import InvalidInput
-from crmcore.domain.predicates import And, Comparison, Has, HasWord, Not, OneOf, Or, Predicate
+from crmcore.domain.predicates import (
+    And,
+    Comparison,
+    Contains,
+    FactTerm,
+    Has,
+    HasWord,
+    Not,
+    OnDays,
+    OneOf,
+    Or,
+    Predicate,
+    Present,
+    StartsWith,
+)
 
 __all__ = ["INDEXED_TEXT", "SUM_LIMIT", "beyond_limit", "check_size"]
 
@@ -19,10 +33,10 @@ INDEXED_TEXT = 500
 SUM_LIMIT = 2**53
 """Sums of a profile stay below it on either side of zero: every store keeps them exactly."""
 
-COMPARISONS = 500
+TERMS = 1_000
 VALUES = 10_000
 CHARACTERS = 1_000_000
-DEPTH = 40
+DEPTH = 50
 
 
 def beyond_limit() -> InvalidInput:
@@ -31,10 +45,10 @@ def beyond_limit() -> InvalidInput:
 
 
 def check_size(predicate: Predicate) -> None:
-    """Refuse a predicate of more than 500 comparisons, 10,000 values, a million characters of
-    text, or 40 levels of "and" and "or".
+    """Refuse a predicate of more than 1,000 terms, 10,000 values, a million characters of text, or
+    50 levels of "and", "or" and "not".
     """
-    comparisons, values, depth = 0, list[object](), 0
+    asked, values, depth = 0, list[object](), 0
     pending: list[tuple[object, int]] = [(predicate, 0)]
     while pending and depth <= DEPTH:
         node, level = pending.pop()
@@ -43,17 +57,24 @@ def check_size(predicate: Predicate) -> None:
             case And(parts) | Or(parts):
                 pending += ((part, level + 1) for part in parts)
             case Not(part):
-                pending.append((part, level))
-            case OneOf(_, several):
-                comparisons += 1
+                pending.append((part, level + 1))
+            case OneOf(_, several) | OnDays(_, several):
+                asked += 1
                 values += several
             case Comparison(_, _, value) | Has(_, value) | HasWord(_, value):
-                comparisons += 1
+                asked += 1
+                values.append(value)
+            case Contains(_, value) | StartsWith(_, value):
+                asked += 1
                 values.append(value)
             case _:
-                comparisons += 1
+                asked += 1
+        if isinstance(node, Comparison | OneOf | Present):
+            term = node.name
+            if isinstance(term, FactTerm) and term.where is not None:
+                pending.append((term.where, level + 1))
     for count, most, what in (
-        (comparisons, COMPARISONS, "comparisons"),
+        (asked, TERMS, "terms"),
         (len(values), VALUES, "values"),
         (sum(len(v) for v in values if isinstance(v, str)), CHARACTERS, "characters of text"),
         (depth, DEPTH, "levels"),

@@ -87,7 +87,8 @@ class InvalidInput(CrmError):
         def joined(inner: str) -> str:
             return path + inner if inner.startswith("[") or not inner else f"{path}.{inner}"
 
-        return InvalidInput(tuple(Fault(joined(f.path), f.reason) for f in self.faults))
+        faults = tuple(Fault(joined(f.path), f.reason) for f in self.faults)
+        return attrs.evolve(self, faults=faults)
 
     def __str__(self) -> str:
         return "; ".join(str(fault) for fault in self.faults)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from itertools import islice
 from operator import attrgetter
@@ -18,15 +18,17 @@ from crmcore.domain.journal import Entry, Operation
 from crmcore.domain.kinds import (
     CANCELLATIONS,
     CUSTOMERS,
+    FACTS,
     FULFILMENTS,
     ORDERS,
     PAYMENTS,
+    PURCHASES,
     RETURNS,
     FactKind,
 )
 from crmcore.domain.money import Money
 from crmcore.domain.order import Order
-from crmcore.domain.order_facts import Cancellation, OrderHistory, Return
+from crmcore.domain.order_facts import Cancellation, OrderHistory, Purchase, Return
 from crmcore.domain.ports import Transaction
 from crmcore.domain.redaction import personal_fields, without_personal_values
 
@@ -37,6 +39,7 @@ __all__ = [
     "Facts",
     "OrderFacts",
     "Orders",
+    "counted",
     "histories",
 ]
 
@@ -322,6 +325,18 @@ class OrderFacts(Facts[F]):
         if accepted.amount.currency == base and worth != accepted.amount:
             raise InvalidInput.of("base_amount", "is set by the store, from the dated rate")
         return attrs.evolve(accepted, base_amount=worth)
+
+
+def counted(
+    transaction: Transaction, of: str, customers: Collection[CustomerId]
+) -> list[Fact] | list[Purchase]:
+    """What these customers have of a measurable kind: its facts, or their purchases."""
+    if of != PURCHASES.name:
+        kind = next(kind for kind in FACTS if kind.name == of)
+        return transaction.facts(kind, customers=customers)
+    orders = transaction.facts(ORDERS, customers=customers)
+    bought = (history.purchase for history in histories(transaction, orders))
+    return [purchase for purchase in bought if purchase is not None]
 
 
 def histories(transaction: Transaction, orders: Sequence[Order]) -> Iterator[OrderHistory]:

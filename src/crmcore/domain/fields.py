@@ -62,7 +62,8 @@ class FieldType(Words):
 class Field:
     """One field: its name, type and marks. `python` is the annotated class, for conversion;
     `limit` the most characters of a text, where one is declared; `in_words` says that it can be
-    searched by its words, as a name. `meaning` is a sentence for who reads the data; `since` the
+    searched by its words, as a name, `folds` that parts of its text are, whatever the case and
+    accents. `meaning` is a sentence for who reads the data; `since` the
     schema version that brought the field (metadata `since`).
     """
 
@@ -74,6 +75,7 @@ class Field:
     indexed: bool = False
     limit: int | None = None
     in_words: bool = False
+    folds: bool = False
     meaning: str = attrs.field(default="", kw_only=True, repr=False, eq=False)
     since: int = attrs.field(default=1, kw_only=True, repr=False, eq=False)
 

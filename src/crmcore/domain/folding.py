@@ -19,11 +19,12 @@ import attrs
 from crmcore.domain.facts import Fact, Recording, as_recorded
 from crmcore.domain.fields import FieldType
 from crmcore.domain.ids import CustomerId
+from crmcore.domain.matching import matcher
 from crmcore.domain.measures import Fold, Measure
 from crmcore.domain.money import Money
 from crmcore.domain.order import Order
 from crmcore.domain.order_facts import Purchase, purchase_of
-from crmcore.domain.predicates import field_names, matcher
+from crmcore.domain.predicates import terms
 
 __all__ = [
     "Deltas",
@@ -100,7 +101,7 @@ def _step(measure: Measure) -> Callable[[dict[str, Any], Any, datetime], None]:
     holds = matcher(measure.where)
 
     def where(state: dict[str, Any], fact: Any, recorded_at: datetime) -> None:
-        if holds(partial(getattr, fact)):
+        if holds(cast(Any, partial(getattr, fact))):
             made(state, fact, recorded_at)
 
     return where
@@ -166,5 +167,5 @@ def _looks_at_recording(measure: Measure) -> bool:
 
     The base amount as a value is the amount itself until then.
     """
-    asked = set() if measure.where is None else set(field_names(measure.where))
+    asked = set() if measure.where is None else set(terms(measure.where))
     return bool(ADDED & asked) or measure.value in ADDED - {"base_amount"}

@@ -46,6 +46,12 @@ __all__ = [
     "Key",
 ]
 
+OF_LINES = (
+    Field("products", FieldType.TEXT_SET, limit=100, meaning="the products of its lines"),
+    Field("categories", FieldType.TEXT_SET, limit=100, meaning="the categories of its lines"),
+)
+"""Of an order, what its lines are asked about: derived, never stored."""
+
 A = TypeVar("A", Customer, Product, Segment)
 F_co = TypeVar("F_co", bound=Fact, covariant=True)
 
@@ -99,7 +105,7 @@ class FactKind(Generic[F_co]):
         """The fields a measure may count, sum or ask about; money only in the model's currency."""
         return {
             f.name: f
-            for f in self.fields
+            for f in (*self.fields, *(OF_LINES if self.name == "orders" else ()))
             if f.type is not FieldType.NESTED
             and (f.type is not FieldType.MONEY or f.name == "base_amount")
         }
@@ -115,7 +121,7 @@ class DerivedKind:
     @cached_property
     def comparable(self) -> Mapping[str, Field]:
         """The fields a measure may count, sum or ask about."""
-        return {f.name: f for f in fields_of(self.cls)}
+        return {f.name: f for f in (*fields_of(self.cls), *OF_LINES)}
 
 
 CUSTOMERS = AggregateKind("customers", Customer)

@@ -20,7 +20,8 @@ from datetime import datetime, timedelta
 import attrs
 
 from crmcore.domain.errors import InvalidInput, MoveRefused
-from crmcore.domain.predicates import Predicate, field
+from crmcore.domain.expressions import field
+from crmcore.domain.predicates import Predicate
 from crmcore.domain.text import Words, symbol
 
 __all__ = ["DEFAULT_LIFE_CYCLE", "LifeCycle", "Move", "Stage", "Standing"]

@@ -16,9 +16,11 @@ import attrs
 
 from crmcore.domain.bounds import INDEXED_TEXT, check_size
 from crmcore.domain.errors import InvalidInput, UnknownField
+from crmcore.domain.expressions import field
 from crmcore.domain.fields import Field, FieldType
 from crmcore.domain.kinds import FACTS, MEASURABLE
-from crmcore.domain.predicates import Predicate, checked, field
+from crmcore.domain.predicate_checks import checked
+from crmcore.domain.predicates import Predicate
 from crmcore.domain.text import Words, symbol
 
 __all__ = ["BUILT_IN_MEASURES", "Fold", "Measure"]

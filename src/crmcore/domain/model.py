@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
@@ -14,18 +15,22 @@ from crmcore.domain.bounds import INDEXED_TEXT, check_size
 from crmcore.domain.consent import PURPOSES, Purpose
 from crmcore.domain.currencies import minor_digits
 from crmcore.domain.customer import Customer
-from crmcore.domain.errors import Fault, InvalidInput, Refused
-from crmcore.domain.fields import Field
+from crmcore.domain.errors import Fault, InvalidInput, Refused, UnknownField
+from crmcore.domain.expressions import FactsRef, FieldRef
+from crmcore.domain.fact_terms import checked_term
+from crmcore.domain.fields import Field, FieldType
 from crmcore.domain.folding import FoldPlan
 from crmcore.domain.identifiers import IDENTIFIER_TYPES, IdentifierType
 from crmcore.domain.instants import LATEST, zone_named
-from crmcore.domain.kinds import Key
+from crmcore.domain.kinds import MEASURABLE, Key
 from crmcore.domain.life_cycle import DEFAULT_LIFE_CYCLE, LifeCycle
 from crmcore.domain.measures import BUILT_IN_MEASURES, Measure
 from crmcore.domain.money import Money
-from crmcore.domain.predicates import Predicate, checked
+from crmcore.domain.predicate_checks import checked
+from crmcore.domain.predicates import Predicate
 from crmcore.domain.product import Product
 from crmcore.domain.profile import COPIED_FIELDS
+from crmcore.domain.resolving import Definition, inlined, resolved
 from crmcore.domain.segment import Segment
 from crmcore.domain.text import optional_text
 
@@ -98,7 +103,14 @@ class Model:
     def profile_fields(self) -> Mapping[str, Field]:
         """Every field of a profile, by name: copies, attributes, measures."""
         attributes = (
-            Field(a.name, a.type, personal=a.personal, indexed=a.indexed) for a in self.attributes
+            Field(
+                a.name,
+                a.type,
+                personal=a.personal,
+                indexed=a.indexed,
+                folds=a.type is FieldType.TEXT,
+            )
+            for a in self.attributes
         )
         measures = (f for m in self.all_measures for f in m.fields)
         return {f.name: f for f in (*COPIED_FIELDS, *attributes, *measures)}
@@ -113,9 +125,36 @@ class Model:
         return {known.name: known for known in (*IDENTIFIER_TYPES, *self.identifier_types)}
 
     def checked(self, predicate: Predicate) -> Predicate:
-        """`predicate` over profile fields, values in the fields' own form, or `InvalidInput`."""
+        """`predicate` over profiles and their facts, values in the fields' own form, or
+        `InvalidInput`.
+        """
         check_size(predicate)
-        return checked(predicate, self.profile_fields, self.currency)
+        return checked(
+            predicate, self.profile_fields, self.currency, fact_term=checked_term, relative=True
+        )
+
+    def resolved(self, predicate: Predicate, *, at: datetime, definition: Definition) -> Predicate:
+        """`predicate`, checked, as it is asked at `at`: nothing of it is relative, and in the place
+        of segments stand their definitions.
+        """
+        whole = inlined(predicate, lambda name: self.checked(definition(name)))
+        if whole is not predicate:
+            check_size(whole)
+        return resolved(whole, self.profile_fields, at=at, zone=self.zone)
+
+    def field(self, name: str) -> FieldRef:
+        """The profile field called `name`, to be compared: what this model does not know, or could
+        not compare so, is `InvalidInput` at once, an unknown field `UnknownField`.
+        """
+        if not isinstance(name, str) or name not in self.profile_fields:
+            raise UnknownField.named(name, known=tuple(self.profile_fields))
+        return FieldRef(name, self.checked)
+
+    def facts(self, of: str) -> FactsRef:
+        """The facts `of` a kind, to be folded and compared, checked as `field` does."""
+        if of not in MEASURABLE:
+            raise UnknownField.named(of, known=tuple(MEASURABLE))
+        return FactsRef(of, check=self.checked)
 
     def identifier_type(self, name: str) -> IdentifierType:
         """The declared type of that name; `InvalidInput` if there is none."""

@@ -15,17 +15,20 @@ The rules, the same for what is stored and what is asked, on every backend:
 - The first 100 words of a name count, and the first 60 characters of a word.
 
 A script that puts no space between words is searched from the beginning of each run.
+
+`folded_text` folds letters by the same rules and leaves everything else where it is, for what is
+asked of a whole text: whether it contains another, or begins with it.
 """
 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from crmcore.domain.errors import InvalidInput
 from crmcore.domain.text import checked_text
 
-__all__ = ["BEYOND", "WORD", "name_words", "searched_words"]
+__all__ = ["BEYOND", "WORD", "folded_text", "name_words", "searched_words"]
 
 WORD = 60
 """Characters of a word."""
@@ -50,15 +53,34 @@ KEPT = 0x3000
 class _Folding(dict[int, str]):
     """By code point, what `str.translate` puts in its place; worked out when it first comes."""
 
+    def __init__(self, one: Callable[[str], str]) -> None:
+        self.one = one
+
     def __missing__(self, code: int) -> str:
-        plain = unicodedata.normalize("NFKD", chr(code)).casefold()
-        if plain.startswith(" ") and not chr(code).isspace():
-            plain = PART + plain[1:]  # an accent by itself: of Unicode a space with its mark
-        plain = unicodedata.normalize("NFKD", plain).translate(LETTERS)
-        folded = "".join(map(_in_word, plain))
+        folded = self.one(chr(code))
         if code < KEPT:
             self[code] = folded
         return folded
+
+
+def _word_form(character: str) -> str:
+    plain = unicodedata.normalize("NFKD", character).casefold()
+    if plain.startswith(" ") and not character.isspace():
+        plain = PART + plain[1:]  # an accent by itself: of Unicode a space with its mark
+    plain = unicodedata.normalize("NFKD", plain).translate(LETTERS)
+    return "".join(map(_in_word, plain))
+
+
+def _text_form(character: str) -> str:
+    """A letter or digit folded, white space as one space, all else as it is; marks and what is
+    invisible are nothing.
+    """
+    if character.isspace():
+        return " "
+    category = unicodedata.category(character)
+    if unicodedata.combining(character) or category == "Cf":
+        return ""
+    return character if category[0] not in "LN" else _word_form(character).replace(PART, "")
 
 
 def _in_word(character: str) -> str:
@@ -71,7 +93,13 @@ def _in_word(character: str) -> str:
     return " " if character.isspace() else PART
 
 
-FOLDING = _Folding()
+FOLDING = _Folding(_word_form)
+TEXT_FOLDING = _Folding(_text_form)
+
+
+def folded_text(text: str) -> str:
+    """`text` folded for case and accents, letter by letter, with all else in its place."""
+    return text.lower() if text.isascii() and text.isprintable() else text.translate(TEXT_FOLDING)
 
 
 def name_words(name: str | None) -> tuple[str, ...]:

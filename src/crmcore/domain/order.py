@@ -125,6 +125,16 @@ class Order(Fact):
         )  # fmt: skip
 
     @property
+    def products(self) -> tuple[str, ...]:
+        """The products of its lines, each once, in order."""
+        return tuple(sorted({line.product for line in self.lines}))
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """The categories of its lines, each once, in order."""
+        return tuple(sorted({line.category for line in self.lines if line.category is not None}))
+
+    @property
     def money(self) -> Money:
         """The total."""
         return self.total

@@ -14,7 +14,7 @@ import attrs
 from crmcore.domain.contact_points import Channel
 from crmcore.domain.errors import InvalidInput, Refused
 from crmcore.domain.facts import Fact
-from crmcore.domain.fields import PERSONAL
+from crmcore.domain.fields import PERSONAL, UNSTORED
 from crmcore.domain.ids import CustomerId, OrderId, an_id
 from crmcore.domain.money import Money, an_amount, optional_amount
 from crmcore.domain.order import Order
@@ -143,6 +143,8 @@ class Purchase:
     at: datetime
     amount: Money
     channel: Channel | None = None
+    products: tuple[str, ...] = attrs.field(default=(), metadata=UNSTORED)
+    categories: tuple[str, ...] = attrs.field(default=(), metadata=UNSTORED)
 
 
 @attrs.frozen(kw_only=True)
@@ -217,7 +219,7 @@ def purchase_of(order: Order, amount: Money) -> Purchase:
     """The purchase that an order counts for at this amount."""
     return Purchase(
         id=order.id, customer_id=order.customer_id, at=order.at, amount=amount,
-        channel=order.channel,
+        channel=order.channel, products=order.products, categories=order.categories,
     )  # fmt: skip
 
 

@@ -26,17 +26,30 @@ __all__ = [
 
 MEANS = {field.name: field.meaning for field in fields_of(Customer)}
 
+
+def _text(name: str, **marks: Any) -> Field:
+    return Field(name, FieldType.TEXT, folds=True, **marks)
+
+
 COPIED_FIELDS = (
-    Field("kind", FieldType.TEXT, optional=False, meaning=MEANS["kind"]),
-    Field("name", FieldType.TEXT, personal=True, in_words=True, meaning=MEANS["name"]),
-    Field("stage", FieldType.TEXT, optional=False, indexed=True, meaning=MEANS["stage"]),
+    _text("kind", optional=False, meaning=MEANS["kind"]),
+    _text("name", personal=True, in_words=True, meaning=MEANS["name"]),
+    _text("stage", optional=False, indexed=True, meaning=MEANS["stage"]),
     Field("stage_since", FieldType.INSTANT, optional=False, meaning=MEANS["stage_since"]),
     Field("known_since", FieldType.INSTANT, optional=False, meaning=MEANS["at"]),
-    Field("language", FieldType.TEXT, meaning=MEANS["language"]),
-    Field("zone", FieldType.TEXT, meaning=MEANS["zone"]),
-    Field("region", FieldType.TEXT, meaning=MEANS["region"]),
-    Field("email", FieldType.TEXT, personal=True, meaning="the first e-mail address of theirs"),
-    Field("phone", FieldType.TEXT, personal=True, meaning="the first telephone number of theirs"),
+    _text("language", meaning=MEANS["language"]),
+    _text("zone", meaning=MEANS["zone"]),
+    _text("region", meaning=MEANS["region"]),
+    _text(
+        "email",
+        personal=True,
+        meaning="the first e-mail address of theirs",
+    ),
+    _text(
+        "phone",
+        personal=True,
+        meaning="the first telephone number of theirs",
+    ),
     Field("tags", FieldType.TEXT_SET, meaning=MEANS["tags"]),
 )
 """The profile fields that are copied from the customer; `email` and `phone` are the first ones."""

@@ -12,13 +12,16 @@ from uuid import UUID
 
 import attrs
 
+from crmcore.domain.bounds import check_size
 from crmcore.domain.errors import InvalidInput, NotFound, UnknownField
+from crmcore.domain.expressions import field
 from crmcore.domain.fields import Field, FieldType
 from crmcore.domain.ids import CustomerId, as_id
-from crmcore.domain.instants import from_millis, to_millis
+from crmcore.domain.instants import from_millis, instant, to_millis
 from crmcore.domain.money import Money
 from crmcore.domain.ports import Query
-from crmcore.domain.predicates import Predicate, comparable, field, fitting
+from crmcore.domain.predicate_checks import comparable, fitting
+from crmcore.domain.predicates import Predicate
 from crmcore.domain.profile import Page, Profile, check_limit
 
 if TYPE_CHECKING:
@@ -46,10 +49,14 @@ class Profiles:
         wanted = [CustomerId(as_id(id, "customer_ids")) for id in customer_ids]
         return self._unit.reads.profiles(wanted)
 
-    def where(self, predicate: Predicate | None = None) -> ProfileQuery:
-        """The profiles for which the predicate holds; all of them without one."""
+    def where(
+        self, predicate: Predicate | None = None, *, at: datetime | None = None
+    ) -> ProfileQuery:
+        """The profiles for which the predicate holds; all of them without one. What is relative in
+        it is asked at `at`, by default the unit's own instant, which its backend's clock told.
+        """
         everybody = ProfileQuery(self._unit, Query())
-        return everybody if predicate is None else everybody.where(predicate)
+        return everybody if predicate is None else everybody.where(predicate, at=at)
 
     def search(self, text: str) -> ProfileQuery:
         """The profiles of those, people or organisations, of whose name a word begins with `text`,
@@ -72,11 +79,16 @@ class ProfileQuery:
     unit: UnitOfWork = attrs.field(repr=False)
     query: Query = attrs.field(repr=False)
 
-    def where(self, predicate: Predicate) -> ProfileQuery:
-        """Those of them for which this predicate holds as well."""
+    def where(self, predicate: Predicate, *, at: datetime | None = None) -> ProfileQuery:
+        """Those of them for which this predicate holds as well, asked as `Profiles.where` says."""
         model, before = self.unit.model, self.query.where
-        where = model.checked(predicate if before is None else before & predicate)
-        return attrs.evolve(self, query=attrs.evolve(self.query, where=where))
+        asked_at = self.unit.recorded_at if at is None else instant(at)
+        definition = self.unit.segment_definition
+        asked = model.resolved(model.checked(predicate), at=asked_at, definition=definition)
+        if before is not None:
+            asked = before & asked
+            check_size(asked)
+        return attrs.evolve(self, query=attrs.evolve(self.query, where=asked))
 
     def search(self, text: str) -> ProfileQuery:
         """Those of them whose name is found so, as `Profiles.search` says."""

@@ -17,9 +17,9 @@ import attrs
 from crmcore.domain.errors import InvalidInput, NotFound, Refused
 from crmcore.domain.ids import CustomerId, SegmentId, as_id
 from crmcore.domain.instants import instant, optional_instant
-from crmcore.domain.kinds import SEGMENTS
+from crmcore.domain.kinds import SEGMENT_CHANGES, SEGMENTS
 from crmcore.domain.ports import Among
-from crmcore.domain.predicates import Predicate
+from crmcore.domain.predicates import And, Comparison, FactTerm, InSegment, Predicate
 from crmcore.domain.repositories import Aggregates
 from crmcore.domain.segment import Segment, SegmentChange
 from crmcore.domain.text import checked_text
@@ -69,6 +69,17 @@ class Segments(Aggregates[Segment]):
             raise NotFound("segments", name)
         return found
 
+    def definition(self, name: str) -> Predicate:
+        """What holds for the members of the segment: its predicate, or for a static one that their
+        last change of it is an entry. `NotFound` if there is none of this name.
+        """
+        segment = self.named(name)
+        if segment.predicate is not None:
+            return segment.predicate
+        of_it = Comparison("segment", "==", segment.name)
+        last = FactTerm(SEGMENT_CHANGES.name, "latest", "entered", of_it)
+        return Comparison(last, "==", True)
+
     def members(self, name: str, *, at: datetime | None = None) -> Iterator[CustomerId]:
         """Who is in the segment, in the order of ids: of a dynamic one those for whom the predicate
         holds, of a static one those who were put in and not taken out since, by what happened until
@@ -77,7 +88,7 @@ class Segments(Aggregates[Segment]):
         segment, at = self.named(name), optional_instant(at, "at")
         if not segment.is_dynamic:
             return self._recorded(name, at)
-        return self._matching(self._asked(segment))
+        return self._matching(self._asked(segment, at))
 
     def recorded_members(self, name: str, *, at: datetime | None = None) -> Iterator[CustomerId]:
         """Who was recorded as a member, in the order of ids, by the changes until `at` (all there
@@ -142,9 +153,14 @@ class Segments(Aggregates[Segment]):
 
     # how
 
-    def _asked(self, segment: Segment) -> Predicate:
-        """The predicate under today's model, which may know less than the one before."""
-        return self._unit.model.checked(_of(segment))
+    def _asked(self, segment: Segment, at: datetime | None) -> Predicate:
+        """The predicate as it is asked at that instant, under today's model, which may know less
+        than the one before.
+        """
+        unit = self._unit
+        asked_at = unit.recorded_at if at is None else instant(at)
+        checked = unit.model.checked(_of(segment))
+        return unit.model.resolved(checked, at=asked_at, definition=self.definition)
 
     def _matching(self, where: Predicate) -> Iterator[CustomerId]:
         last: CustomerId | None = None
@@ -186,7 +202,7 @@ class Segments(Aggregates[Segment]):
 
     def _page(self, segment: Segment, at: datetime | None, among: Among) -> SegmentRefresh:
         """Compare who is in the segment among these with who was recorded."""
-        inside = list(self._unit.reads.select_ids(self._asked(segment), among))
+        inside = list(self._unit.reads.select_ids(self._asked(segment, at), among))
         known = self._known(segment.name, among)
         # Where a list is full there may be more of it: what lies behind it is for the next page.
         full = [found[-1] for found in (inside, list(known)) if len(found) == among.limit]
@@ -238,7 +254,7 @@ class Segments(Aggregates[Segment]):
         if not segment.is_dynamic:
             return segment
         try:
-            return attrs.evolve(segment, predicate=self._asked(segment))
+            return attrs.evolve(segment, predicate=self._unit.model.checked(_of(segment)))
         except InvalidInput:
             return segment
 
@@ -249,11 +265,26 @@ class Segments(Aggregates[Segment]):
             raise Refused("segments.kind_stays", "stays dynamic or static", held.name)
         if aggregate.is_dynamic and (held is None or held.predicate != aggregate.predicate):
             try:
-                self._asked(aggregate)
+                self._check_asked(aggregate)
             except InvalidInput as error:
                 raise error.under("predicate") from None
 
+    def _check_asked(self, segment: Segment) -> None:
+        """Refuse what the model does not know, and a segment that is defined by itself. One that is
+        named and not stored yet is left to who asks: a restored store has them in any order.
+        """
+        unit = self._unit
 
+        def definition(name: str) -> Predicate:
+            if name == segment.name:
+                return _of(segment)
+            return EVERYBODY if self.find(name) is None else self.definition(name)
+
+        unit.model.checked(_of(segment))
+        unit.model.resolved(InSegment(segment.name), at=unit.recorded_at, definition=definition)
+
+
+EVERYBODY = And(())
 STATIC = "is put together by hand: enter() and leave()"
 
 

@@ -42,6 +42,7 @@ from crmcore.domain.money import Money, Rates, convert
 from crmcore.domain.observing import UNITS, Outcome, Watch
 from crmcore.domain.order_facts import Cancellation, Fulfilment, Payment, Return
 from crmcore.domain.ports import Recording, Transaction
+from crmcore.domain.predicates import Predicate
 from crmcore.domain.profiles import Profiles
 from crmcore.domain.repositories import Customers, Products
 from crmcore.domain.score import Score
@@ -214,6 +215,10 @@ class UnitOfWork:
         if self.state != "ended":
             self.state = "ended"
             self.transaction.rollback()
+
+    def segment_definition(self, name: str) -> Predicate:
+        """What the segment of that name is defined by; `NotFound` if there is none."""
+        return self.segments.definition(name)
 
     @property
     def recording(self) -> Recording:

@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 import attrs
 
 from crmcore.domain.errors import Refused
+from crmcore.domain.expressions import field
 from crmcore.domain.instants import instant
 from crmcore.domain.life_cycle import Move
 from crmcore.domain.ports import Backend
-from crmcore.domain.predicates import field
 from crmcore.domain.unit_of_work import UnitOfWork
 
 __all__ = ["Advanced", "advance"]

@@ -15,13 +15,16 @@ from crmcore.adapters.profile_codec import ProfileCodec
 from crmcore.adapters.row_folding import Row, merged_row, refolded
 from crmcore.adapters.wire import column_of, unwired, wire_predicate, wired
 from crmcore.domain.customer import Customer
+from crmcore.domain.fact_repositories import counted
+from crmcore.domain.fact_terms import fact_values, term_field
 from crmcore.domain.fields import FieldType
 from crmcore.domain.folding import Deltas
 from crmcore.domain.ids import CustomerId
 from crmcore.domain.kinds import FactKind
+from crmcore.domain.matching import matcher
 from crmcore.domain.model import Model
 from crmcore.domain.ports import EVERYBODY, Among, Query, Transaction
-from crmcore.domain.predicates import Predicate, field_names, matcher
+from crmcore.domain.predicates import FactTerm, Predicate, terms
 from crmcore.domain.profile import Profile
 
 __all__ = ["MemoryProfiles"]
@@ -125,21 +128,36 @@ class MemoryProfiles:
         if where is None:
             return rows
         holds = matcher(wire_predicate(where, self.model.profile_fields))
-        look_up = {name: self._looked_up(name) for name in field_names(where)}
+        look_up = {
+            term: self._folded(term) if isinstance(term, FactTerm) else self._looked_up(term)
+            for term in set(terms(where))
+        }
         return (
             (id, row)
             for id, row in rows
-            if holds(lambda name, row=row: look_up[name](row))  # type: ignore[misc]
+            if holds(lambda term, row=row, id=id: look_up[term](row, id))  # type: ignore[misc]
         )
 
-    def _looked_up(self, name: str) -> Callable[[Row], Any]:
+    def _folded(self, term: FactTerm) -> Callable[[Row, UUID], Any]:
+        """The wire value of facts folded, by customer; folded once for all of them."""
+        known = term_field(term)
+        everybody = [CustomerId(id) for id, _ in self.table("profiles").items()]
+        found = fact_values(term, counted(cast(Transaction, self), term.of, everybody))
+        if known.type is not FieldType.MONEY:  # which folds have in minor units already
+            found = {id: wired(known.type, value) for id, value in found.items()}
+        none = None if known.optional else 0
+        return lambda _, id: found.get(CustomerId(id), none)
+
+    def _looked_up(self, name: str) -> Callable[..., Any]:
+        """From a row, and an id that it may be given with, to the wire value of a field."""
         if any(attribute.name == name for attribute in self.model.attributes):
-            return self._codec.attribute(name)
+            own = self._codec.attribute(name)
+            return lambda row, id=None: own(row)
         known = self.model.profile_fields[name]
         column = column_of(known)
         if known.type is FieldType.TEXT_SET:
-            return lambda row: unwired(known.type, row[column], "")
-        return lambda row: row[column]
+            return lambda row, id=None: unwired(known.type, row[column], "")
+        return lambda row, id=None: row[column]
 
     def _decoded(self, id: UUID, row: Row) -> Profile:
         return self._codec.decoder(("customer_id", *row))((id.bytes, *row.values()))

@@ -23,6 +23,7 @@ from crmcore.domain.predicates import (
     OtherField,
     Predicate,
     Present,
+    Term,
 )
 
 __all__ = ["WORDS", "compiled"]
@@ -35,7 +36,7 @@ EVERYTHING: Document = {}
 NOTHING: Document = {"$nor": [{}]}
 
 
-def compiled(predicate: Predicate, path: Callable[[str], str]) -> Document:
+def compiled(predicate: Predicate, path: Callable[[Term], str]) -> Document:
     """The filter for a checked predicate in wire form; `path` gives a field's path."""
     match predicate:
         case Comparison(name, op, OtherField(other)):

@@ -16,12 +16,13 @@ from crmcore.adapters.mongo.folding import folded_anew
 from crmcore.adapters.mongo.predicates import compiled
 from crmcore.adapters.wire import column_of, unwired, wire_predicate, wired
 from crmcore.domain.customer import Customer
+from crmcore.domain.errors import InvalidInput
 from crmcore.domain.fields import FieldType
 from crmcore.domain.folding import Deltas
 from crmcore.domain.ids import CustomerId
 from crmcore.domain.kinds import FactKind
 from crmcore.domain.ports import EVERYBODY, Among, Query
-from crmcore.domain.predicates import Predicate
+from crmcore.domain.predicates import FactTerm, Predicate, Term
 from crmcore.domain.profile import Profile
 
 __all__ = ["MongoProfiles"]
@@ -155,7 +156,9 @@ class MongoProfiles(MongoFacts):
             return {}
         return compiled(wire_predicate(where, self.model.profile_fields), self._path)
 
-    def _path(self, name: str) -> str:
+    def _path(self, name: Term) -> str:
+        if isinstance(name, FactTerm):
+            raise InvalidInput.of(name.of, "are not asked about here yet")
         if any(attribute.name == name for attribute in self.model.attributes):
             return f"attributes.{name}"
         return column_of(self.model.profile_fields[name])

@@ -12,6 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.sql.elements import Grouping
 
 from crmcore.adapters.sql.types import BY_CODE_POINT, INDEXED_TEXT, INTEGER, IndexedText
 from crmcore.domain.errors import InvalidInput
@@ -27,6 +28,7 @@ from crmcore.domain.predicates import (
     OtherField,
     Predicate,
     Present,
+    Term,
 )
 
 __all__ = ["attribute", "compiled", "form_of", "generated"]
@@ -42,6 +44,9 @@ OPERATORS: Mapping[str, Callable[[Any, Any], Any]] = {
     ">=": operator.ge,
 }
 
+
+GROUP = 100
+"""How many conditions stand side by side."""
 
 NUMBER = '?(@.type() == "number")'
 """Of a path in PostgreSQL: what is no number is absent."""
@@ -127,6 +132,13 @@ def generated(name: str, type: FieldType) -> tuple[sa.ColumnClause[Any], str]:
     return sa.column(f"{name}__{form}", column), f"{definition} VIRTUAL"
 
 
+class _Apart(Grouping[bool]):
+    """A condition in parentheses that SQLAlchemy does not take apart again."""
+
+    operator = None
+    inherit_cache = True
+
+
 Words = Callable[[Has | HasWord], Condition]
 
 
@@ -135,7 +147,7 @@ def _no_words(asked: Has | HasWord) -> Condition:
 
 
 def compiled(
-    predicate: Predicate, column: Callable[[str], Expression], words: Words = _no_words
+    predicate: Predicate, column: Callable[[Term], Expression], words: Words = _no_words
 ) -> Condition:
     """The condition for a checked predicate in wire form; `column` gives a field's expression,
     `words` the condition that a word is among those of a field, which is never null.
@@ -144,7 +156,7 @@ def compiled(
 
 
 def _compiled(
-    node: Predicate, column: Callable[[str], Expression], words: Words, positive: bool
+    node: Predicate, column: Callable[[Term], Expression], words: Words, positive: bool
 ) -> Condition:
     match node:
         case Not(part):
@@ -152,8 +164,8 @@ def _compiled(
         case And(parts) | Or(parts):
             found = [_compiled(part, column, words, positive) for part in parts]
             if isinstance(node, And) is positive:
-                return sa.and_(sa.true(), *found)
-            return sa.or_(sa.false(), *found)
+                return _joined(sa.and_, sa.true(), found)
+            return _joined(sa.or_, sa.false(), found)
         case Has() | HasWord():
             return words(node) if positive else sa.not_(words(node))
         case Present(name):
@@ -175,3 +187,13 @@ def _compiled(
             holds = OPERATORS[op](column(name), bound)
             return holds if positive else sa.or_(column(name).is_(None), sa.not_(holds))
     raise InvalidInput.of("", f"{type(node).__name__} is no predicate")
+
+
+def _joined(
+    join: Callable[..., Condition], neutral: Condition, found: list[Condition]
+) -> Condition:
+    """All of them joined, many in groups: SQLite takes `a OR b OR c` for a tree as deep as long."""
+    while len(found) > GROUP:
+        starts = range(0, len(found), GROUP)
+        found = [_Apart(join(neutral, *found[n : n + GROUP])) for n in starts]
+    return join(neutral, *found)

@@ -22,13 +22,14 @@ from crmcore.adapters.sql.tables import Tables
 from crmcore.adapters.sql.words import change_words, count_words, has_words
 from crmcore.adapters.wire import column_of, unwired, wire_predicate, wired
 from crmcore.domain.customer import Customer
+from crmcore.domain.errors import InvalidInput
 from crmcore.domain.fields import FieldType
 from crmcore.domain.folding import Deltas
 from crmcore.domain.ids import CustomerId
 from crmcore.domain.kinds import ORDERS, PURCHASES, AggregateKind, FactKind
 from crmcore.domain.model import Model
 from crmcore.domain.ports import EVERYBODY, Among, Query
-from crmcore.domain.predicates import Predicate
+from crmcore.domain.predicates import FactTerm, Predicate, Term
 from crmcore.domain.product import Product
 from crmcore.domain.profile import Profile
 from crmcore.domain.segment import Segment
@@ -221,7 +222,9 @@ class SqlProfiles(SqlFacts):
             asked = wire_predicate(where, self.model.profile_fields)
             yield compiled(asked, self._column, partial(has_words, self.tables, self.tenant))
 
-    def _column(self, name: str) -> sa.ColumnElement[Any]:
+    def _column(self, name: Term) -> sa.ColumnElement[Any]:
+        if isinstance(name, FactTerm):
+            raise InvalidInput.of(name.of, "are not asked about here yet")
         for known in self.model.attributes:
             if known.name == name:
                 dialect = self.connection.dialect.name

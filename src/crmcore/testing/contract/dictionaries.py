@@ -9,13 +9,13 @@ from typing import Any
 from crmcore.adapters.backend import Backend
 from crmcore.adapters.dicts import from_json, to_dict, to_json
 from crmcore.domain.customer import Customer
+from crmcore.domain.expressions import field
 from crmcore.domain.identifiers import Identifier
 from crmcore.domain.journal import Entry
 from crmcore.domain.kinds import FACTS
 from crmcore.domain.money import Money
 from crmcore.domain.order import Order
 from crmcore.domain.order_facts import Return
-from crmcore.domain.predicates import field
 from crmcore.domain.product import Product
 from crmcore.domain.profile import Page, Profile
 from crmcore.domain.segment import Segment

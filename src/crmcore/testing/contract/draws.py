@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from crmcore.domain.attributes import AttributeType
 from crmcore.domain.contact_points import Channel
+from crmcore.domain.expressions import field
 from crmcore.domain.measures import Fold, Measure
 from crmcore.domain.model import Model
 from crmcore.domain.money import Money
-from crmcore.domain.predicates import field
 from crmcore.testing.strategies import predicates
 
 __all__ = [

@@ -16,13 +16,13 @@ import attrs
 from crmcore.domain.attributes import AttributeType, AttributeValue
 from crmcore.domain.contact_points import Channel, ContactKind, ContactPoint
 from crmcore.domain.errors import InvalidInput
+from crmcore.domain.expressions import field
 from crmcore.domain.identifiers import Identifier
 from crmcore.domain.ids import CustomerId
 from crmcore.domain.measures import Fold, Measure
 from crmcore.domain.model import Model
 from crmcore.domain.money import Money
 from crmcore.domain.notes import Attachment, Note
-from crmcore.domain.predicates import field
 from crmcore.domain.relations import Relationship, Role
 from crmcore.domain.text import NAME, Words, optional_symbol, symbol
 from crmcore.testing.builders import (

@@ -9,12 +9,12 @@ from crmcore.adapters.backend import Backend
 from crmcore.domain.attributes import AttributeType
 from crmcore.domain.consent import PURPOSES, Purpose
 from crmcore.domain.errors import InvalidInput, NotMigrated, Refused
+from crmcore.domain.expressions import field
 from crmcore.domain.identifiers import Identifier, IdentifierType
 from crmcore.domain.life_cycle import LifeCycle, Move, Stage, Standing
 from crmcore.domain.measures import Fold, Measure
 from crmcore.domain.model import Model
 from crmcore.domain.money import Money
-from crmcore.domain.predicates import field
 from crmcore.testing.builders import a_consent, a_customer, an_interaction, an_order
 from crmcore.testing.clock import FrozenClock
 from crmcore.testing.contract.subject import MODEL, Make, Subject, everything_in, opened

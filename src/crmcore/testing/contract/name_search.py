@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from crmcore.adapters.backend import Backend
 from crmcore.domain.errors import InvalidInput
+from crmcore.domain.expressions import field
 from crmcore.domain.names import name_words
-from crmcore.domain.predicates import field
 from crmcore.testing.builders import AT, a_customer, an_order, an_organisation
 from crmcore.testing.contract.subject import MODEL, Make, Subject
 from crmcore.testing.strategies import texts

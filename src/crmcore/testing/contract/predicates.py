@@ -11,8 +11,9 @@ from hypothesis import given, settings
 
 from crmcore.adapters.backend import Backend
 from crmcore.domain.attributes import Scalar
+from crmcore.domain.expressions import field
 from crmcore.domain.ids import CustomerId
-from crmcore.domain.predicates import And, Or, Predicate, field
+from crmcore.domain.predicates import And, Or, Predicate
 from crmcore.domain.profile import Profile
 from crmcore.domain.unit_of_work import UnitOfWork
 from crmcore.testing.builders import AT, a_customer, a_score, an_interaction, an_order

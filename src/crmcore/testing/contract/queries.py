@@ -8,9 +8,9 @@ import pytest
 
 from crmcore.adapters.backend import Backend
 from crmcore.domain.errors import InvalidInput, MixedCurrencies, UnknownField
+from crmcore.domain.expressions import field
 from crmcore.domain.ids import CustomerId
 from crmcore.domain.money import Money
-from crmcore.domain.predicates import field
 from crmcore.domain.unit_of_work import UnitOfWork
 from crmcore.testing.builders import AT, a_customer, an_order
 from crmcore.testing.contract.subject import Subject

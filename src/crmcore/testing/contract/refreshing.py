@@ -9,8 +9,8 @@ import pytest
 
 from crmcore.adapters.backend import Backend
 from crmcore.domain.errors import NotFound, Refused
+from crmcore.domain.expressions import field
 from crmcore.domain.measures import Fold, Measure
-from crmcore.domain.predicates import field
 from crmcore.domain.segments import SegmentRefresh
 from crmcore.domain.unit_of_work import UnitOfWork
 from crmcore.services.refreshing import refresh_segments

@@ -12,10 +12,11 @@ from hypothesis import given, settings
 
 from crmcore.adapters.backend import Backend
 from crmcore.domain.errors import IdentifierTaken, InvalidInput, NotFound, Refused, Stale
+from crmcore.domain.expressions import field
 from crmcore.domain.ids import CustomerId
 from crmcore.domain.journal import Operation
 from crmcore.domain.model import Model
-from crmcore.domain.predicates import Predicate, field
+from crmcore.domain.predicates import InSegment, Predicate
 from crmcore.domain.segments import SegmentRefresh
 from crmcore.domain.unit_of_work import UnitOfWork
 from crmcore.testing.builders import (
@@ -145,12 +146,12 @@ class SegmentsContract(Subject):
         with backend.unit_of_work() as uow:
             held = uow.segments.add(a_segment("vip", BUYERS))
         for wrong in (field("shoe_size") > 40, field("revenue") > "much"):
-            for use in (
-                lambda uow, wrong=wrong: uow.segments.add(a_segment("other", wrong)),
-                lambda uow, wrong=wrong: uow.segments.save(held.redefined(wrong)),
-            ):
+            for new in (True, False):
                 with pytest.raises(InvalidInput) as told, backend.unit_of_work() as uow:
-                    use(uow)
+                    if new:
+                        uow.segments.add(a_segment("other", wrong))
+                    else:
+                        uow.segments.save(held.redefined(wrong))
                 assert told.value.faults[0].path.startswith("predicate")
         with backend.reading() as uow:
             assert list(uow.segments.stream()) == [held]
@@ -170,6 +171,21 @@ class SegmentsContract(Subject):
                 uow.segments.members("window")
             uow.segments.save(given.redefined(BUYERS))
             assert list(uow.segments.members("window")) == []
+
+    def test_a_segment_is_asked_for_by_its_name(self, backend: Backend) -> None:
+        """In any question to profiles, beside other terms; an unknown one is `NotFound`, and none
+        is defined by itself.
+        """
+        with backend.unit_of_work() as uow:
+            ids = some_people(uow)
+            buyers = uow.segments.add(a_segment("buyers", BUYERS))
+            asked = InSegment("buyers")
+            assert list(uow.profiles.where(asked).ids()) == ids[:2]
+            assert list(uow.profiles.where(~asked & CALLERS).ids()) == ids[2:3]
+            with pytest.raises(NotFound):
+                uow.profiles.where(asked | InSegment("nowhere"))
+        with pytest.raises(InvalidInput, match="itself"), backend.unit_of_work() as uow:
+            uow.segments.save(buyers.redefined(~asked & CALLERS))
 
     # who is in it
 

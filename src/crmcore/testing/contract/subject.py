@@ -18,12 +18,12 @@ import pytest
 
 from crmcore.adapters.backend import Backend, system_clock
 from crmcore.domain.attributes import AttributeType
+from crmcore.domain.expressions import field
 from crmcore.domain.identifiers import Identifier, IdentifierType
 from crmcore.domain.kinds import FACTS
 from crmcore.domain.measures import Fold, Measure
 from crmcore.domain.model import Model
 from crmcore.domain.money import DatedRates, Rates
-from crmcore.domain.predicates import field
 from crmcore.domain.unit_of_work import UnitOfWork
 from crmcore.testing.builders import (
     AT,

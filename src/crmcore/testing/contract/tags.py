@@ -9,8 +9,9 @@ import pytest
 
 from crmcore.adapters.backend import Backend
 from crmcore.domain.errors import InvalidInput
+from crmcore.domain.expressions import field
 from crmcore.domain.notes import Attachment
-from crmcore.domain.predicates import Predicate, field
+from crmcore.domain.predicates import Predicate
 from crmcore.testing.builders import AT, a_customer
 from crmcore.testing.contract.subject import Subject
 

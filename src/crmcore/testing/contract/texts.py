@@ -14,10 +14,11 @@ import pytest
 
 from crmcore.adapters.backend import Backend
 from crmcore.domain.errors import ConflictingFact, IdentifierTaken, InvalidInput
+from crmcore.domain.expressions import field
 from crmcore.domain.fields import FieldType
 from crmcore.domain.identifiers import Identifier
 from crmcore.domain.kinds import AGGREGATES, FACTS
-from crmcore.domain.predicates import Predicate, field
+from crmcore.domain.predicates import Predicate
 from crmcore.domain.unit_of_work import UnitOfWork
 from crmcore.testing.builders import AT, a_customer, a_product
 from crmcore.testing.clock import FrozenClock

@@ -8,10 +8,11 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
+from crmcore.domain.expressions import field
 from crmcore.domain.fields import Field, FieldType
 from crmcore.domain.model import Model
 from crmcore.domain.names import name_words
-from crmcore.domain.predicates import And, Or, Predicate, field
+from crmcore.domain.predicates import And, Or, Predicate
 from crmcore.testing.strategies.aggregates import tags
 from crmcore.testing.strategies.values import scalars
 
