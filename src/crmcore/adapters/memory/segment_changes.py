@@ -51,7 +51,8 @@ def last_of_each(
         known = last.get(change.customer_id)
         if (at is None or change.at <= at) and (known is None or _order(known) < _order(change)):
             last[change.customer_id] = change
-    behind = (id for id in last if among.after is None or id > among.after)
+    chosen = last.keys() if among.ids is None else last.keys() & set(among.ids)
+    behind = (id for id in chosen if among.after is None or id > among.after)
     return [last[id] for id in sorted(behind)[: among.limit]]
 
 

@@ -146,13 +146,12 @@ class SegmentsContract(Subject):
         with backend.unit_of_work() as uow:
             held = uow.segments.add(a_segment("vip", BUYERS))
         for wrong in (field("shoe_size") > 40, field("revenue") > "much"):
-            for new in (True, False):
-                with pytest.raises(InvalidInput) as told, backend.unit_of_work() as uow:
-                    if new:
-                        uow.segments.add(a_segment("other", wrong))
-                    else:
-                        uow.segments.save(held.redefined(wrong))
-                assert told.value.faults[0].path.startswith("predicate")
+            with pytest.raises(InvalidInput) as told, backend.unit_of_work() as uow:
+                uow.segments.add(a_segment("other", wrong))
+            assert told.value.faults[0].path.startswith("predicate")
+            with pytest.raises(InvalidInput) as told, backend.unit_of_work() as uow:
+                uow.segments.save(held.redefined(wrong))
+            assert told.value.faults[0].path.startswith("predicate")
         with backend.reading() as uow:
             assert list(uow.segments.stream()) == [held]
 
