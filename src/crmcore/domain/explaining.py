@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from crmcore.domain.bounds import check_size
 from crmcore.domain.fact_repositories import counted
 from crmcore.domain.fact_terms import fact_values, term_field
 from crmcore.domain.fields import FieldType
@@ -40,7 +41,7 @@ from crmcore.domain.predicates import (
 )
 from crmcore.domain.profile import Profile
 from crmcore.domain.relative import Relative
-from crmcore.domain.resolving import fixed_for
+from crmcore.domain.resolving import fixed_for, inlined
 from crmcore.domain.spelling import is_one_period, relative_words, spelt
 from crmcore.domain.wording import Wording
 
@@ -125,7 +126,7 @@ def explained(
     """Why it holds for the customer of that profile, or does not, asked at that instant."""
     checked = unit.model.checked(predicate)
     # Refuses what `where` refuses: an unknown segment, one within itself, or what is too large.
-    unit.model.resolved(checked, at=at, definition=unit.segment_definition)
+    check_size(inlined(checked, lambda name: unit.model.checked(unit.segment_definition(name))))
     return _Explaining(unit, profile, at).walk(checked)
 
 
