@@ -53,7 +53,9 @@ def customers(
     Parameters
     ----------
     where
-        Comparisons joined by `and`: FIELD = != < <= > >= VALUE, FIELD is absent, is present.
+        Conditions joined by `and`, `or`, `not`, with parentheses: FIELD = != < <= > >= VALUE,
+        is absent, is present, in (A, B), contains, starts with, has, during last_month, < 90 days
+        ago; in segment NAME; count of purchases in last 6 months >= 3. @FILE is JSON.
     order_by
         A field of the profile; absent values come last. Without it, in the order of ids.
     descending
