@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from datetime import UTC, datetime
@@ -84,13 +85,13 @@ class TestImport:
 
     def test_rejected_rows_are_mended_in_their_file_and_imported(self, shop: Shell):
         shop(
-            "import", "purchases", "purchases.csv", "--source", "till", "--rejects", "bad.csv",
+            "import", "purchases", "purchases.csv", "--source", "shop", "--rejects", "bad.csv",
             code=3,
         )  # fmt: skip
         bad = shop.folder / "bad.csv"
         bad.write_text(bad.read_text().replace("2026-02-30", "2026-02-28"))
 
-        mended = shop("import", "purchases", "bad.csv", "--source", "till", "--json").json
+        mended = shop("import", "purchases", "bad.csv", "--source", "shop", "--json").json
 
         assert (mended["added"], mended["rejected"]) == (1, 0)
 
@@ -100,10 +101,10 @@ class TestImport:
         mapped = ["customer=who", "at=day", "amount=paid", "key=ticket"]
         options = [word for pair in mapped for word in ("--column", pair)]
 
-        done = shell("import", "purchases", "till.csv", "--source", "till", "--json", *options)
+        done = shell("import", "purchases", "till.csv", "--source", "shop", "--json", *options)
 
         assert done.json["added"] == 1
-        orders = shell("profile", "external:C-1", "--source", "till", "--json").json["orders"]
+        orders = shell("profile", "external:C-1", "--source", "shop", "--json").json["orders"]
         assert [order["source_key"] for order in orders] == ["T-1"]
 
     def test_customers_come_in_and_quiet_says_nothing(self, shell: Shell):
@@ -232,6 +233,103 @@ class TestSegments:
 
         assert found["customers"] == 2
         assert sum(s["customers"] for s in found["segments"] if s["group"] == "stage") == 2
+
+
+class TestSegment:
+    """One segment at a time: given the three customers of the till."""
+
+    ASLEEP = ("segments", "define", "asleep", "--owner", "ines", "--where")
+
+    def test_a_segment_is_defined_listed_and_evaluated(self, shop: Shell):
+        made = shop(*self.ASLEEP, "last_purchase_at < 10 days ago and language is absent", "--json")
+        assert made.json == {"segment": "asleep", "version": 1, "customers": 3}
+
+        (listed,) = shop("segments", "--json").json["named"]
+        assert listed == {
+            "segment": "asleep", "kind": "dynamic", "owner": "ines", "customers": 3,
+            "in_words": "the last purchase was more than 10 days ago, and language is not known",
+        }  # fmt: skip
+        assert "more than 10 days ago" in shop("segments").out
+        assert shop("segments", "evaluate", "asleep").out == "3\n"
+        found = shop("segments", "evaluate", "asleep", "--ids", "--json").json
+        assert found["count"] == len(set(found["ids"])) == 3
+        early = shop("segments", "evaluate", "asleep", "--at", "2026-01-01")
+        assert early.out == "0\n"
+        some = shop("segments", "--where", "revenue < 100", "--json").json
+        assert [one["customers"] for one in some["named"]] == [2]
+
+    def test_another_definition_is_another_version_and_stays_in_the_history(self, shop: Shell):
+        shop(*self.ASLEEP, "revenue < 100")
+        shop("segments", "define", "asleep", "--where", "revenue < 10", "--description", "Little.")
+        again = shop("segments", "define", "asleep", "--where", "revenue < 10")
+
+        assert again.out == "asleep at version 2: 1 customer.\n"
+        shown = shop("segments", "show", "asleep", "--json").json
+        assert (shown["owner"], shown["description"], shown["version"]) == ("ines", "Little.", 2)
+        assert shown["customers"] == 1
+        assert [entry["operation"] for entry in shown["history"]] == ["added", "saved"]
+        assert set(shown["history"][1]["changed"]) == {"predicate", "description"}
+
+    def test_what_is_shown_as_json_is_read_from_a_file(self, shop: Shell):
+        shop(*self.ASLEEP, "revenue < 100 and not stage = active")
+        shown = shop("segments", "show", "asleep", "--json").json
+        (shop.folder / "asleep.json").write_text(json.dumps(shown["definition"]))
+
+        assert shop("customers", "--where", "@asleep.json", "--count").out == "2\n"
+        assert shop("segments", "evaluate", "--where", "@asleep.json").out == "2\n"
+
+    def test_why_somebody_is_in_a_segment_is_told_term_by_term(self, shop: Shell):
+        shop(*self.ASLEEP, "revenue < 100")
+        shop("segments", "define", "both", "--where", "in segment asleep and stage = prospect")
+        told = shop("segments", "explain", "both", "external:C-1", "--source", "shop").out
+        assert told.splitlines() == [
+            "no   is in segment both",
+            "  no   all of these",
+            "    no   is in segment asleep",
+            "      no   revenue is less than 100.00 EUR: 132.50 EUR",
+            "    yes  stage is prospect: prospect",
+        ]
+        data = shop("segments", "explain", "asleep", "external:C-2", "--source", "shop", "--json")
+        assert data.json["holds"] is True
+        assert data.json["parts"][0]["found"] == ["18.00 EUR"]
+
+    def test_personal_values_are_shown_only_when_asked_for(self, shell: Shell):
+        ana = with_ana(shell)
+        shell("segments", "define", "anas", "--where", "name = 'Ana Ruiz' and stage = prospect")
+        for asked in (
+            ["segments"],
+            ["segments", "show", "anas"],
+            ["segments", "explain", "anas", str(ana.id)],
+        ):
+            for options in ([], ["--json"]):
+                assert "Ruiz" not in shell(*asked, *options).out
+                assert "Ruiz" in shell(*asked, *options, "--personal").out
+
+    def test_a_segment_of_one_that_is_not_there_yet_is_kept_and_not_counted(self, shop: Shell):
+        made = shop("segments", "define", "awake", "--where", "not in segment asleep")
+        assert made.out == "awake defined: cannot be asked yet.\n"
+        assert "cannot be asked" in shop("segments").out
+        assert "no segments with id asleep" in shop("segments", "evaluate", "awake", code=1).err
+        shop(*self.ASLEEP, "revenue < 100")
+        assert shop("segments", "evaluate", "awake").out == "1\n"
+
+    def test_who_came_and_who_went_is_recorded_once(self, shop: Shell):
+        assert "no dynamic segment" in shop("segments", "refresh").out
+        shop(*self.ASLEEP, "revenue < 100")
+        asked = ("segments", "refresh", "--at", "2026-06-01", "--json")
+        assert shop(*asked).json == {"asleep": {"entered": 2, "left": 0}}
+        assert shop(*asked).json == {"asleep": {"entered": 0, "left": 0}}
+        assert shop("segments", "refresh", "asleep").out == "asleep: 0 entered, 0 left.\n"
+
+    def test_what_cannot_be_done_is_told_in_one_line(self, shop: Shell):
+        for arguments, code, words in (
+            (["show", "nobody"], 1, "`crmcore segments` lists"),
+            (["evaluate"], 2, "NAME: is given, or else --where"),
+            (["define", "Big Spenders", "--where", "revenue > 1"], 2, "lower-case letters"),
+            (["define", "loop", "--where", "in segment loop"], 2, "is defined by itself"),
+            (["define", "x", "--where", "revenu > 1"], 2, "did you mean"),
+        ):
+            assert words in shop("segments", *arguments, code=code).err
 
 
 def test_advance_moves_who_is_due_and_nobody_twice(shop: Shell):

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from crmcore.cli.app import COMMANDS
+from crmcore.cli.app import ACTIONS, COMMANDS
 from tests.cli.terminals import ESCAPE, Shell
 
 BAR = "━"
@@ -145,6 +145,16 @@ def test_the_help_of_a_command_has_examples_and_fits_80_columns(name: str):
     assert doc.splitlines()[0] == summary
     assert f"\n    crmcore {name}" in prose
     assert [line for line in prose.splitlines() if len(line) > 80] == []
+
+
+@pytest.mark.parametrize("action", ACTIONS["segments"])
+def test_the_help_of_what_follows_a_command_has_examples_and_fits_80_columns(action: str):
+    doc = inspect.getdoc(getattr(importlib.import_module("crmcore.cli.segment"), action)) or ""
+    prose = doc.partition("Parameters\n---")[0]
+
+    assert doc.splitlines()[0] == ACTIONS["segments"][action]
+    assert f"\n    crmcore segments {action}" in prose
+    assert [line for line in prose.splitlines() if len(line) > 90] == []
 
 
 def test_help_lists_every_command_and_loads_none(shell: Shell):

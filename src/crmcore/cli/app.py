@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from typing import Annotated
 
 from cyclopts import App, Group, Parameter
@@ -15,7 +16,7 @@ from cyclopts import App, Group, Parameter
 from crmcore.cli.remedies import Ending, ending_of
 from crmcore.cli.terminal import Terminal
 
-__all__ = ["COMMANDS", "Shared", "main"]
+__all__ = ["ACTIONS", "COMMANDS", "Shared", "main"]
 
 COMMANDS = {
     "demo": ("demo:demo", "Import the CDNOW purchases, score the customers, show what came out."),
@@ -25,12 +26,25 @@ COMMANDS = {
     "score": ("scoring:score", "Say who is alive and what they are worth; append it as facts."),
     "profile": ("profile:profile", "Show one customer: what they are, did, and are worth."),
     "customers": ("customers:customers", "List customers: filtered, ordered, page by page."),
-    "segments": ("segments:segments", "Count customers by stage, kind and purchases."),
+    "segments": ("segments:segments", "Segments: who is in them, and why."),
     "advance": ("advancing:advance", "Make the life-cycle moves that time has made due."),
     "report": ("report:report", "Write the report: one HTML file that needs no network."),
     "doctor": ("doctor:doctor", "Check the installation and the store; say what to do."),
 }
 """By name: the function below `crmcore.cli`, and the first line of its docstring."""
+
+ACTIONS = {
+    "segments": {
+        "show": "Show one segment: its definition in words and as JSON, and what became of it.",
+        "evaluate": "Count who is in a segment, or for whom a condition holds; or list them.",
+        "explain": "Say whether a customer is in a segment, and why, term by term.",
+        "define": "Define a segment, or change one: its condition, its owner, its description.",
+        "refresh": "Record who entered and who left, of one dynamic segment or of all.",
+    }
+}
+"""By command, what may follow its name, with the first line of its docstring; each is a function of
+the module `segment`.
+"""
 
 HELP = """The customers of a crmcore store, from a terminal.
 
@@ -85,27 +99,46 @@ def _told(terminal: Terminal, ending: Ending, error: BaseException) -> int:
 
 
 def _made(given: Sequence[str], terminal: Terminal) -> App:
-    app = App(
-        name="crmcore",
-        help=HELP,
-        help_format="plaintext",
-        version=_version,
-        default_parameter=Parameter(negative="", show_default=False),
-        result_action="return_value",
-        suppress_keyboard_interrupt=False,
-    )
+    app = _app("crmcore", help=HELP, version=_version)
     if not {"--help", "-h", "--version"}.isdisjoint(given) or not given:
         app.console = terminal.help
     for place, (name, (path, summary)) in enumerate(COMMANDS.items()):
         # Of the command that is asked for, the whole docstring is the help.
         told = None if name in given else summary
-        app.command(f"crmcore.cli.{path}", name=name, help=told, sort_key=place)
+        if name in given and name in ACTIONS:
+            app.command(_with_actions(name, path, given))
+        else:
+            app.command(f"crmcore.cli.{path}", name=name, help=told, sort_key=place)
     app.register_install_completion_command(
         help="Let the shell complete commands and options.", add_to_startup=True
     )
     app.meta.suppress_keyboard_interrupt = False  # so that `main` can tell what was kept
     app.meta.default(_launcher(app, terminal))
     return app
+
+
+def _app(name: str, *, help: str | None = None, version: Callable[[], str] | None = None) -> App:
+    return App(
+        name=name,
+        help=help,
+        help_format="plaintext",
+        version=version,
+        version_flags=() if version is None else ("--version",),
+        default_parameter=Parameter(negative="", show_default=False),
+        result_action="return_value",
+        suppress_keyboard_interrupt=False,
+    )
+
+
+def _with_actions(name: str, path: str, given: Sequence[str]) -> App:
+    """A command that is followed by what it is to do, or by nothing."""
+    module, _, function = path.partition(":")
+    made = _app(name)
+    made.default(getattr(import_module(f"crmcore.cli.{module}"), function))
+    for place, (action, summary) in enumerate(ACTIONS[name].items()):
+        told = None if action in given else summary
+        made.command(f"crmcore.cli.segment:{action}", name=action, help=told, sort_key=place)
+    return made
 
 
 def _version() -> str:

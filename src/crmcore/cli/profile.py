@@ -18,7 +18,7 @@ from crmcore.domain.profile import Profile
 from crmcore.domain.score import Score
 from crmcore.domain.unit_of_work import UnitOfWork
 
-__all__ = ["profile"]
+__all__ = ["named_customer", "profile"]
 
 RECENT = 5
 STANDINGS = {"prospect": "PROSPECT", "customer": "CUSTOMER", "former": "FORMER CUSTOMER"}
@@ -54,7 +54,7 @@ def profile(
 
     """
     with opened(terminal) as backend, backend.reading() as unit:
-        known = _found(unit, customer, source)
+        known = named_customer(unit, customer, source)
         data = _data(unit, known, personal=personal)
         if terminal.json:
             terminal.document(_plain_of(data))
@@ -63,7 +63,8 @@ def profile(
             terminal.print(part)
 
 
-def _found(unit: UnitOfWork, text: str, source: str | None) -> Customer:
+def named_customer(unit: UnitOfWork, text: str, source: str | None) -> Customer:
+    """The customer of that id, or of that identifier as TYPE:VALUE."""
     try:
         return unit.customers.get(CustomerId(UUID(text)))
     except ValueError:

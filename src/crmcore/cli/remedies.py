@@ -37,7 +37,7 @@ URL = re.compile(r"[\w+.-]+://[^\s'\"]+")
 
 LISTED = "`crmcore --help` lists the commands."
 USAGE = "`crmcore COMMAND --help` shows how."
-OPTIONS = ("KIND", "CUSTOMER", "where", "limit", "after", "source")
+OPTIONS = ("KIND", "CUSTOMER", "NAME", "where", "limit", "after", "source")
 """Paths of faults that speak of the command line itself; so does whatever begins with --."""
 
 DONE, FAILED, WRONG, IN_PART, INTERRUPTED = 0, 1, 2, 3, 130
@@ -116,6 +116,8 @@ def ending_of(error: BaseException, *, place: str = "") -> Ending:
         code, remedy = next(REMEDIES[cls] for cls in type(error).__mro__ if cls in REMEDIES)
         if _is_option(error):
             remedy = USAGE
+        elif isinstance(error, NotFound) and error.kind == "segments":
+            remedy = "`crmcore segments` lists which there are."
         elif isinstance(error, InvalidInput):
             remedy = option_remedy(error) or remedy
         elif type(error) is StorageError and is_file(place):

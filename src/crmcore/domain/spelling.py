@@ -40,8 +40,9 @@ def spelt(value: Any, *, zone: str) -> str:
             return f"{value:,}"
         case datetime():
             local = value.astimezone(zone_named(zone))
-            precise = "minutes" if not (local.second or local.microsecond) else "auto"
-            return local.isoformat(" ", precise)
+            if local.microsecond:
+                return local.isoformat(" ", "milliseconds")
+            return local.isoformat(" ", "seconds" if local.second else "minutes")
         case date():
             return value.isoformat()
         case tuple():
