@@ -105,7 +105,11 @@ class Tokens:
     def placed(self, error: InvalidInput, token: Token) -> InvalidInput:
         """The same error, which says where in the text it is."""
         faults = [
-            fault if fault.path == "where" else Fault(fault.path, f"{fault.reason}, {token.where}")
-            for fault in error.faults
+            fault if fault.path == "where" else _placed(fault, token) for fault in error.faults
         ]
         return attrs.evolve(error, faults=tuple(faults))
+
+
+def _placed(fault: Fault, token: Token) -> Fault:
+    told, mark, hint = fault.reason.partition("; did you mean")
+    return Fault(fault.path, f"{told} ({token.where}){mark}{hint}")
