@@ -2,9 +2,9 @@
 
 Each writes the rows that crmcore writes, in as many round trips: a batch of customers with keys,
 profiles, the words of their names and a journal row; a batch of orders, whose profiles are locked
-first and merged after; one order as a unit of work of its own. What is fastest on the driver is used: `executemany` on
-SQLite and MariaDB, binary COPY on PostgreSQL; on MariaDB
-profiles are merged 200 at a time, joined to a list of new values.
+first and merged after; one order as a unit of work of its own. What is fastest on the driver is
+used: `executemany` on SQLite and MariaDB, binary COPY on PostgreSQL; on MariaDB profiles are merged
+200 at a time, joined to a list of new values.
 """
 
 from __future__ import annotations

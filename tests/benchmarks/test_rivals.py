@@ -1,4 +1,4 @@
-"""The rivals of the benchmarks write what crmcore writes, row for row, or the ratios mean nothing."""
+"""The rivals of the benchmarks write what crmcore writes, or their ratios mean nothing."""
 
 from __future__ import annotations
 
