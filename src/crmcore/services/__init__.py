@@ -18,6 +18,7 @@ from crmcore.services.importing_purchases import import_purchases
 from crmcore.services.order_line_rows import OrderLineColumns
 from crmcore.services.purchase_rows import PurchaseColumns
 from crmcore.services.rates import RateColumns, read_rates
+from crmcore.services.refreshing import refresh_segments
 from crmcore.services.rejects import Reject
 from crmcore.services.retail import CHARGES, Anonymous, Repeated
 from crmcore.services.scoring import Scoring, holdout, score
@@ -55,5 +56,6 @@ __all__ = [
     "import_order_lines",
     "import_purchases",
     "read_rates",
+    "refresh_segments",
     "score",
 ]

@@ -23,10 +23,11 @@ from crmcore.domain.fields import FieldType
 from crmcore.domain.kinds import AggregateKind, Key
 from crmcore.domain.names import name_words
 from crmcore.domain.product import Product
+from crmcore.domain.segment import Segment
 
 __all__ = ["MongoRecords"]
 
-A = TypeVar("A", Customer, Product)
+A = TypeVar("A", Customer, Product, Segment)
 PAGE = 1000
 
 

@@ -28,14 +28,15 @@ from crmcore.domain.folding import Deltas
 from crmcore.domain.ids import CustomerId
 from crmcore.domain.kinds import ORDERS, PURCHASES, AggregateKind, FactKind
 from crmcore.domain.model import Model
-from crmcore.domain.ports import Query
+from crmcore.domain.ports import EVERYBODY, Among, Query
 from crmcore.domain.predicates import FactTerm, Predicate, Term
 from crmcore.domain.product import Product
 from crmcore.domain.profile import Profile
+from crmcore.domain.segment import Segment
 
 __all__ = ["SqlProfiles"]
 
-A = TypeVar("A", Customer, Product)
+A = TypeVar("A", Customer, Product, Segment)
 WHOLE = (FieldType.INSTANT, FieldType.MONEY, FieldType.INTEGER)
 """Of which the wire value is a whole number, and the domain's is made of an `int`."""
 
@@ -161,12 +162,18 @@ class SqlProfiles(SqlFacts):
             found += self._decoded(absent.limit(query.limit and query.limit - len(found)))
         return found
 
-    def select_ids(self, where: Predicate | None) -> Iterator[CustomerId]:
+    def select_ids(self, where: Predicate | None, among: Among = EVERYBODY) -> Iterator[CustomerId]:
         id = self.tables.profiles.c.customer_id
-        statement = sa.select(id).where(self._mine, *self._where(where)).order_by(id)
+        statement = sa.select(id).where(self._mine, *self._where(where), *_behind(id, among.after))
+        statement = statement.order_by(id).limit(among.limit)
+        wanted = among.ids and chunks(sorted(one.bytes for one in among.ids))
         # All at once: a cursor left open would see what is written while it is gone through.
+        found: list[bytes] = []
         with translated():
-            found = self.run(statement).scalars().all()
+            if among.ids is None:
+                found += self.run(statement).scalars()
+            for chunk in wanted or ():
+                found += self.run(statement.where(id.in_(chunk))).scalars()
         return (CustomerId(UUID(bytes=id)) for id in found)
 
     def count(self, where: Predicate | None) -> int:

@@ -22,10 +22,11 @@ from crmcore.domain.errors import AlreadyExists, Busy, IdentifierTaken, Stale, S
 from crmcore.domain.kinds import AggregateKind, Key
 from crmcore.domain.model import Model
 from crmcore.domain.product import Product
+from crmcore.domain.segment import Segment
 
 __all__ = ["SqlRecords", "chunks"]
 
-A = TypeVar("A", Customer, Product)
+A = TypeVar("A", Customer, Product, Segment)
 T = TypeVar("T")
 CHUNK = 1000
 IDLE = 50

@@ -8,6 +8,7 @@ more to render.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -16,7 +17,7 @@ import sqlalchemy as sa
 from crmcore.adapters.codec import codec_of
 from crmcore.adapters.sql.tables import Tables
 from crmcore.adapters.sql.types import MARIADB
-from crmcore.domain.kinds import FACTS, AggregateKind, FactKind
+from crmcore.domain.kinds import FACTS, SEGMENT_CHANGES, AggregateKind, FactKind
 from crmcore.domain.redaction import personal_fields
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "find",
     "has_facts",
     "held_keys",
+    "last_changes",
     "lock",
     "model_version",
     "next_page",
@@ -168,6 +170,43 @@ def facts_within(
             statement = statement.where(at <= last, sa.or_(at < last, id < same))
     order = (at, id) if oldest_first else (at.desc(), id.desc())
     return statement.order_by(*order).limit(sa.bindparam("limit", type_=sa.Integer()))
+
+
+@lru_cache(maxsize=512)
+def last_changes(tables: Tables, bounds: frozenset[str]) -> Select:
+    """The last change of the `segment` by each customer, in the order of customers' ids, with the
+    `bounds` named: not after `at`; of the customers `ids`, or `after` one, at most `limit`.
+
+    The order is an index's, and each customer's changes are one stretch of it, so a page costs what
+    it answers, and no engine may gather the whole segment for it.
+    """
+    kind = SEGMENT_CHANGES
+    changes, others = tables.kinds[kind.name], tables.kinds[kind.name].alias()
+
+    def counting(table: Any) -> Iterator[sa.ColumnElement[bool]]:
+        yield table.c.segment == sa.bindparam("segment")
+        yield table.c.removed_at.is_(None)
+        if "at" in bounds:
+            yield table.c.at <= sa.bindparam("at")
+
+    who = changes.c.resolved_customer_id
+    last = (
+        sa.select(others.c.id)
+        .where(others.c.tenant == TENANT, others.c.resolved_customer_id == who, *counting(others))
+        .order_by(*(others.c[n].desc() for n in ("at", "recorded_at", "entered", "id")))
+        .limit(1)
+        .correlate(changes)
+        .scalar_subquery()
+    )
+    statement = _own(tables, kind).where(*counting(changes), changes.c.id == last)
+    if "ids" in bounds:
+        statement = statement.where(_chosen(who, "id", one=False))
+    if "after" in bounds:
+        statement = statement.where(who > sa.bindparam("after"))
+    statement = statement.order_by(who)
+    if "limit" in bounds:
+        statement = statement.limit(sa.bindparam("limit", type_=sa.Integer()))
+    return statement
 
 
 @lru_cache(maxsize=512)

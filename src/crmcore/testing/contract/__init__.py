@@ -54,7 +54,9 @@ pytest.register_assert_rewrite(
             "queries",
             "redaction",
             "restoring",
+            "refreshing",
             "running",
+            "segments",
             "subject",
             "subscribing",
             "tags",
@@ -95,8 +97,10 @@ from crmcore.testing.contract.predicates import PredicatesContract  # noqa: E402
 from crmcore.testing.contract.profiles import ProfilesContract  # noqa: E402
 from crmcore.testing.contract.queries import QueriesContract  # noqa: E402
 from crmcore.testing.contract.redaction import RedactionContract  # noqa: E402
+from crmcore.testing.contract.refreshing import RefreshingContract  # noqa: E402
 from crmcore.testing.contract.restoring import RestoringContract  # noqa: E402
 from crmcore.testing.contract.running import RunningContract  # noqa: E402
+from crmcore.testing.contract.segments import SegmentsContract  # noqa: E402
 from crmcore.testing.contract.subject import Make, Subject  # noqa: E402
 from crmcore.testing.contract.subscribing import SubscribingContract  # noqa: E402
 from crmcore.testing.contract.tags import TagsContract  # noqa: E402
@@ -131,8 +135,10 @@ __all__ = [
     "ProfilesContract",
     "QueriesContract",
     "RedactionContract",
+    "RefreshingContract",
     "RestoringContract",
     "RunningContract",
+    "SegmentsContract",
     "Subject",
     "SubscribingContract",
     "TagsContract",
@@ -158,6 +164,8 @@ class BackendContract(
     QueriesContract,
     NameSearchContract,
     TagsContract,
+    SegmentsContract,
+    RefreshingContract,
     PredicatesContract,
     TextsContract,
     ValuesContract,
