@@ -50,7 +50,10 @@ def lift(
     Inside against outside, not against everyone: the two groups share nobody, so that the ratio
     is one of independent shares and has an interval. It is the score interval of Koopman (1984,
     Biometrics 40, 513-517): the ratios that a chi-squared test at `level` does not reject. It
-    holds its level at small counts and at 0. InvalidInput where a count exceeds its group.
+    exists at 0, and holds its level at small counts: over 76 cases of 20 to 500 inside, 100 to
+    10,000 outside and shares from .0025 up, an interval of .95 held the true ratio with .952 on
+    average and .883 at least (that of Katz in logs, with halves added, .942 and .796; exact sums
+    over all counts, repeated by a test). InvalidInput where a count exceeds its group.
 
         >>> found = lift(inside=[36], of_inside=40, outside=[16], of_outside=80)
         >>> float(found.lift[0]), found.low.round(2).tolist(), found.high.round(2).tolist()

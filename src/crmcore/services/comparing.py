@@ -195,15 +195,13 @@ class _Comparing:
         sides = Counter[Any](), Counter[Any]()
         for held, member in zip(self._values(field), self.member.tolist(), strict=True):
             sides[0 if member else 1].update(held)
-        values: list[Any] = sorted(
-            {*sides[0], *sides[1]}, key=lambda value: (value is None, str(value))
-        )
+        values: list[Any] = sorted({*sides[0], *sides[1]}, key=lambda v: (v is None, str(v)))
+        if len(values) < 2:
+            return []  # everyone is alike
         if field.type not in TEXTS and field.type is not FieldType.BOOLEAN:
-            values = [None] if None in values and len(values) > 1 else []
+            values = [None] if None in values else []
         if len(values) > MOST_TEXTS + (None in values):
             return None
-        if len(values) < 2 and sides[0].total() + sides[1].total() == len(self.member):
-            return []  # everyone is alike
         found = lift(
             inside=[sides[0][v] for v in values], of_inside=self.inside,
             outside=[sides[1][v] for v in values], of_outside=self.outside, level=self.level,
