@@ -113,7 +113,7 @@ def test_a_long_cloud_is_one_cluster_to_a_full_mixture_only() -> None:
 
 
 def test_customers_who_are_all_alike_in_one_column_do_not_break_the_mixture() -> None:
-    given = {"count": [1.0] * 50 + [2.0] * 50, "spent": np.linspace(1, 9, 100)}
+    given: dict[str, Any] = {"count": [1.0] * 50 + [2.0] * 50, "spent": np.linspace(1, 9, 100)}
     fitted = GaussianMixture(2).fit(given)
     assert np.isfinite(fitted.log_likelihood)
     assert (np.diff(fitted.labels) != 0).sum() == 1

@@ -98,7 +98,8 @@ def test_strength_is_the_surest_distance_from_one() -> None:
     ],
 )
 def test_impossible_counts_are_refused(change: dict[str, Any], path: str) -> None:
-    given = {"inside": [36], "of_inside": 40, "outside": [16], "of_outside": 80} | change
+    given: dict[str, Any] = {"inside": [36], "of_inside": 40, "outside": [16], "of_outside": 80}
+    given |= change
     with pytest.raises(InvalidInput) as caught:
         lift(**given)
     assert path in [fault.path for fault in caught.value.faults]
@@ -125,7 +126,9 @@ def test_one_customer_has_a_mean_and_no_interval() -> None:
 @pytest.mark.parametrize("side", ["inside", "outside"])
 def test_nobody_on_one_side_is_refused(side: str) -> None:
     with pytest.raises(InvalidInput, match=side):
-        mean_difference(**({"inside": [1.0], "outside": [2.0]} | {side: []}))
+        mean_difference(
+            inside=[] if side == "inside" else [1.0], outside=[] if side == "outside" else [2.0]
+        )
 
 
 SIZES = [(20, 200), (50, 5_000), (100, 100), (500, 10_000)]
