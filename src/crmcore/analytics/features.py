@@ -7,7 +7,7 @@ same whatever the order of the customers, and a customer repeated is a customer 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, Self, TypeAlias, get_args
+from typing import Any, Literal, Self, TypeAlias, get_args
 
 import attrs
 import numpy as np
@@ -137,13 +137,13 @@ def _ranks(column: FloatArray, weights: FloatArray) -> FloatArray:
     return np.asarray(share[place], np.float64)
 
 
-def a_scale(_instance: object, attribute: attrs.Attribute[str], value: str) -> None:
+def a_scale(_instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
     """An attrs validator: one of the three scales."""
     if value not in get_args(Scale):
         raise InvalidInput.of(attribute.name, f"is none of {', '.join(get_args(Scale))}")
 
 
-def clusters_up_to_100(_instance: object, attribute: attrs.Attribute[int], value: int) -> None:
+def clusters_up_to_100(_instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
     """An attrs validator: a whole number from 1 to 100."""
     if type(value) is not int or not 1 <= value <= MOST_CLUSTERS:
         raise InvalidInput.of(attribute.name, f"must be a whole number from 1 to {MOST_CLUSTERS}")

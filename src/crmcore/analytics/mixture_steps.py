@@ -78,7 +78,8 @@ class Mixture:
         )
         left, right = _pairs(size, self.full)
         twice = np.where(left == right, 0.5, 1.0)
-        return np.vstack([constant, towards.T, -(inverse[:, left, right] * twice).T])
+        logs = np.vstack([constant, towards.T, -(inverse[:, left, right] * twice).T])
+        return np.asarray(logs, np.float64)
 
     def step(self, rows: FloatArray, weights: FloatArray) -> tuple[Mixture, float]:
         """The next mixture, and the log-likelihood of this one."""

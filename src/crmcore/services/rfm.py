@@ -130,8 +130,9 @@ class _Ladder:
             reach = scores >= score
             if reach.all() or not reach.any():
                 # Of no buyers at all each score is all the same: everyone has the best one.
-                steps.append(bool(reach.all()) and score <= bins)
-                downs.append(not steps[-1])
+                everyone = bool(reach.all()) and score <= bins
+                steps.append(everyone)
+                downs.append(not everyone)
                 continue
             below, above = float(values[~reach].max()), float(values[reach].min())
             known = model.profile_fields[name]
