@@ -69,7 +69,7 @@ def filled(backend: Backend, count: int, *, seed: int = 1) -> Backend:
     return backend
 
 
-def split_by(backend: Backend, predicates: Mapping[str, Predicate]) -> dict[str, list[Any]]:
+def check_split(backend: Backend, predicates: Mapping[str, Predicate]) -> dict[str, list[Any]]:
     """By name, who is selected; asserts that everybody is by exactly one."""
     with backend.reading() as unit:
         everyone = list(unit.profiles.where().ids())

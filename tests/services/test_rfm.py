@@ -14,7 +14,7 @@ from crmcore import InvalidInput, Money, field
 from crmcore.adapters.backend import Backend
 from crmcore.services import NAMED_GROUPS, RfmCells, RfmGroup, rfm_cells
 from crmcore.testing import a_customer, an_order
-from tests.services.buyers import BEGIN, MODEL, filled, split_by
+from tests.services.buyers import BEGIN, MODEL, check_split, filled
 from tests.services.conftest import Open
 
 
@@ -43,9 +43,9 @@ def check(backend: Backend, found: RfmCells) -> None:
                 held = query.page(limit=10_000)
                 assert len(held) == part.customers
                 assert sum(p["revenue"].minor for p in held) == part.revenue.minor
-    split_by(backend, found.predicates)
+    check_split(backend, found.predicates)
     cells = {str(n): cell.predicate for n, cell in enumerate(found.cells)}
-    split_by(backend, {**cells, "never": field("last_purchase_at").is_absent()})
+    check_split(backend, {**cells, "never": field("last_purchase_at").is_absent()})
 
 
 def group_of(found: RfmCells, backend: Backend) -> dict[str, str]:
@@ -78,9 +78,9 @@ def test_the_groups_of_today_split_the_customers_of_tomorrow() -> None:
     """Customers who come later, with values that nobody had, fall into one group each too."""
     found = rfm_cells(shop((1, 1, "5.00"), (9, 4, "70.00"), (5, 2, "20.00"), None))
     later = filled(crmcore.connect("memory://", model=MODEL), 80)
-    split_by(later, found.predicates)
+    check_split(later, found.predicates)
     cells = {str(n): cell.predicate for n, cell in enumerate(found.cells)}
-    split_by(later, {**cells, "never": field("last_purchase_at").is_absent()})
+    check_split(later, {**cells, "never": field("last_purchase_at").is_absent()})
 
 
 def test_the_same_groups_on_every_backend(open_store: Open) -> None:
@@ -153,7 +153,7 @@ def test_only_those_asked_for_are_scored() -> None:
     backend = filled(crmcore.connect("memory://", model=MODEL), 100)
     where = field("language") == "es"
     found = rfm_cells(backend, where=where)
-    split_by(backend, {**found.predicates, "others": ~where})
+    check_split(backend, {**found.predicates, "others": ~where})
 
 
 def test_other_bins_and_other_groups() -> None:

@@ -22,7 +22,7 @@ from crmcore.domain.predicates import Comparison, Predicate
 from crmcore.services import FoundSegments, find_segments, import_purchases
 from crmcore.services.round_bounds import at_least
 from tests.analytics.conftest import dataset
-from tests.services.buyers import BEGIN, MODEL, filled, split_by
+from tests.services.buyers import BEGIN, MODEL, check_split, filled
 from tests.services.conftest import Open
 
 NUMBERS = ["bags", "ratio", "share", "member", "born", "seen_at", "budget"]
@@ -36,7 +36,7 @@ def opened(count: int, seed: int = 1) -> Backend:
 
 def told_as_found(backend: Backend, found: FoundSegments) -> None:
     """The predicates select whom the result says, one segment each."""
-    who = split_by(backend, found.predicates)
+    who = check_split(backend, found.predicates)
     assert {name: len(ids) for name, ids in who.items()} == {
         segment.name: segment.customers for segment in found.segments
     }
@@ -120,14 +120,14 @@ def test_only_those_looked_at_are_split() -> None:
     found = find_segments(backend, by=["revenue"], model=KMeans(3), where=where)
 
     everyone = {**found.predicates, "others": ~where}
-    assert len(split_by(backend, everyone)["others"]) + len(found.customer_ids) == 150
+    assert len(check_split(backend, everyone)["others"]) + len(found.customer_ids) == 150
 
 
 def test_nobody_at_all_is_one_segment_for_all_to_come() -> None:
     found = find_segments(opened(0))
     assert [segment.name for segment in found.segments] == ["cluster_unknown"]
     assert found.fidelity == 0
-    assert len(split_by(opened(9), found.predicates)["cluster_unknown"]) == 9
+    assert len(check_split(opened(9), found.predicates)["cluster_unknown"]) == 9
 
 
 @pytest.mark.parametrize(
