@@ -29,8 +29,8 @@ class Lift:
 
     @property
     def strength(self) -> FloatArray:
-        """How far from 1 the lift is at least: |log2| of the end of the interval nearest 1, so 1
-        where it is at least twice or half as frequent; 0 where the interval holds 1.
+        """How far from 1 the lift is at least: log2 of the end of the interval nearest 1, unsigned:
+        1 where it is at least twice or half as frequent; 0 where the interval holds 1.
         """
         with np.errstate(divide="ignore"):
             nearest = np.maximum(np.log2(self.low), -np.log2(self.high))

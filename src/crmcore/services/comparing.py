@@ -36,10 +36,10 @@ class ComparedShare:
     """How many have this value inside and outside; `value` is `None` for those without one.
 
     `lift` is the share inside divided by the share outside, between `low` and `high` at the
-    level asked for; infinite where nobody outside has it. `strength` is |log2| of the end of the
-    interval nearest 1, and 0 where it holds 1: at 1 the value is twice as frequent, or half as
-    frequent, at the least. `enough` is false where fewer customers than the minimum have the
-    value, or are inside, or outside: the interval is right, but says little.
+    level asked for; infinite where nobody outside has it. `strength` is log2 of the end of the
+    interval nearest 1, unsigned, and 0 where the interval holds 1: at 1 the value is twice as
+    frequent, or half as frequent, at the least. `enough` is false where fewer customers than the
+    minimum have the value, or are inside, or outside: the interval is right, but says little.
     """
 
     field: str
