@@ -26,7 +26,7 @@ from crmcore.analytics.gaussian_mixture import FittedGaussianMixture, GaussianMi
 from crmcore.analytics.independence import Independence, independence_check
 from crmcore.analytics.kmeans import FittedKMeans, KMeans
 from crmcore.analytics.lifetime_value import LifetimeValue, continuous_rate, lifetime_value
-from crmcore.analytics.lift import Lift, MeanDifference, lift, mean_difference
+from crmcore.analytics.lifts import Lift, MeanDifference, lift, mean_difference
 from crmcore.analytics.rule_tree import FittedRuleTree, Leaf, RuleTree, Split
 from crmcore.analytics.simulation import SimulatedPurchases
 from crmcore.analytics.summary import Summary, summarize
