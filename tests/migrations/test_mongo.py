@@ -110,9 +110,11 @@ def test_before_the_upgrade_it_is_refused_and_so_is_a_newer_shape(database: Data
     assert everything(backend) == told(NORTH)
     database["crm_models"].update_many({}, {"$set": {"shape": 99}})
     backend.known_version = None
-    for use in (*uses, backend.migrate):
+    for use in uses:
         with pytest.raises(NotMigrated, match="newer"):
             use()
+    with pytest.raises(NotMigrated, match="newer"):
+        backend.migrate()
 
 
 def test_what_was_taken_is_taken_still_and_new_work_goes_on(database: Database[Document]):
