@@ -2,6 +2,12 @@
 
 from crmcore.services.advancing import Advanced, advance
 from crmcore.services.column_names import guess_columns
+from crmcore.services.comparing import (
+    ComparedNumber,
+    ComparedShare,
+    SegmentComparison,
+    compare_segment,
+)
 from crmcore.services.consuming import Cursor, FileCursor, MemoryCursor, consume
 from crmcore.services.dictionary import (
     ColumnDescription,
@@ -21,18 +27,26 @@ from crmcore.services.rates import RateColumns, read_rates
 from crmcore.services.refreshing import refresh_segments
 from crmcore.services.rejects import Reject
 from crmcore.services.retail import CHARGES, Anonymous, Repeated
+from crmcore.services.rfm import RfmCell, RfmCells, RfmSegment, rfm_cells
+from crmcore.services.rfm_groups import NAMED_GROUPS, RfmGroup
 from crmcore.services.scoring import Scoring, holdout, score
+from crmcore.services.segmentation import FoundSegment, FoundSegments, find_segments
 
 __all__ = [
     "CHARGES",
     "IMPORT_ORDER",
+    "NAMED_GROUPS",
     "Advanced",
     "Anonymous",
     "ColumnDescription",
+    "ComparedNumber",
+    "ComparedShare",
     "Cursor",
     "CustomerColumns",
     "ExportReport",
     "FileCursor",
+    "FoundSegment",
+    "FoundSegments",
     "ImportDecision",
     "ImportReport",
     "MemoryCursor",
@@ -41,13 +55,20 @@ __all__ = [
     "RateColumns",
     "Reject",
     "Repeated",
+    "RfmCell",
+    "RfmCells",
+    "RfmGroup",
+    "RfmSegment",
     "Scoring",
+    "SegmentComparison",
     "advance",
+    "compare_segment",
     "consume",
     "data_dictionary",
     "dictionary_page",
     "dictionary_version",
     "export",
+    "find_segments",
     "guess_columns",
     "holdout",
     "import_aggregates",
@@ -57,5 +78,6 @@ __all__ = [
     "import_purchases",
     "read_rates",
     "refresh_segments",
+    "rfm_cells",
     "score",
 ]

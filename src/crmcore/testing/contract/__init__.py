@@ -29,6 +29,7 @@ pytest.register_assert_rewrite(
             "aggregates",
             "arrivals",
             "columns",
+            "birthdays",
             "concurrency",
             "consents",
             "consuming",
@@ -38,6 +39,7 @@ pytest.register_assert_rewrite(
             "exchange",
             "facts",
             "faults",
+            "folded_texts",
             "histories",
             "host_transactions",
             "identifiers",
@@ -75,6 +77,7 @@ pytest.register_assert_rewrite(
 )  # fmt: skip
 
 from crmcore.testing.contract.aggregates import AggregatesContract  # noqa: E402  after the above
+from crmcore.testing.contract.birthdays import BirthdaysContract  # noqa: E402
 from crmcore.testing.contract.columns import ColumnsContract  # noqa: E402
 from crmcore.testing.contract.concurrency import ConcurrencyContract  # noqa: E402
 from crmcore.testing.contract.consents import ConsentsContract  # noqa: E402
@@ -83,6 +86,7 @@ from crmcore.testing.contract.dictionaries import DictionariesContract  # noqa: 
 from crmcore.testing.contract.exchange import ExchangeContract  # noqa: E402
 from crmcore.testing.contract.facts import FactsContract  # noqa: E402
 from crmcore.testing.contract.faults import FaultsContract  # noqa: E402
+from crmcore.testing.contract.folded_texts import FoldedTextsContract  # noqa: E402
 from crmcore.testing.contract.histories import HistoriesContract  # noqa: E402
 from crmcore.testing.contract.host_transactions import HostTransactionsContract  # noqa: E402
 from crmcore.testing.contract.identifiers import IdentifiersContract  # noqa: E402
@@ -113,6 +117,7 @@ from crmcore.testing.contract.values import ValuesContract  # noqa: E402
 __all__ = [
     "AggregatesContract",
     "BackendContract",
+    "BirthdaysContract",
     "ColumnsContract",
     "ConcurrencyContract",
     "ConsentsContract",
@@ -121,6 +126,7 @@ __all__ = [
     "ExchangeContract",
     "FactsContract",
     "FaultsContract",
+    "FoldedTextsContract",
     "HistoriesContract",
     "HostTransactionsContract",
     "IdentifiersContract",
@@ -163,6 +169,8 @@ class BackendContract(
     ProfilesContract,
     QueriesContract,
     NameSearchContract,
+    FoldedTextsContract,
+    BirthdaysContract,
     TagsContract,
     SegmentsContract,
     RefreshingContract,
