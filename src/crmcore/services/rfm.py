@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from crmcore.domain.errors import InvalidInput
+from crmcore.domain.expressions import field
 from crmcore.domain.model import Model
 from crmcore.domain.money import Money
 from crmcore.domain.ports import Backend
-from crmcore.domain.predicates import Predicate, field
+from crmcore.domain.predicates import Predicate
 from crmcore.services.profile_columns import ProfileColumns, ids_where
 from crmcore.services.rfm_groups import NAMED_GROUPS, RfmGroup, check_groups
 from crmcore.services.round_bounds import at_least

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any, Self
 import attrs
 
 from crmcore.domain.errors import InvalidInput
+from crmcore.domain.expressions import field
 from crmcore.domain.fields import Field, FieldType
 from crmcore.domain.model import Model
-from crmcore.domain.predicates import And, Or, Predicate, field
+from crmcore.domain.predicates import And, Or, Predicate
 from crmcore.services.profile_columns import NUMBERS, ProfileColumns
 from crmcore.services.round_bounds import at_least
 

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from crmcore.domain.errors import Fault, InvalidInput
+from crmcore.domain.expressions import field
 from crmcore.domain.ids import CustomerId
 from crmcore.domain.ports import Backend
-from crmcore.domain.predicates import Predicate, field
+from crmcore.domain.predicates import Predicate
 from crmcore.services.profile_columns import NUMBERS, ProfileColumns, ids_where, value_of
 from crmcore.services.rules import Questions, every, nobody, some
 

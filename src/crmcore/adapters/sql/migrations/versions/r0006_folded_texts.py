@@ -16,7 +16,7 @@ from crmcore.adapters.sql.types import ID, TEXT, short
 from crmcore.domain.names import folded_text
 
 revision = "crmcore_0006"
-down_revision = "crmcore_0004"
+down_revision = "crmcore_0005"
 branch_labels = None
 depends_on = None
 
