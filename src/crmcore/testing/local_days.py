@@ -19,6 +19,9 @@ SECOND = timedelta(seconds=1)
 AROUND = 72
 """Hours before and behind a day in which the clocks are looked at; no change takes longer."""
 
+FIRST, LAST = datetime(1, 1, 9), datetime(9999, 12, 23)  # noqa: DTZ001  as all here
+"""What the days around still lie in the calendar of."""
+
 Stretch = tuple[datetime, datetime, timedelta]
 """From an instant to the next change of the clocks, and by how much they are ahead of UTC."""
 
@@ -57,7 +60,7 @@ def _change(before: datetime, after: datetime, zone: str) -> datetime:
 @lru_cache(maxsize=50_000)
 def _stretches(day: date, zone: str) -> tuple[Stretch, ...]:
     """The time around a day, as it was cut by changes of the clocks."""
-    noon = datetime.combine(day, time(12))
+    noon = min(max(datetime.combine(day, time(12)), FIRST), LAST)
     begun = noon - AROUND * HOUR
     found: list[Stretch] = []
     for hour in range(-AROUND, AROUND):
@@ -67,7 +70,8 @@ def _stretches(day: date, zone: str) -> tuple[Stretch, ...]:
             found.append((begun, changed, _ahead(here, zone)))
             begun = changed
     last = noon + AROUND * HOUR
-    return (*found, (begun, last, _ahead(last, zone)))
+    until = datetime.max if noon == LAST else last
+    return (*found, (begun, until, _ahead(last, zone)))
 
 
 def _beginning(day: date, zone: str) -> datetime:
