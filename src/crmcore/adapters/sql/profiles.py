@@ -9,7 +9,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from crmcore.adapters.profile_codec import ProfileCodec
+from crmcore.adapters.profile_codec import FOLDED, SAME_FOLDED, ProfileCodec
 from crmcore.adapters.profile_codec import deltas as wire_deltas
 from crmcore.adapters.row_folding import LIMIT, beyond_limit
 from crmcore.adapters.sql import bulk, statements
@@ -68,10 +68,11 @@ class SqlProfiles(SqlFacts):
     def copy_to_profiles(
         self, customers: Sequence[Customer], *, held: Mapping[CustomerId, Customer]
     ) -> None:
-        data = []
+        codec, data = self.profile_codec, []
         for customer in customers:
-            row = {f"new_{n}": v for n, v in self.profile_codec.copies(customer).items()}
-            row["who"] = customer.id.bytes
+            copies = codec.copies(customer)
+            row = {f"new_{n}": v for n, v in copies.items()}
+            row |= {f"new_{FOLDED}": codec.folded_json(copies), "who": customer.id.bytes}
             data.append(row)
         with translated():
             self._update(data)
@@ -197,8 +198,7 @@ class SqlProfiles(SqlFacts):
 
     @property
     def _all(self) -> sa.Select[Any]:
-        columns = [c for c in self.tables.profiles.c if c.name != "tenant"]
-        return sa.select(*columns).where(self._mine)
+        return sa.select(*statements.profile_columns(self.tables)).where(self._mine)
 
     def _decoded(self, statement: sa.Select[Any]) -> list[Profile]:
         with translated():
@@ -207,13 +207,14 @@ class SqlProfiles(SqlFacts):
 
     @property
     def _decoder(self) -> Callable[[Any], Profile]:
-        """From rows with all columns of a profile but the tenant."""
+        """From rows with what is read of a profile."""
         return _decoder(self.tables, self.model)
 
     def _where(self, where: Predicate | None) -> Iterator[sa.ColumnElement[bool]]:
         if where is not None:
             asked = wire_predicate(where, self.model.profile_fields)
-            yield compiled(asked, self._column, partial(has_words, self.tables, self.tenant))
+            words = partial(has_words, self.tables, self.tenant)
+            yield compiled(asked, self._column, words, self._folded)
 
     def _column(self, name: Term) -> sa.ColumnElement[Any]:
         if isinstance(name, FactTerm):
@@ -224,6 +225,15 @@ class SqlProfiles(SqlFacts):
                 column = self.tables.profiles.c.attributes
                 return attribute(column, name, known.type, dialect, indexed=known.indexed)
         return self.tables.profiles.c[column_of(self.model.profile_fields[name])]
+
+    def _folded(self, name: str) -> sa.ColumnElement[Any]:
+        """The text of a field folded: its own where that is the same."""
+        own = self._column(name)
+        if name in SAME_FOLDED:
+            return own
+        held, dialect = self.tables.profiles.c[FOLDED], self.connection.dialect.name
+        folded = attribute(held, name, FieldType.TEXT, dialect)
+        return sa.func.coalesce(folded, own, type_=sa.Text())
 
 
 def _behind(id: sa.ColumnElement[bytes], last: UUID | None) -> Iterator[sa.ColumnElement[bool]]:
@@ -245,5 +255,5 @@ def _ahead(
 
 @lru_cache(maxsize=256)
 def _decoder(tables: Tables, model: Model) -> Callable[[Any], Profile]:
-    columns = [column.name for column in tables.profiles.c if column.name != "tenant"]
+    columns = [column.name for column in statements.profile_columns(tables)]
     return ProfileCodec(model).decoder(columns)

@@ -14,6 +14,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from crmcore.adapters.codec import codec_of
+from crmcore.adapters.profile_codec import FOLDED
 from crmcore.adapters.sql.tables import Tables
 from crmcore.adapters.sql.types import MARIADB
 from crmcore.domain.kinds import FACTS, AggregateKind, FactKind
@@ -31,6 +32,7 @@ __all__ = [
     "lock",
     "model_version",
     "next_page",
+    "profile_columns",
     "profiles_of",
     "replace",
     "strike",
@@ -224,9 +226,13 @@ def _by_id(query: Select, table: sa.Table) -> Select:
 def profiles_of(tables: Tables, *, one: bool) -> Select:
     """The profiles of these customers."""
     profiles = tables.profiles
-    columns = [c for c in profiles.c if c.name != "tenant"]
     chosen = _chosen(profiles.c.customer_id, "id", one=one)
-    return sa.select(*columns).where(profiles.c.tenant == TENANT, chosen)
+    return sa.select(*profile_columns(tables)).where(profiles.c.tenant == TENANT, chosen)
+
+
+def profile_columns(tables: Tables) -> list[sa.Column[Any]]:
+    """What is read of a profile: not its tenant, nor what only serves to search by."""
+    return [c for c in tables.profiles.c if c.name not in ("tenant", FOLDED)]
 
 
 @lru_cache(maxsize=512)

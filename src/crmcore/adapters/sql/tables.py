@@ -10,7 +10,7 @@ import attrs
 import sqlalchemy as sa
 
 from crmcore.adapters.codec import Column, codec_of
-from crmcore.adapters.profile_codec import FIXED_COLUMNS, measure_columns
+from crmcore.adapters.profile_codec import FIXED_COLUMNS, FOLDED, measure_columns
 from crmcore.adapters.sql.types import (
     BYTES,
     COUNTER,
@@ -157,6 +157,7 @@ def _profiles(prefix: str, metadata: sa.MetaData, customers: sa.Table, model: Mo
         _tenant(),
         sa.Column("customer_id", ID, nullable=False),
         *(sql_column(c) for c in FIXED_COLUMNS),
+        sa.Column(FOLDED, TEXT),
         sa.PrimaryKeyConstraint("tenant", "customer_id"),
         sa.ForeignKeyConstraint(
             ["tenant", "customer_id"], [customers.c.tenant, customers.c.id], ondelete="CASCADE"

@@ -38,6 +38,7 @@ pytest.register_assert_rewrite(
             "exchange",
             "facts",
             "faults",
+            "folded_texts",
             "histories",
             "host_transactions",
             "identifiers",
@@ -81,6 +82,7 @@ from crmcore.testing.contract.dictionaries import DictionariesContract  # noqa: 
 from crmcore.testing.contract.exchange import ExchangeContract  # noqa: E402
 from crmcore.testing.contract.facts import FactsContract  # noqa: E402
 from crmcore.testing.contract.faults import FaultsContract  # noqa: E402
+from crmcore.testing.contract.folded_texts import FoldedTextsContract  # noqa: E402
 from crmcore.testing.contract.histories import HistoriesContract  # noqa: E402
 from crmcore.testing.contract.host_transactions import HostTransactionsContract  # noqa: E402
 from crmcore.testing.contract.identifiers import IdentifiersContract  # noqa: E402
@@ -117,6 +119,7 @@ __all__ = [
     "ExchangeContract",
     "FactsContract",
     "FaultsContract",
+    "FoldedTextsContract",
     "HistoriesContract",
     "HostTransactionsContract",
     "IdentifiersContract",
@@ -157,6 +160,7 @@ class BackendContract(
     ProfilesContract,
     QueriesContract,
     NameSearchContract,
+    FoldedTextsContract,
     TagsContract,
     PredicatesContract,
     TextsContract,
