@@ -15,6 +15,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.sql.elements import Grouping
 
 from crmcore.adapters.sql.types import BY_CODE_POINT, INDEXED_TEXT, INTEGER, IndexedText
+from crmcore.adapters.term_groups import Folded
 from crmcore.domain.errors import InvalidInput
 from crmcore.domain.fields import FieldType
 from crmcore.domain.predicates import (
@@ -139,18 +140,19 @@ class _Apart(Grouping[bool]):
     inherit_cache = True
 
 
-Words = Callable[[Has | HasWord], Condition]
+Words = Callable[[Has | HasWord | Folded], Condition]
 
 
-def _no_words(asked: Has | HasWord) -> Condition:
-    raise InvalidInput.of(asked.name, "has no words")
+def _no_words(asked: Has | HasWord | Folded) -> Condition:
+    raise InvalidInput.of(str(asked.name), "has no words")
 
 
 def compiled(
     predicate: Predicate, column: Callable[[Term], Expression], words: Words = _no_words
 ) -> Condition:
     """The condition for a checked predicate in wire form; `column` gives a field's expression,
-    `words` the condition that a word is among those of a field, which is never null.
+    `words` the condition that a word is among those of a field, or that facts folded are as asked,
+    which is never null.
     """
     return _compiled(predicate, column, words, True)
 
@@ -166,7 +168,7 @@ def _compiled(
             if isinstance(node, And) is positive:
                 return _joined(sa.and_, sa.true(), found)
             return _joined(sa.or_, sa.false(), found)
-        case Has() | HasWord():
+        case Has() | HasWord() | Folded():
             return words(node) if positive else sa.not_(words(node))
         case Present(name):
             return column(name).is_not(None) if positive else column(name).is_(None)

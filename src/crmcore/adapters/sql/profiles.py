@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -14,12 +14,14 @@ from crmcore.adapters.profile_codec import deltas as wire_deltas
 from crmcore.adapters.row_folding import LIMIT, beyond_limit
 from crmcore.adapters.sql import bulk, statements
 from crmcore.adapters.sql.engine import translated
+from crmcore.adapters.sql.fact_terms import folded_condition
 from crmcore.adapters.sql.facts import SqlFacts
 from crmcore.adapters.sql.folds import fold_statements, merge_statement
 from crmcore.adapters.sql.predicates import attribute, compiled
 from crmcore.adapters.sql.records import chunks
 from crmcore.adapters.sql.tables import Tables
 from crmcore.adapters.sql.words import change_words, count_words, has_words
+from crmcore.adapters.term_groups import Folded, grouped_by_term
 from crmcore.adapters.wire import column_of, unwired, wire_predicate, wired
 from crmcore.domain.customer import Customer
 from crmcore.domain.errors import InvalidInput
@@ -29,7 +31,7 @@ from crmcore.domain.ids import CustomerId
 from crmcore.domain.kinds import ORDERS, PURCHASES, AggregateKind, FactKind
 from crmcore.domain.model import Model
 from crmcore.domain.ports import Query
-from crmcore.domain.predicates import FactTerm, Predicate, Term
+from crmcore.domain.predicates import FactTerm, Has, HasWord, Predicate, Term
 from crmcore.domain.product import Product
 from crmcore.domain.profile import Profile
 
@@ -212,12 +214,18 @@ class SqlProfiles(SqlFacts):
 
     def _where(self, where: Predicate | None) -> Iterator[sa.ColumnElement[bool]]:
         if where is not None:
-            asked = wire_predicate(where, self.model.profile_fields)
-            yield compiled(asked, self._column, partial(has_words, self.tables, self.tenant))
+            asked = grouped_by_term(wire_predicate(where, self.model.profile_fields))
+            yield compiled(asked, self._column, self._found_elsewhere)
+
+    def _found_elsewhere(self, asked: Has | HasWord | Folded) -> sa.ColumnElement[bool]:
+        """What is asked of other tables than the profiles'."""
+        if isinstance(asked, Folded):
+            return folded_condition(self.tables, self.tenant, asked)
+        return has_words(self.tables, self.tenant, asked)
 
     def _column(self, name: Term) -> sa.ColumnElement[Any]:
         if isinstance(name, FactTerm):
-            raise InvalidInput.of(name.of, "are not asked about here yet")
+            raise InvalidInput.of(name.of, "is no order")
         for known in self.model.attributes:
             if known.name == name:
                 dialect = self.connection.dialect.name
