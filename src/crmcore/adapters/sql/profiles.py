@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -31,7 +31,7 @@ from crmcore.domain.ids import CustomerId
 from crmcore.domain.kinds import ORDERS, PURCHASES, AggregateKind, FactKind
 from crmcore.domain.model import Model
 from crmcore.domain.ports import Query
-from crmcore.domain.predicates import FactTerm, Has, HasWord, Predicate, Term
+from crmcore.domain.predicates import And, FactTerm, Has, HasWord, Predicate, Term
 from crmcore.domain.product import Product
 from crmcore.domain.profile import Profile
 
@@ -215,13 +215,23 @@ class SqlProfiles(SqlFacts):
     def _where(self, where: Predicate | None) -> Iterator[sa.ColumnElement[bool]]:
         if where is not None:
             asked = grouped_by_term(wire_predicate(where, self.model.profile_fields))
-            yield compiled(asked, self._column, self._found_elsewhere)
+            yield compiled(asked, self._column, partial(self._found_elsewhere, asked))
 
-    def _found_elsewhere(self, asked: Has | HasWord | Folded) -> sa.ColumnElement[bool]:
+    def _found_elsewhere(
+        self, whole: Predicate, asked: Has | HasWord | Folded
+    ) -> sa.ColumnElement[bool]:
         """What is asked of other tables than the profiles'."""
-        if isinstance(asked, Folded):
-            return folded_condition(self.tables, self.tenant, asked)
-        return has_words(self.tables, self.tenant, asked)
+        if not isinstance(asked, Folded):
+            return has_words(self.tables, self.tenant, asked)
+
+        def plain(node: Predicate) -> sa.ColumnElement[bool]:
+            return compiled(node, self._column, partial(self._found_elsewhere, whole))
+
+        # What every profile must have is joined; a list in an "or" or a "not" is not.
+        parts = whole.parts if isinstance(whole, And) else (whole,)
+        joined = asked in parts and not asked.without_facts
+        joined = joined or self.connection.dialect.name != "postgresql"
+        return folded_condition(self.tables, self.tenant, asked, plain, joined=joined)
 
     def _column(self, name: Term) -> sa.ColumnElement[Any]:
         if isinstance(name, FactTerm):
