@@ -70,7 +70,7 @@ def _stretches(day: date, zone: str) -> tuple[Stretch, ...]:
             found.append((begun, changed, _ahead(here, zone)))
             begun = changed
     last = noon + AROUND * HOUR
-    until = datetime.max if noon == LAST else last
+    until = datetime.max if noon == LAST else last  # noqa: DTZ901
     return (*found, (begun, until, _ahead(last, zone)))
 
 
