@@ -11,6 +11,7 @@ import attrs
 from crmcore.domain.customer import Customer
 from crmcore.domain.facts import Fact
 from crmcore.domain.ids import CustomerId
+from crmcore.domain.kinds import FACTS
 from crmcore.domain.money import Money
 from crmcore.domain.profile import Profile
 from crmcore.domain.unit_of_work import UnitOfWork
@@ -73,13 +74,13 @@ def plain_profile(profile: Profile) -> dict[str, Any]:
 
 def facts_told(uow: UnitOfWork) -> dict[CustomerId, dict[str, list[dict[str, Any]]]]:
     """By customer, what a store holds of facts, as the oracle asks about them."""
-    found: dict[CustomerId, dict[str, list[dict[str, Any]]]] = {}
-    for profile in uow.profiles.where().page(limit=10_000):
-        who = profile.customer_id
-        found[who] = told(
-            {kind: [_stored(f) for f in getattr(uow, kind).of(who)] for kind in KINDS}
-        )
-    return found
+    everybody = list(uow.profiles.where().ids())
+    stored = {id: {kind: list[dict[str, Any]]() for kind in KINDS} for id in everybody}
+    for kind in FACTS:
+        for fact in uow.reads.facts(kind, customers=everybody):
+            if kind.name in KINDS:
+                stored[fact.customer_id][kind.name].append(_stored(fact))
+    return {id: told(facts) for id, facts in stored.items()}
 
 
 def _stored(fact: Fact) -> dict[str, Any]:
