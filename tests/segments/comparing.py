@@ -124,9 +124,9 @@ def population(backend: Backend, random: Random, many: int) -> Iterator[Populati
 def compare(
     people: Population, random: Random, many: int, tally: Tally, *, plant: Plant | None = None
 ) -> None:
-    """Ask so many predicates; the first differences are told with the smallest part that differs."""
+    """Ask so many predicates; differences are told with the smallest part that differs."""
     asked = islice(questions(random, people.instants), many)
-    before: tuple[Predicate, Ids] | None = None
+    before: Asked | None = None
     for predicate in asked:
         tally.pairs += 1
         expected = people.by_oracle(predicate)
@@ -134,10 +134,10 @@ def compare(
         tally.everybody += expected == people.everybody
         changed = predicate if plant is None else plant(predicate)
         ways = _differing(people, changed, expected)
-        ways += _broken(people, changed, before, expected, tally, plant)
+        ways += _broken(people, Asked(predicate, expected), before, tally, plant)
         if ways:
             tally.findings.append(_told(people, predicate, ways, plant))
-        before = (predicate, expected)
+        before = Asked(predicate, expected)
 
 
 def _differing(people: Population, asked: Predicate, expected: Ids) -> list[str]:
@@ -155,31 +155,35 @@ def _differing(people: Population, asked: Predicate, expected: Ids) -> list[str]
     return found
 
 
+@attrs.frozen
+class Asked:
+    """A predicate and for whom it holds."""
+
+    predicate: Predicate
+    ids: Ids
+
+
 def _broken(
-    people: Population,
-    asked: Predicate,
-    before: tuple[Predicate, Ids] | None,
-    expected: Ids,
-    tally: Tally,
-    plant: Plant | None,
+    people: Population, asked: Asked, before: Asked | None, tally: Tally, plant: Plant | None
 ) -> list[str]:
-    """Laws that do not hold: complement, and De Morgan with the predicate before."""
-    found = []
+    """Laws that do not hold: complement, De Morgan with the predicate before, and the count."""
+    everybody, p = people.everybody, asked.predicate
+    laws: dict[str, tuple[Predicate, Ids]] = {}
+    if tally.pairs % 2 == 0:
+        laws["~p"] = ~p, everybody - asked.ids
+    if before is not None and tally.pairs % 8 == 0:
+        q, both = before.predicate, asked.ids & before.ids
+        laws["p & q"] = p & q, both
+        laws["~(p & q)"] = ~(p & q), everybody - both
+        laws["~p | ~q"] = ~p | ~q, everybody - both
     plant = plant or (lambda predicate: predicate)
-    if people.by_engine(plant(~asked)) != people.everybody - expected:
-        found.append("engine: the complement")
-    tally.laws += 1
-    if before is not None and tally.pairs % 4 == 0:
-        other, theirs = before
-        both = people.everybody - (expected & theirs)
-        for name, joined in (("~(p & q)", ~(other & asked)), ("~p | ~q", ~other | ~asked)):
-            tally.laws += 1
-            if people.by_engine(plant(joined)) != both:
-                found.append(f"engine: {name} with {shown(other)}")
-        tally.laws += 1
-        if people.uow.profiles.where(plant(asked), at=people.at).count() != len(expected):
-            found.append("engine: the count")
-    return found
+    found = [law for law, (q, ids) in laws.items() if people.by_engine(plant(q)) != ids]
+    if tally.pairs % 8 == 4:
+        laws["count"] = p, asked.ids
+        if people.uow.profiles.where(plant(p), at=people.at).count() != len(asked.ids):
+            found.append("count")
+    tally.laws += len(laws)
+    return [f"engine: the law of {law}" for law in found]
 
 
 def _told(people: Population, predicate: Predicate, ways: list[str], plant: Plant | None) -> str:

@@ -68,7 +68,7 @@ def every_zone_is_the_models(node: Predicate) -> Predicate:
         case Comparison(name, op, value):
             return Comparison(_windows(name, models), op, models(value))  # type: ignore[arg-type]
         case OneOf(name) | Present(name):
-            return attrs.evolve(node, name=_windows(name, models))
+            return attrs.evolve(node, name=_windows(name, models))  # type: ignore[arg-type]
     return node
 
 
@@ -101,7 +101,7 @@ def weeks_begin_on_sunday(node: Predicate) -> Predicate:
     match node:
         case Comparison(name, op, Relative(unit=unit, period=Period.WEEK, zone=zone) as value):
             earlier = 7 * value.shift - 1 if unit == "weeks" else value.shift - 1
-            return Comparison(name, op, Relative(earlier, "days", Period.WEEK, zone))  # type: ignore[arg-type]
+            return Comparison(name, op, Relative(earlier, "days", Period.WEEK, zone))
     return node
 
 

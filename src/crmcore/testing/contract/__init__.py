@@ -45,6 +45,7 @@ pytest.register_assert_rewrite(
             "importing",
             "interleaving",
             "journal",
+            "local_days",
             "machine",
             "models",
             "name_search",
@@ -88,6 +89,7 @@ from crmcore.testing.contract.host_transactions import HostTransactionsContract 
 from crmcore.testing.contract.identifiers import IdentifiersContract  # noqa: E402
 from crmcore.testing.contract.importing import ImportingContract  # noqa: E402
 from crmcore.testing.contract.journal import JournalContract  # noqa: E402
+from crmcore.testing.contract.local_days import LocalDaysContract  # noqa: E402
 from crmcore.testing.contract.machine import machine_of  # noqa: E402
 from crmcore.testing.contract.models import ModelsContract  # noqa: E402
 from crmcore.testing.contract.name_search import NameSearchContract  # noqa: E402
@@ -125,6 +127,7 @@ __all__ = [
     "IdentifiersContract",
     "ImportingContract",
     "JournalContract",
+    "LocalDaysContract",
     "Make",
     "ModelsContract",
     "NameSearchContract",
@@ -163,6 +166,7 @@ class BackendContract(
     FoldedTextsContract,
     TagsContract,
     PredicatesContract,
+    LocalDaysContract,
     TextsContract,
     ValuesContract,
     JournalContract,

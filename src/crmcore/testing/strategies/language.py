@@ -35,7 +35,8 @@ __all__ = ["Choices", "Language"]
 T = TypeVar("T")
 Ask = Callable[["Choices", FieldRef, Field], Predicate]
 
-ZONES = tuple(Zone)
+ZONES = (Zone.MODEL, Zone.MODEL, Zone.MODEL, Zone.CUSTOMER)
+"""A question in the customers' zones becomes some forty, so there are fewer of them."""
 SHIFTS: Mapping[str, tuple[int, ...]] = {
     "days": (1, 0, 2, 7, 30, 90), "hours": (1, 0, 24, 36), "weeks": (1, 2), "months": (1, 3, 6, 12),
     "years": (1, 2),
@@ -88,6 +89,10 @@ class Language:
         if self.facts and choose.pick((False, False, True)):
             return self._about_facts(choose)
         known = choose.pick(tuple(self.fields.values()))
+        if choose.pick((False, True)):  # or most are texts and instants, and hardly one a date
+            types = tuple(dict.fromkeys(f.type for f in self.fields.values()))
+            type = choose.pick(types)
+            known = choose.pick([f for f in self.fields.values() if f.type is type])
         ref = field(known.name)
         asked: list[Ask] = [self._presence]
         match known.type:
@@ -100,7 +105,7 @@ class Language:
         if known.type is FieldType.TEXT:
             asked += [self._searched] * (2 * known.folds + known.in_words)
         if known.type is FieldType.DATE:
-            asked += [self._on_days]
+            asked += [self._on_days] * 3
         if known.type in (FieldType.DATE, FieldType.INSTANT) and not self.absolute:
             asked += [self._moved, self._moved]
         return choose.pick(asked)(choose, ref, known)
