@@ -18,7 +18,7 @@ from tests.segments.planted import PLANTED
 from tests.segments.questions import questions, shown
 
 FEW = 40
-DRAWN = 2500
+DRAWN = 10_000
 
 
 @pytest.fixture(scope="module")
@@ -49,16 +49,15 @@ def test_a_planted_mistake_is_found(mistake: str, people: Population):
     """Of the predicates that it touches, some select other people than they should."""
     plant = PLANTED[mistake]
     asked = islice(questions(Random(5), people.instants), DRAWN)
-    touched = [p for p in asked if plant(p) != p]
+    touched = (p for p in asked if plant(p) != p)
 
-    assert touched
     assert any(people.by_python(plant(p)) != people.by_oracle(p) for p in touched)
 
 
 def test_a_finding_is_told_with_its_smallest_part(people: Population):
     """With the values that no `repr` shows, so that it can be asked again."""
     tally = Tally()
-    compare(people, Random(1), 200, tally, plant=PLANTED["null_is_false_under_negation"])
+    compare(people, Random(1), 60, tally, plant=PLANTED["null_is_false_under_negation"])
 
     assert tally.findings
     assert all("too few" in told or "law" in told for told in tally.findings)
