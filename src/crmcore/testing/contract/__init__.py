@@ -29,6 +29,7 @@ pytest.register_assert_rewrite(
             "aggregates",
             "arrivals",
             "columns",
+            "birthdays",
             "concurrency",
             "consents",
             "consuming",
@@ -75,6 +76,7 @@ pytest.register_assert_rewrite(
 )  # fmt: skip
 
 from crmcore.testing.contract.aggregates import AggregatesContract  # noqa: E402  after the above
+from crmcore.testing.contract.birthdays import BirthdaysContract  # noqa: E402
 from crmcore.testing.contract.columns import ColumnsContract  # noqa: E402
 from crmcore.testing.contract.concurrency import ConcurrencyContract  # noqa: E402
 from crmcore.testing.contract.consents import ConsentsContract  # noqa: E402
@@ -113,6 +115,7 @@ from crmcore.testing.contract.values import ValuesContract  # noqa: E402
 __all__ = [
     "AggregatesContract",
     "BackendContract",
+    "BirthdaysContract",
     "ColumnsContract",
     "ConcurrencyContract",
     "ConsentsContract",
@@ -164,6 +167,7 @@ class BackendContract(
     QueriesContract,
     NameSearchContract,
     FoldedTextsContract,
+    BirthdaysContract,
     TagsContract,
     PredicatesContract,
     LocalDaysContract,

@@ -1,9 +1,8 @@
-"""Parts of texts, whatever the case and accents, and days of the year: asked alike everywhere."""
+"""Parts of texts, whatever the case and accents: asked alike everywhere."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from datetime import UTC, date, datetime
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -30,8 +29,6 @@ SEARCHED = Model(
     attributes=(
         AttributeType("seat", "text"),
         AttributeType("row", "text", indexed=True),
-        AttributeType("born", "date"),
-        AttributeType("since", "date", indexed=True),
     )
 )
 BEYOND = "\U0010ffff"
@@ -110,17 +107,9 @@ ASKED: list[tuple[str, str, set[str]]] = [
 ]
 """What is asked, and whose text has it."""
 
-DAYS: Mapping[str, date] = {
-    "end of February": date(1990, 2, 28),
-    "leap day": date(1992, 2, 29),
-    "last of March": date(1971, 3, 31),
-    "last day": date(1899, 12, 31),
-    "first day": date(2001, 1, 1),
-}
-
 
 class FoldedTextsContract(Subject):
-    """`contains`, `starts_with`, `falls_on` and `has_birthday`."""
+    """`contains` and `starts_with`."""
 
     @pytest.fixture
     def searched(self, backends: Make, clock: FrozenClock) -> Backend:
@@ -143,8 +132,8 @@ class FoldedTextsContract(Subject):
             for name, holds in told.items():
                 holders.setdefault(name, set()).update({label} if holds else ())
             attributes = {name: text for name in ("seat", "row") if told[name]}
-            name = text if told["name"] else None
-            people[label] = a_customer(name, nth=nth, attributes=attributes)
+            called_so = text if told["name"] else None
+            people[label] = a_customer(called_so, nth=nth, attributes=attributes)
         people["nothing known"] = a_customer(None, nth=99, language=None)
         called = {person.id: label for label, person in people.items()}
         with searched.unit_of_work() as uow:
@@ -286,65 +275,6 @@ class FoldedTextsContract(Subject):
 
         check()
 
-    def test_days_of_the_year_are_asked_whatever_the_year(self, searched: Backend) -> None:
-        """Of a host's dates, indexed or not; absent: false, and `~` is the exact complement."""
-        with searched.unit_of_work() as uow:
-            called = _dated(uow)
-            for name in ("born", "since"):
-                for days, expected in (
-                    (("02-28",), {"end of February"}),
-                    (("02-29",), {"leap day"}),
-                    (("12-31", "01-01", "07-07"), {"last day", "first day"}),
-                    (("03-31", "03-31"), {"last of March"}),
-                    (("03-30",), set[str]()),
-                    ((), set[str]()),
-                ):
-                    asked = field(name).falls_on(*days)
-                    assert _labels(uow, asked, called) == expected
-                    assert _labels(uow, ~asked, called) == set(called.values()) - expected
-            uow.rollback()
-
-    def test_birthdays_go_round_the_end_of_the_year(self, searched: Backend) -> None:
-        """And who was born on 29 February has it on the 28th in a common year."""
-        february = {"end of February", "leap day"}
-        days: list[tuple[datetime, int, set[str]]] = [
-            (datetime(2025, 2, 28, 12, tzinfo=UTC), 0, february),
-            (datetime(2024, 2, 28, 12, tzinfo=UTC), 0, {"end of February"}),
-            (datetime(2024, 2, 29, 12, tzinfo=UTC), 0, {"leap day"}),
-            (datetime(2024, 2, 27, 12, tzinfo=UTC), 2, february),
-            (datetime(2025, 3, 1, 12, tzinfo=UTC), 0, set()),
-            (datetime(2025, 12, 31, 23, 59, tzinfo=UTC), 0, {"last day"}),
-            (datetime(2025, 12, 30, tzinfo=UTC), 7, {"last day", "first day"}),
-            (datetime(2025, 3, 30, tzinfo=UTC), 366, set(DAYS)),
-        ]
-        with searched.unit_of_work() as uow:
-            called = _dated(uow)
-            for at, within, expected in days:
-                for name in ("born", "since"):
-                    asked = field(name).has_birthday(within=within)
-                    found = uow.profiles.where(asked, at=at)
-                    assert {called[id] for id in found.ids()} == expected, (at, within)
-                    others = uow.profiles.where(~asked, at=at)
-                    assert {called[id] for id in others.ids()} == set(called.values()) - expected
-            uow.rollback()
-
-
-def _dated(uow: UnitOfWork) -> dict[CustomerId, str]:
-    """Customers by their dates, and one without any."""
-    people = {
-        label: a_customer(label, attributes={"born": day, "since": day})
-        for label, day in DAYS.items()
-    }
-    people["no date"] = a_customer("no date")
-    uow.customers.add_many(list(people.values()))
-    return {CustomerId(person.id): label for label, person in people.items()}
-
 
 def _ids(uow: UnitOfWork, predicate: Predicate) -> list[CustomerId]:
     return list(uow.profiles.where(predicate).ids())
-
-
-def _labels(
-    uow: UnitOfWork, predicate: Predicate, called: Mapping[CustomerId, str]
-) -> Iterable[str]:
-    return {called[id] for id in _ids(uow, predicate)}
