@@ -36,6 +36,7 @@ pytest.register_assert_rewrite(
             "deeds",
             "dictionaries",
             "exchange",
+            "fact_terms",
             "facts",
             "faults",
             "histories",
@@ -79,6 +80,7 @@ from crmcore.testing.contract.consents import ConsentsContract  # noqa: E402
 from crmcore.testing.contract.consuming import ConsumingContract  # noqa: E402
 from crmcore.testing.contract.dictionaries import DictionariesContract  # noqa: E402
 from crmcore.testing.contract.exchange import ExchangeContract  # noqa: E402
+from crmcore.testing.contract.fact_terms import FactTermsContract  # noqa: E402
 from crmcore.testing.contract.facts import FactsContract  # noqa: E402
 from crmcore.testing.contract.faults import FaultsContract  # noqa: E402
 from crmcore.testing.contract.histories import HistoriesContract  # noqa: E402
@@ -115,6 +117,7 @@ __all__ = [
     "ConsumingContract",
     "DictionariesContract",
     "ExchangeContract",
+    "FactTermsContract",
     "FactsContract",
     "FaultsContract",
     "HistoriesContract",
@@ -159,6 +162,7 @@ class BackendContract(
     NameSearchContract,
     TagsContract,
     PredicatesContract,
+    FactTermsContract,
     TextsContract,
     ValuesContract,
     JournalContract,
