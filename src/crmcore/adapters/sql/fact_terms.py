@@ -38,6 +38,9 @@ from crmcore.domain.predicates import FactTerm, Predicate
 __all__ = ["folded_condition"]
 
 Condition = sa.ColumnElement[bool]
+import os
+
+BY = bool(os.environ.get("BYO", "1") == "1")
 Plain = Callable[[Predicate], Condition]
 
 
@@ -60,7 +63,7 @@ def folded_condition(
 
 def _customers(tables: Tables, tenant: str, asked: Folded, plain: Plain) -> sa.Select[tuple[bytes]]:
     """Those whose fold has another answer than no facts."""
-    measure, rows = as_measure(asked.name), source(tables, tenant, asked.name.of)
+    measure, rows = as_measure(asked.name), source(tables, tenant, asked.name.of, by_order=BY)
     customer = rows.c.customer_id
     kept = [*_window(asked.name, rows.c.at), *conditions(measure, rows)]
     if asked.among:

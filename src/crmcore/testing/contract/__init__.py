@@ -33,6 +33,7 @@ pytest.register_assert_rewrite(
             "consents",
             "consuming",
             "contents",
+            "crowd",
             "deeds",
             "dictionaries",
             "exchange",
