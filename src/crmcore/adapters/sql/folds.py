@@ -40,16 +40,23 @@ FUNCTIONS: dict[Fold, Callable[[Any], sa.ColumnElement[Any]]] = {
 
 
 def purchases(
-    tables: Tables, tenant: str, *, by_order: bool = False
+    tables: Tables,
+    tenant: str,
+    *,
+    of: sa.Select[tuple[bytes]] | None = None,
+    by_order: bool = False,
 ) -> sa.Select[*tuple[Any, ...]]:
     """Orders net of cancellations and returns, as rows: see `crmcore.domain.order_facts`.
 
-    `by_order`: what came back is looked up for each order, instead of added up for all at once.
+    `of` these customers, or of all. `by_order`: what came back is looked up for each order,
+    instead of added up for all at once.
     """
     orders, returns = tables.kinds["orders"], tables.kinds["returns"]
     cancellations = tables.kinds["cancellations"]
     amount, base = sa.func.sum(returns.c.amount_minor), sa.func.sum(returns.c.base_amount_minor)
-    standing = (returns.c.tenant == tenant, returns.c.removed_at.is_(None))
+    standing = [returns.c.tenant == tenant, returns.c.removed_at.is_(None)]
+    if of is not None:
+        standing.append(returns.c.resolved_customer_id.in_(of))
     joined: sa.FromClause = orders
     if by_order:
         of_order = (*standing, returns.c.order_id == orders.c.id)
@@ -75,8 +82,8 @@ def purchases(
         )
         .exists()
     )
-    # One comparison, so that what came back of an order is looked up once. Of nothing at all, an
-    # order of nothing is bought.
+    # One comparison, so that what came back is looked up once. An order of nothing is bought, too,
+    # unless it came back.
     kept = sa.func.coalesce(amount, -1) < orders.c.total_minor
     return (
         sa.select(
@@ -92,12 +99,19 @@ def purchases(
     )
 
 
-def source(tables: Tables, tenant: str, kind: str, *, by_order: bool = False) -> sa.Subquery:
+def source(
+    tables: Tables,
+    tenant: str,
+    kind: str,
+    *,
+    of: sa.Select[tuple[bytes]] | None = None,
+    by_order: bool = False,
+) -> sa.Subquery:
     """The facts of a kind that count, with `customer_id` resolved; purchases with their lines, and
-    as `purchases` says.
+    made as `purchases` says.
     """
     if kind == PURCHASES.name:
-        found = purchases(tables, tenant, by_order=by_order)
+        found = purchases(tables, tenant, of=of, by_order=by_order)
         return found.add_columns(tables.kinds["orders"].c.lines).subquery("purchases")
     table = tables.kinds[kind]
     own = [c for c in table.c if c.name not in ("customer_id", "resolved_customer_id")]
