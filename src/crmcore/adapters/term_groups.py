@@ -94,7 +94,7 @@ def _joined(join: type[And] | type[Or], parts: tuple[Predicate, ...]) -> Predica
             by_term.setdefault(part.name, []).append(part.asked)
         else:
             plain.append(part)
-    fields = tuple(part for part in plain if next(folded_in(part), None) is None)
+    fields = tuple(part for part in plain if not list(folded_in(part)))
     found = (
         *plain,
         *(

@@ -39,20 +39,40 @@ FUNCTIONS: dict[Fold, Callable[[Any], sa.ColumnElement[Any]]] = {
 }
 
 
-def purchases(tables: Tables, tenant: str) -> sa.Select[*tuple[Any, ...]]:
-    """Orders net of cancellations and returns, as rows: see `crmcore.domain.order_facts`."""
+def purchases(
+    tables: Tables,
+    tenant: str,
+    *,
+    of: sa.Select[tuple[bytes]] | None = None,
+    by_order: bool = False,
+) -> sa.Select[*tuple[Any, ...]]:
+    """Orders net of cancellations and returns, as rows: see `crmcore.domain.order_facts`.
+
+    `of` these customers, or of all. `by_order`: what came back is looked up for each order,
+    instead of added up for all at once.
+    """
     orders, returns = tables.kinds["orders"], tables.kinds["returns"]
     cancellations = tables.kinds["cancellations"]
-    credited = (
-        sa.select(
-            returns.c.order_id,
-            whole(sa.func.sum(returns.c.amount_minor)).label("amount"),
-            whole(sa.func.sum(returns.c.base_amount_minor)).label("base"),
+    amount, base = sa.func.sum(returns.c.amount_minor), sa.func.sum(returns.c.base_amount_minor)
+    standing = [returns.c.tenant == tenant, returns.c.removed_at.is_(None)]
+    if of is not None:
+        standing.append(returns.c.resolved_customer_id.in_(of))
+    joined: sa.FromClause = orders
+    if by_order:
+        of_order = (*standing, returns.c.order_id == orders.c.id)
+        amount, base = (
+            sa.select(found).where(*of_order).correlate(orders).scalar_subquery()
+            for found in (amount, base)
         )
-        .where(returns.c.tenant == tenant, returns.c.removed_at.is_(None))
-        .group_by(returns.c.order_id)
-        .subquery("credited")
-    )
+    else:
+        credited = (
+            sa.select(returns.c.order_id, whole(amount).label("amount"), whole(base).label("base"))
+            .where(*standing)
+            .group_by(returns.c.order_id)
+            .subquery("credited")
+        )
+        joined = orders.outerjoin(credited, credited.c.order_id == orders.c.id)
+        amount, base = credited.c.amount, credited.c.base
     cancelled = (
         sa.select(cancellations.c.id)
         .where(
@@ -62,31 +82,37 @@ def purchases(tables: Tables, tenant: str) -> sa.Select[*tuple[Any, ...]]:
         )
         .exists()
     )
-    net = orders.c.base_amount_minor - sa.func.coalesce(credited.c.base, 0)
+    # One comparison, so that what came back is looked up once. An order of nothing is bought, too,
+    # unless it came back.
+    kept = sa.func.coalesce(amount, -1) < orders.c.total_minor
     return (
         sa.select(
             orders.c.id,
             orders.c.resolved_customer_id.label("customer_id"),
             orders.c.at,
-            net.label("amount_minor"),
+            (orders.c.base_amount_minor - whole(sa.func.coalesce(base, 0))).label("amount_minor"),
             orders.c.base_amount_currency.label("amount_currency"),
             orders.c.channel,
         )
-        .select_from(orders.outerjoin(credited, credited.c.order_id == orders.c.id))
-        .where(
-            orders.c.tenant == tenant,
-            orders.c.removed_at.is_(None),
-            sa.not_(cancelled),
-            sa.or_(credited.c.amount.is_(None), credited.c.amount < orders.c.total_minor),
-        )
+        .select_from(joined)
+        .where(orders.c.tenant == tenant, orders.c.removed_at.is_(None), sa.not_(cancelled), kept)
     )
 
 
-def source(tables: Tables, tenant: str, kind: str) -> sa.Subquery:
-    """The facts of a kind that count, with `customer_id` resolved; purchases with their lines."""
+def source(
+    tables: Tables,
+    tenant: str,
+    kind: str,
+    *,
+    of: sa.Select[tuple[bytes]] | None = None,
+    by_order: bool = False,
+) -> sa.Subquery:
+    """The facts of a kind that count, with `customer_id` resolved; purchases with their lines, and
+    made as `purchases` says.
+    """
     if kind == PURCHASES.name:
-        lines = tables.kinds["orders"].c.lines
-        return purchases(tables, tenant).add_columns(lines).subquery("purchases")
+        found = purchases(tables, tenant, of=of, by_order=by_order)
+        return found.add_columns(tables.kinds["orders"].c.lines).subquery("purchases")
     table = tables.kinds[kind]
     own = [c for c in table.c if c.name not in ("customer_id", "resolved_customer_id")]
     return (

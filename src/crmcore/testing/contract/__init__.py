@@ -34,9 +34,11 @@ pytest.register_assert_rewrite(
             "consents",
             "consuming",
             "contents",
+            "crowd",
             "deeds",
             "dictionaries",
             "exchange",
+            "fact_terms",
             "facts",
             "faults",
             "folded_texts",
@@ -83,6 +85,7 @@ from crmcore.testing.contract.consents import ConsentsContract  # noqa: E402
 from crmcore.testing.contract.consuming import ConsumingContract  # noqa: E402
 from crmcore.testing.contract.dictionaries import DictionariesContract  # noqa: E402
 from crmcore.testing.contract.exchange import ExchangeContract  # noqa: E402
+from crmcore.testing.contract.fact_terms import FactTermsContract  # noqa: E402
 from crmcore.testing.contract.facts import FactsContract  # noqa: E402
 from crmcore.testing.contract.faults import FaultsContract  # noqa: E402
 from crmcore.testing.contract.folded_texts import FoldedTextsContract  # noqa: E402
@@ -122,6 +125,7 @@ __all__ = [
     "ConsumingContract",
     "DictionariesContract",
     "ExchangeContract",
+    "FactTermsContract",
     "FactsContract",
     "FaultsContract",
     "FoldedTextsContract",
@@ -171,6 +175,7 @@ class BackendContract(
     TagsContract,
     PredicatesContract,
     LocalDaysContract,
+    FactTermsContract,
     TextsContract,
     ValuesContract,
     JournalContract,
