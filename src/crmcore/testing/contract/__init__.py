@@ -34,9 +34,11 @@ pytest.register_assert_rewrite(
             "consents",
             "consuming",
             "contents",
+            "crowd",
             "deeds",
             "dictionaries",
             "exchange",
+            "fact_terms",
             "facts",
             "faults",
             "folded_texts",
@@ -46,6 +48,7 @@ pytest.register_assert_rewrite(
             "importing",
             "interleaving",
             "journal",
+            "local_days",
             "machine",
             "models",
             "name_search",
@@ -84,6 +87,7 @@ from crmcore.testing.contract.consents import ConsentsContract  # noqa: E402
 from crmcore.testing.contract.consuming import ConsumingContract  # noqa: E402
 from crmcore.testing.contract.dictionaries import DictionariesContract  # noqa: E402
 from crmcore.testing.contract.exchange import ExchangeContract  # noqa: E402
+from crmcore.testing.contract.fact_terms import FactTermsContract  # noqa: E402
 from crmcore.testing.contract.facts import FactsContract  # noqa: E402
 from crmcore.testing.contract.faults import FaultsContract  # noqa: E402
 from crmcore.testing.contract.folded_texts import FoldedTextsContract  # noqa: E402
@@ -92,6 +96,7 @@ from crmcore.testing.contract.host_transactions import HostTransactionsContract 
 from crmcore.testing.contract.identifiers import IdentifiersContract  # noqa: E402
 from crmcore.testing.contract.importing import ImportingContract  # noqa: E402
 from crmcore.testing.contract.journal import JournalContract  # noqa: E402
+from crmcore.testing.contract.local_days import LocalDaysContract  # noqa: E402
 from crmcore.testing.contract.machine import machine_of  # noqa: E402
 from crmcore.testing.contract.models import ModelsContract  # noqa: E402
 from crmcore.testing.contract.name_search import NameSearchContract  # noqa: E402
@@ -124,6 +129,7 @@ __all__ = [
     "ConsumingContract",
     "DictionariesContract",
     "ExchangeContract",
+    "FactTermsContract",
     "FactsContract",
     "FaultsContract",
     "FoldedTextsContract",
@@ -132,6 +138,7 @@ __all__ = [
     "IdentifiersContract",
     "ImportingContract",
     "JournalContract",
+    "LocalDaysContract",
     "Make",
     "ModelsContract",
     "NameSearchContract",
@@ -175,6 +182,8 @@ class BackendContract(
     SegmentsContract,
     RefreshingContract,
     PredicatesContract,
+    LocalDaysContract,
+    FactTermsContract,
     TextsContract,
     ValuesContract,
     JournalContract,
