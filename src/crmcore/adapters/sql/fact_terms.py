@@ -2,7 +2,7 @@
 
 Each term is one grouped subquery that profiles are looked up in, narrowed to those of which the
 conditions beside it hold. Against a subquery for each profile, at 200,000 profiles and 1,000,000
-orders, on two cores that had other work, in milliseconds:
+orders, both forms written by hand over orders, on two cores that had other work, in milliseconds:
 
                                     SQLite               PostgreSQL
                                     grouped    each      grouped    each

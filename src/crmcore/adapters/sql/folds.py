@@ -53,7 +53,8 @@ def purchases(
     """
     orders, returns = tables.kinds["orders"], tables.kinds["returns"]
     cancellations = tables.kinds["cancellations"]
-    amount, base = sa.func.sum(returns.c.amount_minor), sa.func.sum(returns.c.base_amount_minor)
+    amount: sa.ColumnElement[Any] = sa.func.sum(returns.c.amount_minor)
+    base: sa.ColumnElement[Any] = sa.func.sum(returns.c.base_amount_minor)
     standing = [returns.c.tenant == tenant, returns.c.removed_at.is_(None)]
     if of is not None:
         standing.append(returns.c.resolved_customer_id.in_(of))
