@@ -1,6 +1,7 @@
 """Services: use cases that add a rule. A use case takes a unit of work, a batch job a backend."""
 
 from crmcore.services.advancing import Advanced, advance
+from crmcore.services.as_known import as_known
 from crmcore.services.column_names import guess_columns
 from crmcore.services.consuming import Cursor, FileCursor, MemoryCursor, consume
 from crmcore.services.dictionary import (
@@ -42,6 +43,7 @@ __all__ = [
     "Repeated",
     "Scoring",
     "advance",
+    "as_known",
     "consume",
     "data_dictionary",
     "dictionary_page",
