@@ -28,6 +28,7 @@ pytest.register_assert_rewrite(
         for part in (
             "aggregates",
             "arrivals",
+            "as_known",
             "columns",
             "birthdays",
             "concurrency",
@@ -71,15 +72,12 @@ pytest.register_assert_rewrite(
             "units_of_work",
             "values",
             "witness",
-            "aggregates", "arrivals", "columns", "concurrency", "deeds", "facts", "histories",
-            "host_transactions", "identifiers", "interleaving", "journal", "machine", "models",
-            "name_search", "orders", "predicates", "profiles", "queries", "running", "subject",
-            "tags", "tenants", "texts", "units_of_work", "values", "witness",
         )
     )
-)  # fmt: skip
+)
 
 from crmcore.testing.contract.aggregates import AggregatesContract  # noqa: E402  after the above
+from crmcore.testing.contract.as_known import AsKnownContract  # noqa: E402
 from crmcore.testing.contract.birthdays import BirthdaysContract  # noqa: E402
 from crmcore.testing.contract.columns import ColumnsContract  # noqa: E402
 from crmcore.testing.contract.concurrency import ConcurrencyContract  # noqa: E402
@@ -121,6 +119,7 @@ from crmcore.testing.contract.values import ValuesContract  # noqa: E402
 
 __all__ = [
     "AggregatesContract",
+    "AsKnownContract",
     "BackendContract",
     "BirthdaysContract",
     "ColumnsContract",
@@ -202,5 +201,6 @@ class BackendContract(
     HostTransactionsContract,
     HistoriesContract,
     ImportingContract,
+    AsKnownContract,
 ):
     """All of it, in one class."""
