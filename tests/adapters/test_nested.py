@@ -23,7 +23,7 @@ MODEL = Model(
 )
 
 
-@given(predicates(MODEL))
+@given(predicates(MODEL, absolute=True))
 def test_a_predicate_survives_json(predicate: Predicate):
     """Written as text and read back it is the same predicate, checked or not."""
     for one in (predicate, checked(predicate, MODEL.profile_fields, MODEL.currency)):

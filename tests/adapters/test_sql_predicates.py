@@ -25,7 +25,7 @@ MODEL = Model(
 )
 VALUES = {known.name: st.none() | scalars(known.type) for known in MODEL.attributes}
 rows = st.lists(st.fixed_dictionaries(VALUES), min_size=6, max_size=6)
-asked = predicates(MODEL, fields={n: MODEL.profile_fields[n] for n in VALUES})
+asked = predicates(MODEL, fields={n: MODEL.profile_fields[n] for n in VALUES}, absolute=True)
 
 
 @pytest.fixture(scope="module")

@@ -224,7 +224,6 @@ def test_it_is_the_answer_of_where(backend: Backend, asked: Predicate, at: datet
     same_as_where(backend, asked, at)
 
 
-@pytest.mark.parametrize("backend", ["memory"], indirect=True)
 @SETTINGS
 @given(asked=joined([*LEAVES, *FACTS]), at=INSTANTS)
 def test_it_is_the_answer_of_where_to_the_whole_language(

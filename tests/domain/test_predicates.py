@@ -39,7 +39,7 @@ FIELDS = {
 rows = st.fixed_dictionaries({
     name: st.none() | scalars(known.type) for name, known in FIELDS.items()
 })  # fmt: skip
-asked = predicates(fields=FIELDS)
+asked = predicates(fields=FIELDS, absolute=True)
 
 
 def holds(predicate: Predicate, row: dict[str, Any]) -> bool:

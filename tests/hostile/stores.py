@@ -15,6 +15,7 @@ from crmcore.adapters.mongo import MongoBackend
 from crmcore.adapters.mongo.client import database_for
 from crmcore.adapters.sql import SqlBackend
 from crmcore.adapters.sql.engine import engine_for
+from crmcore.domain.model import Model
 from crmcore.testing.contract.hostile import MODEL
 from tests import servers
 
@@ -24,21 +25,21 @@ Make = Callable[[str], Backend]
 STORES = ("memory", "sqlite", "postgres", "mariadb", "mongo")
 
 
-def in_memory(tenant: str) -> Backend:
+def in_memory(model: Model) -> Make:
     """A store of its own each time."""
-    return MemoryBackend(MemoryStore(), tenant=tenant, model=MODEL)
+    return lambda tenant: MemoryBackend(MemoryStore(), tenant=tenant, model=model)
 
 
-def on_engine(engine: sa.Engine) -> Make:
+def on_engine(engine: sa.Engine, model: Model = MODEL) -> Make:
     """One database, whose tables are emptied each time."""
-    first = SqlBackend(engine, model=MODEL)
+    first = SqlBackend(engine, model=model)
     first.migrate()
 
     def make(tenant: str) -> Backend:
         with engine.begin() as connection:
             for table in reversed(first.tables.metadata.sorted_tables):
                 connection.execute(sa.delete(table))
-        backend = SqlBackend(engine, tenant=tenant, model=MODEL)
+        backend = SqlBackend(engine, tenant=tenant, model=model)
         backend.tables = first.tables
         return backend
 
@@ -46,35 +47,35 @@ def on_engine(engine: sa.Engine) -> Make:
 
 
 @contextmanager
-def on_mongo(url: str) -> Iterator[Make]:
+def on_mongo(url: str, model: Model) -> Iterator[Make]:
     """One database, whose collections are emptied each time."""
     database = database_for(url)
 
     def make(tenant: str) -> Backend:
         for name in database.list_collection_names():
             database[name].delete_many({})
-        return MongoBackend(database, tenant=tenant, model=MODEL)
+        return MongoBackend(database, tenant=tenant, model=model)
 
     yield make
     database.client.close()
 
 
 @contextmanager
-def opened(store: str) -> Iterator[Make]:
+def opened(store: str, model: Model = MODEL) -> Iterator[Make]:
     """What opens that backend, on a server that is started for it."""
     if store == "memory":
-        yield in_memory
+        yield in_memory(model)
     elif store == "mongo":
-        with servers.mongo() as url, on_mongo(url) as make:
+        with servers.mongo() as url, on_mongo(url, model) as make:
             yield make
     else:
         with TemporaryDirectory() as folder:
             if store == "sqlite":
                 engine = engine_for(f"sqlite:///{Path(folder)}/crm.db")
-                yield on_engine(engine)
+                yield on_engine(engine, model)
                 engine.dispose()
                 return
             with getattr(servers, store)() as url:
                 engine = engine_for(url)
-                yield on_engine(engine)
+                yield on_engine(engine, model)
                 engine.dispose()

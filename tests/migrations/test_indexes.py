@@ -135,7 +135,7 @@ def test_the_plan_uses_the_index(backend: SqlBackend, indexed: str, plain: str, 
 FORMS = ("iat", "ian", "iaf", "iab", "ib", "ix")
 KEPT = {known.name: st.none() | scalars(known.type) for known in INDEXED.attributes}
 rows = st.lists(st.fixed_dictionaries(KEPT), min_size=4, max_size=4)
-asked = predicates(INDEXED, fields={n: INDEXED.profile_fields[n] for n in KEPT})
+asked = predicates(INDEXED, fields={n: INDEXED.profile_fields[n] for n in KEPT}, absolute=True)
 
 
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])

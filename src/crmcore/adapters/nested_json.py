@@ -25,9 +25,14 @@ from crmcore.domain.money import Money
 from crmcore.domain.predicates import Predicate
 from crmcore.domain.trusted import built, setters
 
-__all__ = ["json_reader", "json_writer"]
+__all__ = ["json_reader", "json_text", "json_writer"]
 
 Read = Callable[[Any], Any]
+
+json_text: Callable[[Any], str] = json.JSONEncoder(
+    ensure_ascii=False, separators=(",", ":"), allow_nan=False
+).encode
+"""The one JSON text that is stored for plain data."""
 
 PLAIN: dict[Any, Read] = {
     Decimal: Decimal,
@@ -42,10 +47,9 @@ PLAIN: dict[Any, Read] = {
 def json_writer(cls: Any) -> Callable[[Any], str]:
     """From values annotated `cls` to compact JSON text."""
     unstructure = converter().get_unstructure_hook(cls)
-    dump = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
     if cls is Predicate:  # it has no truth value
-        return lambda value: dump(unstructure(value))
-    return lambda value: dump(unstructure(value)) if value else "[]"
+        return lambda value: json_text(unstructure(value))
+    return lambda value: json_text(unstructure(value)) if value else "[]"
 
 
 def json_reader(cls: Any) -> Callable[[str], Any]:

@@ -14,18 +14,19 @@ import attrs
 
 from crmcore.domain.errors import InvalidInput
 from crmcore.domain.facts import Fact
-from crmcore.domain.fields import Field
+from crmcore.domain.fields import Field, FieldType
 from crmcore.domain.folding import fold
 from crmcore.domain.ids import CustomerId
 from crmcore.domain.instants import EARLIEST, instant
 from crmcore.domain.kinds import MEASURABLE
 from crmcore.domain.measures import Fold, Measure
+from crmcore.domain.money import Money
 from crmcore.domain.order_facts import Purchase
 from crmcore.domain.predicate_checks import checked
 from crmcore.domain.predicates import FactTerm
 from crmcore.domain.relative import Relative
 
-__all__ = ["as_measure", "checked_term", "fact_values", "term_field"]
+__all__ = ["as_measure", "checked_term", "fact_values", "term_field", "unfolded"]
 
 NAME = "folded"
 
@@ -74,6 +75,13 @@ def fact_values(
         customer_id: state[NAME][2] if latest else state[NAME]
         for customer_id, state in found.items()
     }
+
+
+def unfolded(type: FieldType, value: Any, currency: str) -> Any:
+    """The domain value of what facts fold into: of minor units, money in `currency`."""
+    if type is FieldType.MONEY and value is not None:
+        return Money.of_minor(value, currency)
+    return value
 
 
 def _is_within(term: FactTerm, at: datetime) -> bool:

@@ -73,7 +73,7 @@ def zone_named(name: str) -> ZoneInfo:
     return found
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=1024)  # more than there are: a question in the customers' zones asks for all
 def _zone_named(name: str) -> ZoneInfo | None:
     try:
         return ZoneInfo(name)
@@ -82,5 +82,20 @@ def _zone_named(name: str) -> ZoneInfo | None:
 
 
 def start_of(day: date, *, zone: str) -> datetime:
-    """The first instant of `day` in `zone`, as an instant."""
-    return instant(datetime.combine(day, time(), tzinfo=zone_named(zone)))
+    """The first instant of `day` in `zone`, as an instant: the first at which the date there is
+    `day`, or a later one, since clocks that are put forward may pass over midnight, or a day.
+    """
+    known = zone_named(zone)
+    midnight = datetime.combine(day, time(), tzinfo=known)
+    found = midnight.astimezone(UTC)
+    if found.astimezone(known).replace(tzinfo=None) == midnight.replace(tzinfo=None):
+        return instant(found)
+    # Midnight was passed over: `found` is so long after the change as clocks showed before it.
+    before = midnight.replace(fold=1).astimezone(UTC)
+    while found - before > MILLISECOND:
+        middle = before + (found - before) // 2
+        if middle.astimezone(known).date() < day:
+            before = middle
+        else:
+            found = middle
+    return instant(found)

@@ -8,7 +8,7 @@ that every engine compares instants, and none computes with zones.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 from zoneinfo import available_timezones
@@ -192,16 +192,22 @@ class _Fixed:
 
     def _days(self, asked: Birthday) -> tuple[str, ...]:
         today = day_of(Relative(), at=self.at, zone=self._zone(asked.zone))
-        found: set[str] = set()
         try:
-            for shift in range(asked.first, asked.last + 1):
-                day = today + timedelta(days=shift)
-                found.add(day.strftime("%m-%d"))
-                if (day.month, day.day) == (2, 28) and (day + timedelta(days=1)).day == 1:
-                    found.add("02-29")
+            return _days_of_year(today, asked.first, asked.last)
         except OverflowError:
             raise InvalidInput.of(asked.name, "is asked beyond the calendar") from None
-        return tuple(sorted(found))
+
+
+@lru_cache(maxsize=64)
+def _days_of_year(today: date, first: int, last: int) -> tuple[str, ...]:
+    """As `MM-DD`, those so many days from today; in a common year 28 February is the 29th too."""
+    found: set[str] = set()
+    for shift in range(first, last + 1):
+        day = today + timedelta(days=shift)
+        found.add(day.isoformat()[5:])
+        if (day.month, day.day) == (2, 28) and (day + timedelta(days=1)).day == 1:
+            found.add("02-29")
+    return tuple(sorted(found))
 
 
 def _is_loaded(name: str) -> bool:

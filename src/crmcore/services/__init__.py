@@ -1,6 +1,7 @@
 """Services: use cases that add a rule. A use case takes a unit of work, a batch job a backend."""
 
 from crmcore.services.advancing import Advanced, advance
+from crmcore.services.as_known import as_known
 from crmcore.services.column_names import guess_columns
 from crmcore.services.comparing import (
     ComparedNumber,
@@ -62,6 +63,7 @@ __all__ = [
     "Scoring",
     "SegmentComparison",
     "advance",
+    "as_known",
     "compare_segment",
     "consume",
     "data_dictionary",

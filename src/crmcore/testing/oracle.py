@@ -1,6 +1,7 @@
 """What a backend should hold, worked out again in plain dictionaries.
 
-It imports nothing of crmcore, so that it cannot share its mistakes. Customers and facts are plain
+It imports nothing of crmcore but what stands beside it and imports nothing either, so that it
+cannot share its mistakes. Customers and facts are plain
 mappings; money is minor units. Every profile is computed from all facts when asked for; nothing
 is kept up to date, so nothing can go stale. Each command answers the name of the error that the
 backend should raise, or `None`.
@@ -9,11 +10,15 @@ backend should raise, or `None`.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from fractions import Fraction
 from typing import Any
 
-__all__ = ["Oracle", "holds"]
+from crmcore.testing.local_days import zone_of
+from crmcore.testing.meanings import meaning
+
+__all__ = ["KINDS", "Oracle", "told"]
 
 Row = dict[str, Any]
 
@@ -22,13 +27,6 @@ KINDS = (
     "consents", "segment_changes",
 )  # fmt: skip
 SCORERS = ("probability_alive", "expected_purchases", "lifetime_value")
-OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
-    "==": lambda a, b: a == b,
-    "<": lambda a, b: a < b,
-    "<=": lambda a, b: a <= b,
-    ">": lambda a, b: a > b,
-    ">=": lambda a, b: a >= b,
-}
 
 
 class Oracle:
@@ -201,14 +199,9 @@ class Oracle:
 
     def purchases(self, id: Any) -> list[Row]:
         """What a customer bought and kept: orders without those cancelled or wholly returned."""
-        found = []
-        for order in self._by("orders", id):
-            back = self._about("returns", order)
-            whole = bool(back) and sum(row["amount"] for row in back) >= order["amount"]
-            if not whole and not self._about("cancellations", order):
-                net = order["base"] - sum(row["base"] for row in back)
-                found.append(order | {"net": net})
-        return found
+        return _purchases(
+            self._by("orders", id), self._by("returns", id), self._by("cancellations", id)
+        )
 
     def profile(self, id: Any) -> Row:
         """The single view of one customer."""
@@ -248,44 +241,53 @@ class Oracle:
     def _by(self, kind: str, id: Any) -> list[Row]:
         return [row for row in self.of(kind) if row["customer_id"] == id]
 
-    def ids(self, question: Any) -> list[Any]:
-        """The ids of those for whom a predicate holds, in order."""
-        return sorted(id for id in self.customers if holds(question, self.profile(id)))
+    def told_of(self, id: Any) -> dict[str, list[Row]]:
+        """By kind, purchases among them, what can be asked about of a customer's facts."""
+        return told({kind: self._by(kind, id) for kind in KINDS})
+
+    def ids(self, question: Any, *, at: datetime, zone: str) -> list[Any]:
+        """The ids of those for whom a predicate holds, asked at an instant under that zone, in
+        order.
+        """
+        holds = meaning(question, at=at, zone=zone)
+        own = {id: zone_of(row["zone"], zone) for id, row in self.customers.items()}
+        return sorted(id for id in own if holds(self.profile(id), self.told_of(id), own[id]))
+
+
+def told(stored: Mapping[str, Sequence[Row]]) -> dict[str, list[Row]]:
+    """By kind, purchases among them, one customer's facts as they are asked about."""
+    asked = {kind: [_asked(fact) for fact in stored[kind]] for kind in KINDS}
+    bought = _purchases(*(stored[kind] for kind in ("orders", "returns", "cancellations")))
+    return asked | {"purchases": [_asked(one) | {"amount": one["net"]} for one in bought]}
+
+
+def _purchases(
+    orders: Sequence[Row], returns: Sequence[Row], cancellations: Sequence[Row]
+) -> list[Row]:
+    """The orders that were neither cancelled nor wholly returned, with what is left as `net`."""
+    found = []
+    for order in orders:
+        back = [row for row in returns if row["order_id"] == order["id"]]
+        whole = bool(back) and sum(row["amount"] for row in back) >= order["amount"]
+        if not whole and all(row["order_id"] != order["id"] for row in cancellations):
+            found.append(order | {"net": order["base"] - sum(row["base"] for row in back)})
+    return found
+
+
+def _asked(fact: Row) -> Row:
+    """A fact by the names under which it is asked about."""
+    found = fact | {"base_amount": fact.get("base")}
+    if "lines" in fact:
+        for name, place in (("products", 0), ("categories", 1)):
+            told = {line[place] for line in fact["lines"]} - {None}
+            found[name] = tuple(sorted(told))
+    return found
 
 
 COPIED = (
     "kind", "name", "stage", "stage_since", "known_since", "language", "zone", "region", "email",
     "phone", "tags",
 )  # fmt: skip
-
-
-def holds(question: Any, row: Mapping[str, Any]) -> bool:
-    """Does a predicate hold for this row? It is read by its shape; none of its code runs."""
-    match type(question).__name__:
-        case "And":
-            return all(holds(part, row) for part in question.parts)
-        case "Or":
-            return any(holds(part, row) for part in question.parts)
-        case "Not":
-            return not holds(question.part, row)
-        case "Present":
-            return row[question.name] not in (None, ())
-        case "Has":
-            return question.value in row[question.name]
-        case "HasWord":  # the names of the histories are single words of plain letters
-            return (row[question.name] or "").lower().startswith(question.beginning)
-        case "OneOf":
-            value = row[question.name]
-            return value is not None and any(value == _plain(one) for one in question.values)
-    left, right = row[question.name], question.value
-    right = row[right.name] if type(right).__name__ == "OtherField" else _plain(right)
-    if left is None or right is None:
-        return False
-    return OPERATORS[question.op](left, right)
-
-
-def _plain(value: Any) -> Any:
-    return getattr(value, "minor", value)
 
 
 def _alike(one: Row, other: Row) -> bool:
@@ -299,7 +301,7 @@ def _content(fact: Row) -> Row:
     return {name: value for name, value in fact.items() if name not in BOOKKEEPING}
 
 
-BOOKKEEPING = ("id", "source", "source_key", "recorded_at", "base")
+BOOKKEEPING = ("id", "source", "source_key", "recorded_at", "actor", "base")
 
 
 def _values(facts: Iterable[Row], name: str) -> list[Any]:

@@ -40,8 +40,17 @@ EVERYTHING: Document = {}
 NOTHING: Document = {"$nor": [{}]}
 
 
-def compiled(predicate: Predicate, path: Callable[[Term], str]) -> Document:
-    """The filter for a checked predicate in wire form; `path` gives a field's path."""
+Elsewhere = Callable[[Predicate], Document | None]
+
+
+def compiled(
+    predicate: Predicate, path: Callable[[Term], str], elsewhere: Elsewhere = lambda _: None
+) -> Document:
+    """The filter for a checked predicate in wire form; `path` gives a field's path, `elsewhere` the
+    filter of what is not asked of a path, and `None` for all else.
+    """
+    if (found := elsewhere(predicate)) is not None:
+        return found
     match predicate:
         case Comparison(name, op, OtherField(other)):
             left, right = f"${path(name)}", f"${path(other)}"
@@ -67,11 +76,17 @@ def compiled(predicate: Predicate, path: Callable[[Term], str]) -> Document:
         case Present(name):
             return {path(name): {"$ne": None}}
         case And(parts):
-            return {"$and": [compiled(part, path) for part in parts]} if parts else EVERYTHING
+            return (
+                {"$and": [compiled(part, path, elsewhere) for part in parts]}
+                if parts
+                else EVERYTHING
+            )
         case Or(parts):
-            return {"$or": [compiled(part, path) for part in parts]} if parts else NOTHING
+            return (
+                {"$or": [compiled(part, path, elsewhere) for part in parts]} if parts else NOTHING
+            )
         case Not(part):
-            return {"$nor": [compiled(part, path)]}
+            return {"$nor": [compiled(part, path, elsewhere)]}
     raise InvalidInput.of("", f"{type(predicate).__name__} is no predicate")
 
 

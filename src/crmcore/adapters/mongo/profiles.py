@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import heapq
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from itertools import chain, islice
 from typing import Any
 from uuid import UUID
 
@@ -11,16 +15,18 @@ from pymongo import UpdateOne
 from crmcore.adapters.columns import layout
 from crmcore.adapters.mongo.access import chunks
 from crmcore.adapters.mongo.client import Document, translated
+from crmcore.adapters.mongo.fact_terms import fold_stages, folded_from, ranges
 from crmcore.adapters.mongo.facts import MongoFacts
 from crmcore.adapters.mongo.folding import folded_anew
 from crmcore.adapters.mongo.predicates import compiled
+from crmcore.adapters.term_groups import Folded, folded_in, grouped_by_term
 from crmcore.adapters.wire import column_of, unwired, wire_predicate, wired
 from crmcore.domain.customer import Customer
 from crmcore.domain.errors import InvalidInput
 from crmcore.domain.fields import FieldType
 from crmcore.domain.folding import Deltas
 from crmcore.domain.ids import CustomerId
-from crmcore.domain.kinds import FactKind
+from crmcore.domain.kinds import FACTS, FactKind
 from crmcore.domain.ports import EVERYBODY, Among, Query
 from crmcore.domain.predicates import FactTerm, Predicate, Term
 from crmcore.domain.profile import Profile
@@ -65,27 +71,38 @@ class MongoProfiles(MongoFacts):
         return {profile.customer_id: profile for profile in found}
 
     def select(self, query: Query) -> list[Profile]:
-        where = self._where(query.where)
+        where = list(self._where(query.where))
         order = [("customer_id", 1)]
         if query.order_by is None:
             behind = {} if query.after is None else {"customer_id": {"$gt": query.after[1].bytes}}
-            rows = self.read("profiles", _both(where, behind), sort=order, limit=query.limit or 0)
-            return self._decoded(rows)
+            return self._decoded(self._read_all(where, behind, order, query.limit))
         path = self._path(query.order_by)
         found: list[Document] = []
         value, last = query.after or (None, None)
         if query.after is None or value is not None:
             sort = [(path, -1 if query.descending else 1), *order]
             ahead = self._ahead(query, path, value, last)
-            filter = _both(where, {path: {"$ne": None}}, ahead)
-            found = list(self.read("profiles", filter, sort=sort, limit=query.limit or 0))
+            found = list(
+                self._read_all(where, _both({path: {"$ne": None}}, ahead), sort, query.limit)
+            )
             last = None
         if query.limit is None or len(found) < query.limit:
             rest = {} if last is None else {"customer_id": {"$gt": last.bytes}}
-            filter = _both(where, {path: None}, rest)
-            limit = 0 if query.limit is None else query.limit - len(found)
-            found += self.read("profiles", filter, sort=order, limit=limit)
+            limit = None if query.limit is None else query.limit - len(found)
+            found += self._read_all(where, _both({path: None}, rest), order, limit)
         return self._decoded(found)
+
+    def _read_all(
+        self, where: list[Document], more: Document, sort: list[tuple[str, int]], limit: int | None
+    ) -> Iterator[Document]:
+        """The first profiles that these filters find, each of one range of ids."""
+        each = [
+            self.read("profiles", _both(part, more), sort=sort, limit=limit or 0) for part in where
+        ]
+        ((path, way), *_) = sort
+        if path == "customer_id":
+            return islice(chain.from_iterable(each), limit)
+        return islice(heapq.merge(*each, key=partial(_at, path.split(".")), reverse=way < 0), limit)
 
     def _ahead(self, query: Query, path: str, value: Any, last: UUID | None) -> Document:
         if last is None:
@@ -95,39 +112,44 @@ class MongoProfiles(MongoFacts):
         return {"$or": [further, {path: value, "customer_id": {"$gt": last.bytes}}]}
 
     def select_ids(self, where: Predicate | None, among: Among = EVERYBODY) -> Iterator[CustomerId]:
-        asked, order = self._where(where), [("customer_id", 1)]
+        parts, order, only = list(self._where(where)), [("customer_id", 1)], ["customer_id"]
         if among.ids is None:
             behind = {} if among.after is None else {"$gt": among.after.bytes}
             pages: list[Document] = [{"customer_id": behind} if behind else {}]
         else:
             chosen = chunks(sorted(id.bytes for id in among.ids))
             pages = [{"customer_id": {"$in": chunk}} for chunk in chosen]
-        for page in pages:
-            found = self.read(
-                "profiles", _both(asked, page), projection=["customer_id"], sort=order,
-                limit=among.limit or 0,
-            )  # fmt: skip
-            for row in found:
-                yield CustomerId(UUID(bytes=row["customer_id"]))
+        found = (
+            self.read(
+                "profiles", _both(part, page), projection=only, sort=order, limit=among.limit or 0
+            )
+            for page in pages
+            for part in parts
+        )
+        for row in islice(chain.from_iterable(found), among.limit):
+            yield CustomerId(UUID(bytes=row["customer_id"]))
 
     def count(self, where: Predicate | None) -> int:
         with translated():
-            return self.collections["profiles"].count_documents(
-                {"tenant": self.tenant, **self._where(where)}, session=self.session
+            return sum(
+                self.collections["profiles"].count_documents(
+                    {"tenant": self.tenant, **part}, session=self.session
+                )
+                for part in self._where(where)
             )
 
     def count_by(self, where: Predicate | None, name: str) -> dict[Any, int]:
         known, path = self.model.profile_fields[name], self._path(name)
-        stages: list[Document] = [{"$match": {"tenant": self.tenant, **self._where(where)}}]
+        stages: list[Document] = []
         if known.type is FieldType.TEXT_SET:
             stages.append({"$unwind": {"path": f"${path}", "preserveNullAndEmptyArrays": True}})
         value = {"$ifNull": [f"${path}", None]}
         stages.append({"$group": {"_id": value, "count": {"$sum": 1}}})
-        with (
-            translated(),
-            self.collections["profiles"].aggregate(stages, session=self.session) as found,
-        ):
-            counted = {row["_id"]: int(row["count"]) for row in found}
+        counted: Counter[Any] = Counter()
+        for part in self._where(where):
+            chosen = {"$match": {"tenant": self.tenant, **part}}
+            for row in self._aggregated("profiles", [chosen, *stages]):
+                counted[row["_id"]] += int(row["count"])
         if known.type is FieldType.TEXT_SET:
             return counted
         currency = self.model.currency
@@ -151,14 +173,37 @@ class MongoProfiles(MongoFacts):
             writes.append(UpdateOne(mine, {"$set": {**row, "clock": now}}))
         self.write_many("profiles", list(writes))
 
-    def _where(self, where: Predicate | None) -> Document:
+    def _aggregated(self, name: str, stages: list[Document]) -> list[Document]:
+        with (
+            translated(),
+            self.collections[name].aggregate(stages, session=self.session) as found,
+        ):
+            return list(found)
+
+    def _where(self, where: Predicate | None) -> Iterator[Document]:
+        """The filters that find them: one, unless facts folded give more ids than it can name."""
         if where is None:
-            return {}
-        return compiled(wire_predicate(where, self.model.profile_fields), self._path)
+            yield {}
+            return
+        asked = grouped_by_term(wire_predicate(where, self.model.profile_fields))
+        found = {each: self._customers(each) for each in set(folded_in(asked))}
+        for within, ids in ranges(found):
+
+            def elsewhere(node: Predicate, ids: Any = ids) -> Document | None:
+                if not isinstance(node, Folded):
+                    return None
+                return {"customer_id": {"$nin" if node.without_facts else "$in": list(ids[node])}}
+
+            yield _both(within, compiled(asked, self._path, elsewhere))
+
+    def _customers(self, asked: Folded) -> list[bytes]:
+        names = {kind.name: self.collections[kind.name].name for kind in FACTS}
+        stages = fold_stages(self.tenant, asked, names)
+        return sorted(row["_id"] for row in self._aggregated(folded_from(asked.name), stages))
 
     def _path(self, name: Term) -> str:
         if isinstance(name, FactTerm):
-            raise InvalidInput.of(name.of, "are not asked about here yet")
+            raise InvalidInput.of(name.of, "are no order")
         if any(attribute.name == name for attribute in self.model.attributes):
             return f"attributes.{name}"
         return column_of(self.model.profile_fields[name])
@@ -172,3 +217,11 @@ class MongoProfiles(MongoFacts):
 def _both(*filters: Document) -> Document:
     kept = [found for found in filters if found]
     return {"$and": kept} if kept else {}
+
+
+def _at(path: list[str], row: Document) -> Any:
+    """What stands at a path, of which the last part may be within another."""
+    found: Any = row
+    for name in path:
+        found = found[name]
+    return found

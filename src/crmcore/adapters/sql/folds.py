@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
 
+from crmcore.adapters.order_lines import any_line_text, line_text
 from crmcore.adapters.profile_codec import measure_columns
 from crmcore.adapters.sql.predicates import compiled
 from crmcore.adapters.sql.tables import Tables
+from crmcore.adapters.sql.types import stands_in
+from crmcore.adapters.term_groups import Folded
 from crmcore.adapters.wire import column_of, wire_predicate
-from crmcore.domain.fields import Field
+from crmcore.domain.errors import InvalidInput
+from crmcore.domain.fields import Field, FieldType
 from crmcore.domain.kinds import MEASURABLE, PURCHASES
 from crmcore.domain.measures import Fold, Measure
+from crmcore.domain.predicates import Has, HasWord, Term
 
 __all__ = [
+    "FUNCTIONS",
+    "conditions",
     "fold_statements",
+    "latest_first",
     "merge_statement",
     "purchases",
+    "source",
     "whole",
 ]
 
@@ -30,20 +39,41 @@ FUNCTIONS: dict[Fold, Callable[[Any], sa.ColumnElement[Any]]] = {
 }
 
 
-def purchases(tables: Tables, tenant: str) -> sa.Select[*tuple[Any, ...]]:
-    """Orders net of cancellations and returns, as rows: see `crmcore.domain.order_facts`."""
+def purchases(
+    tables: Tables,
+    tenant: str,
+    *,
+    of: sa.Select[tuple[bytes]] | None = None,
+    by_order: bool = False,
+) -> sa.Select[*tuple[Any, ...]]:
+    """Orders net of cancellations and returns, as rows: see `crmcore.domain.order_facts`.
+
+    `of` these customers, or of all. `by_order`: what came back is looked up for each order,
+    instead of added up for all at once.
+    """
     orders, returns = tables.kinds["orders"], tables.kinds["returns"]
     cancellations = tables.kinds["cancellations"]
-    credited = (
-        sa.select(
-            returns.c.order_id,
-            whole(sa.func.sum(returns.c.amount_minor)).label("amount"),
-            whole(sa.func.sum(returns.c.base_amount_minor)).label("base"),
+    amount: sa.ColumnElement[Any] = sa.func.sum(returns.c.amount_minor)
+    base: sa.ColumnElement[Any] = sa.func.sum(returns.c.base_amount_minor)
+    standing = [returns.c.tenant == tenant, returns.c.removed_at.is_(None)]
+    if of is not None:
+        standing.append(returns.c.resolved_customer_id.in_(of))
+    joined: sa.FromClause = orders
+    if by_order:
+        of_order = (*standing, returns.c.order_id == orders.c.id)
+        amount, base = (
+            sa.select(found).where(*of_order).correlate(orders).scalar_subquery()
+            for found in (amount, base)
         )
-        .where(returns.c.tenant == tenant, returns.c.removed_at.is_(None))
-        .group_by(returns.c.order_id)
-        .subquery("credited")
-    )
+    else:
+        credited = (
+            sa.select(returns.c.order_id, whole(amount).label("amount"), whole(base).label("base"))
+            .where(*standing)
+            .group_by(returns.c.order_id)
+            .subquery("credited")
+        )
+        joined = orders.outerjoin(credited, credited.c.order_id == orders.c.id)
+        amount, base = credited.c.amount, credited.c.base
     cancelled = (
         sa.select(cancellations.c.id)
         .where(
@@ -53,30 +83,37 @@ def purchases(tables: Tables, tenant: str) -> sa.Select[*tuple[Any, ...]]:
         )
         .exists()
     )
-    net = orders.c.base_amount_minor - sa.func.coalesce(credited.c.base, 0)
+    # One comparison, so that what came back is looked up once. An order of nothing is bought, too,
+    # unless it came back.
+    kept = sa.func.coalesce(amount, -1) < orders.c.total_minor
     return (
         sa.select(
             orders.c.id,
             orders.c.resolved_customer_id.label("customer_id"),
             orders.c.at,
-            net.label("amount_minor"),
+            (orders.c.base_amount_minor - whole(sa.func.coalesce(base, 0))).label("amount_minor"),
             orders.c.base_amount_currency.label("amount_currency"),
             orders.c.channel,
         )
-        .select_from(orders.outerjoin(credited, credited.c.order_id == orders.c.id))
-        .where(
-            orders.c.tenant == tenant,
-            orders.c.removed_at.is_(None),
-            sa.not_(cancelled),
-            sa.or_(credited.c.amount.is_(None), credited.c.amount < orders.c.total_minor),
-        )
+        .select_from(joined)
+        .where(orders.c.tenant == tenant, orders.c.removed_at.is_(None), sa.not_(cancelled), kept)
     )
 
 
-def _source(tables: Tables, tenant: str, kind: str) -> sa.Subquery:
-    """The facts of a kind that count, with `customer_id` resolved."""
+def source(
+    tables: Tables,
+    tenant: str,
+    kind: str,
+    *,
+    of: sa.Select[tuple[bytes]] | None = None,
+    by_order: bool = False,
+) -> sa.Subquery:
+    """The facts of a kind that count, with `customer_id` resolved; purchases with their lines, and
+    made as `purchases` says.
+    """
     if kind == PURCHASES.name:
-        return purchases(tables, tenant).subquery("purchases")
+        found = purchases(tables, tenant, of=of, by_order=by_order)
+        return found.add_columns(tables.kinds["orders"].c.lines).subquery("purchases")
     table = tables.kinds[kind]
     own = [c for c in table.c if c.name not in ("customer_id", "resolved_customer_id")]
     return (
@@ -93,26 +130,24 @@ def fold_statements(
     fields = MEASURABLE[kind].comparable
     grouped = [m for m in measures if m.fold is not Fold.LATEST]
     if grouped:
-        source = _source(tables, tenant, kind)
-        values = [_aggregate(m, source, fields).label(_first_column(m)) for m in grouped]
-        customer = source.c.customer_id
+        rows = source(tables, tenant, kind)
+        values = [_aggregate(m, rows, fields).label(_first_column(m)) for m in grouped]
+        customer = rows.c.customer_id
         yield sa.select(customer, *values).group_by(customer), customer
     for measure in measures:
         if measure.fold is Fold.LATEST:
-            source = _source(tables, tenant, kind)
-            value = source.c[column_of(fields[measure.value or ""])]
-            order = (source.c.at.desc(), source.c.recorded_at.desc(), value.desc())
-            rank = sa.func.row_number().over(partition_by=source.c.customer_id, order_by=order)
+            rows = source(tables, tenant, kind)
+            value = rows.c[column_of(fields[measure.value or ""])]
             names = [column.name for column in measure_columns(measure)]
             ranked = (
                 sa.select(
-                    source.c.customer_id,
+                    rows.c.customer_id,
                     value.label(names[0]),
-                    source.c.at.label(names[1]),
-                    source.c.recorded_at.label(names[2]),
-                    rank.label("rank"),
+                    rows.c.at.label(names[1]),
+                    rows.c.recorded_at.label(names[2]),
+                    latest_first(rows, value).label("rank"),
                 )
-                .where(value.is_not(None), *_conditions(measure, source, fields))
+                .where(value.is_not(None), *conditions(measure, rows))
                 .subquery("ranked")
             )
             kept = [ranked.c[name] for name in ("customer_id", *names)]
@@ -123,24 +158,44 @@ def _first_column(measure: Measure) -> str:
     return measure_columns(measure)[0].name
 
 
-def _conditions(measure: Measure, source: sa.Subquery, fields: Any) -> Iterable[Any]:
-    if measure.where is not None:
-        where = wire_predicate(measure.where, fields)
-        yield compiled(where, lambda name: source.c[column_of(fields[name])])
+def latest_first(rows: sa.Subquery, value: sa.ColumnElement[Any]) -> sa.ColumnElement[int]:
+    """The rank of a fact among its customer's, of which `latest` is the first."""
+    order = (rows.c.at.desc(), rows.c.recorded_at.desc(), value.desc())
+    return sa.func.row_number().over(partition_by=rows.c.customer_id, order_by=order)
+
+
+def conditions(measure: Measure, rows: sa.Subquery) -> Iterator[sa.ColumnElement[bool]]:
+    """What `where` asks of the facts that take part."""
+    if measure.where is None:
+        return
+    fields = MEASURABLE[measure.of].comparable
+
+    def column(name: Term) -> sa.ColumnElement[Any]:
+        known = fields[str(name)]
+        if known.type is FieldType.TEXT_SET:
+            return sa.case((stands_in(any_line_text(known.name), rows.c.lines), 1))
+        return rows.c[column_of(known)]
+
+    def has(asked: Has | HasWord | Folded) -> sa.ColumnElement[bool]:
+        if not isinstance(asked, Has):
+            raise InvalidInput.of(str(asked.name), "has no words")
+        return stands_in(line_text(asked), rows.c.lines)
+
+    yield compiled(wire_predicate(measure.where, fields), column, has)
 
 
 def _aggregate(
-    measure: Measure, source: sa.Subquery, fields: dict[str, Field] | Any
+    measure: Measure, rows: sa.Subquery, fields: dict[str, Field] | Any
 ) -> sa.ColumnElement[Any]:
-    conditions = list(_conditions(measure, source, fields))
+    kept = list(conditions(measure, rows))
     if measure.value is None:
         value: Any = sa.literal(1)
-        if not conditions:
+        if not kept:
             return sa.func.count()
-        return sa.func.count(sa.case((conditions[0], value)))
-    value = source.c[column_of(fields[measure.value])]
-    if conditions:
-        value = sa.case((conditions[0], value))
+        return sa.func.count(sa.case((kept[0], value)))
+    value = rows.c[column_of(fields[measure.value])]
+    if kept:
+        value = sa.case((kept[0], value))
     found = FUNCTIONS[measure.fold](value)
     return whole(sa.func.coalesce(found, 0)) if measure.starts_at_zero else found
 

@@ -17,6 +17,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import Grouping
 
 from crmcore.adapters.sql.types import BY_CODE_POINT, INDEXED_TEXT, INTEGER, IndexedText
+from crmcore.adapters.term_groups import Folded
 from crmcore.domain.errors import InvalidInput
 from crmcore.domain.fields import FieldType
 from crmcore.domain.names import next_beyond
@@ -165,12 +166,12 @@ def _strpos(element: _place, compiler: SQLCompiler, **options: Any) -> str:
     return f"strpos({compiler.process(element.clauses, **options)})"
 
 
-Words = Callable[[Has | HasWord], Condition]
-Folded = Callable[[str], Expression]
+Words = Callable[[Has | HasWord | Folded], Condition]
+FoldedText = Callable[[str], Expression]
 
 
-def _no_words(asked: Has | HasWord) -> Condition:
-    raise InvalidInput.of(asked.name, "has no words")
+def _no_words(asked: Has | HasWord | Folded) -> Condition:
+    raise InvalidInput.of(str(asked.name), "has no words")
 
 
 def _not_folded(name: str) -> Expression:
@@ -181,11 +182,11 @@ def compiled(
     predicate: Predicate,
     column: Callable[[Term], Expression],
     words: Words = _no_words,
-    folded: Folded = _not_folded,
+    folded: FoldedText = _not_folded,
 ) -> Condition:
     """The condition for a checked predicate in wire form; `column` gives a field's expression,
-    `words` the condition that a word is among those of a field, which is never null, `folded` the
-    folded text of a field, which is null where the field is.
+    `words` the condition that a word is among those of a field, or that facts folded are as asked,
+    which is never null, `folded` the folded text of a field, which is null where the field is.
     """
     return _compiled(predicate, column, words, folded, True)
 
@@ -194,7 +195,7 @@ def _compiled(
     node: Predicate,
     column: Callable[[Term], Expression],
     words: Words,
-    folded: Folded,
+    folded: FoldedText,
     positive: bool,
 ) -> Condition:
     match node:
@@ -205,7 +206,7 @@ def _compiled(
             if isinstance(node, And) is positive:
                 return _joined(sa.and_, sa.true(), found)
             return _joined(sa.or_, sa.false(), found)
-        case Has() | HasWord():
+        case Has() | HasWord() | Folded():
             return words(node) if positive else sa.not_(words(node))
         case Contains(name, text):
             holds = _place(folded(name), sa.literal(text, sa.Text())) > 0

@@ -14,12 +14,14 @@ from crmcore.adapters.profile_codec import deltas as wire_deltas
 from crmcore.adapters.row_folding import LIMIT, beyond_limit
 from crmcore.adapters.sql import bulk, statements
 from crmcore.adapters.sql.engine import translated
+from crmcore.adapters.sql.fact_terms import folded_condition
 from crmcore.adapters.sql.facts import SqlFacts
 from crmcore.adapters.sql.folds import fold_statements, merge_statement
 from crmcore.adapters.sql.predicates import attribute, compiled
 from crmcore.adapters.sql.records import chunks
 from crmcore.adapters.sql.tables import Tables
 from crmcore.adapters.sql.words import change_words, count_words, has_words
+from crmcore.adapters.term_groups import Folded, grouped_by_term
 from crmcore.adapters.wire import column_of, unwired, wire_predicate, wired
 from crmcore.domain.customer import Customer
 from crmcore.domain.errors import InvalidInput
@@ -29,7 +31,7 @@ from crmcore.domain.ids import CustomerId
 from crmcore.domain.kinds import ORDERS, PURCHASES, AggregateKind, FactKind
 from crmcore.domain.model import Model
 from crmcore.domain.ports import EVERYBODY, Among, Query
-from crmcore.domain.predicates import FactTerm, Predicate, Term
+from crmcore.domain.predicates import And, FactTerm, Has, HasWord, Predicate, Term
 from crmcore.domain.product import Product
 from crmcore.domain.profile import Profile
 from crmcore.domain.segment import Segment
@@ -219,13 +221,30 @@ class SqlProfiles(SqlFacts):
 
     def _where(self, where: Predicate | None) -> Iterator[sa.ColumnElement[bool]]:
         if where is not None:
-            asked = wire_predicate(where, self.model.profile_fields)
-            words = partial(has_words, self.tables, self.tenant)
-            yield compiled(asked, self._column, words, self._folded)
+            asked = grouped_by_term(wire_predicate(where, self.model.profile_fields))
+            elsewhere = partial(self._found_elsewhere, asked)
+            yield compiled(asked, self._column, elsewhere, self._folded)
+
+    def _found_elsewhere(
+        self, whole: Predicate, asked: Has | HasWord | Folded
+    ) -> sa.ColumnElement[bool]:
+        """What is asked of other tables than the profiles'."""
+        if not isinstance(asked, Folded):
+            return has_words(self.tables, self.tenant, asked)
+
+        def plain(node: Predicate) -> sa.ColumnElement[bool]:
+            elsewhere = partial(self._found_elsewhere, whole)
+            return compiled(node, self._column, elsewhere, self._folded)
+
+        # What every profile must have is joined; a list in an "or" or a "not" is not.
+        parts = whole.parts if isinstance(whole, And) else (whole,)
+        joined = asked in parts and not asked.without_facts
+        joined = joined or self.connection.dialect.name != "postgresql"
+        return folded_condition(self.tables, self.tenant, asked, plain, joined=joined)
 
     def _column(self, name: Term) -> sa.ColumnElement[Any]:
         if isinstance(name, FactTerm):
-            raise InvalidInput.of(name.of, "are not asked about here yet")
+            raise InvalidInput.of(name.of, "is no order")
         for known in self.model.attributes:
             if known.name == name:
                 dialect = self.connection.dialect.name

@@ -38,6 +38,7 @@ __all__ = [
     "IndexedText",
     "beginning",
     "short",
+    "stands_in",
 ]
 
 MARIADB = ("mariadb", "mysql")
@@ -78,6 +79,36 @@ def _whole(element: beginning, compiler: SQLCompiler, **options: Any) -> str:
 @compiles(beginning, "postgresql")
 def _left(element: beginning, compiler: SQLCompiler, **options: Any) -> str:
     return f"left({compiler.process(element.text, **options)}, {BEGINNING})"
+
+
+class stands_in(sa.ColumnElement[bool]):  # noqa: N801  written and read as a SQL function
+    """Is the text, a bound parameter, somewhere in a column that compares by code point?"""
+
+    inherit_cache: bool | None = True
+    _traverse_internals = [  # noqa: RUF012  SQLAlchemy's own annotation
+        ("part", sa.sql.visitors.InternalTraversal.dp_clauseelement),
+        ("text", sa.sql.visitors.InternalTraversal.dp_clauseelement),
+    ]
+
+    def __init__(self, part: str, text: sa.ColumnElement[Any]) -> None:
+        self.part: sa.ColumnElement[str] = sa.bindparam(None, part, type_=sa.Text(), unique=True)
+        self.text = text
+        self.type: sa.types.TypeEngine[bool] = sa.Boolean()
+
+
+@compiles(stands_in)
+def _instr(element: stands_in, compiler: SQLCompiler, **options: Any) -> str:
+    return _found("instr", element, compiler, options)
+
+
+@compiles(stands_in, "postgresql")
+def _strpos(element: stands_in, compiler: SQLCompiler, **options: Any) -> str:
+    return _found("strpos", element, compiler, options)
+
+
+def _found(name: str, element: stands_in, compiler: SQLCompiler, options: dict[str, Any]) -> str:
+    text, part = (compiler.process(each, **options) for each in (element.text, element.part))
+    return f"({name}({text}, {part}) > 0)"
 
 
 COARSE: dict[Any, Callable[[Any, Any], Any]] = {

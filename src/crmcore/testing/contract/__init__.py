@@ -28,15 +28,18 @@ pytest.register_assert_rewrite(
         for part in (
             "aggregates",
             "arrivals",
+            "as_known",
             "columns",
             "birthdays",
             "concurrency",
             "consents",
             "consuming",
             "contents",
+            "crowd",
             "deeds",
             "dictionaries",
             "exchange",
+            "fact_terms",
             "facts",
             "faults",
             "folded_texts",
@@ -46,6 +49,7 @@ pytest.register_assert_rewrite(
             "importing",
             "interleaving",
             "journal",
+            "local_days",
             "machine",
             "models",
             "name_search",
@@ -68,15 +72,12 @@ pytest.register_assert_rewrite(
             "units_of_work",
             "values",
             "witness",
-            "aggregates", "arrivals", "columns", "concurrency", "deeds", "facts", "histories",
-            "host_transactions", "identifiers", "interleaving", "journal", "machine", "models",
-            "name_search", "orders", "predicates", "profiles", "queries", "running", "subject",
-            "tags", "tenants", "texts", "units_of_work", "values", "witness",
         )
     )
-)  # fmt: skip
+)
 
 from crmcore.testing.contract.aggregates import AggregatesContract  # noqa: E402  after the above
+from crmcore.testing.contract.as_known import AsKnownContract  # noqa: E402
 from crmcore.testing.contract.birthdays import BirthdaysContract  # noqa: E402
 from crmcore.testing.contract.columns import ColumnsContract  # noqa: E402
 from crmcore.testing.contract.concurrency import ConcurrencyContract  # noqa: E402
@@ -84,6 +85,7 @@ from crmcore.testing.contract.consents import ConsentsContract  # noqa: E402
 from crmcore.testing.contract.consuming import ConsumingContract  # noqa: E402
 from crmcore.testing.contract.dictionaries import DictionariesContract  # noqa: E402
 from crmcore.testing.contract.exchange import ExchangeContract  # noqa: E402
+from crmcore.testing.contract.fact_terms import FactTermsContract  # noqa: E402
 from crmcore.testing.contract.facts import FactsContract  # noqa: E402
 from crmcore.testing.contract.faults import FaultsContract  # noqa: E402
 from crmcore.testing.contract.folded_texts import FoldedTextsContract  # noqa: E402
@@ -92,6 +94,7 @@ from crmcore.testing.contract.host_transactions import HostTransactionsContract 
 from crmcore.testing.contract.identifiers import IdentifiersContract  # noqa: E402
 from crmcore.testing.contract.importing import ImportingContract  # noqa: E402
 from crmcore.testing.contract.journal import JournalContract  # noqa: E402
+from crmcore.testing.contract.local_days import LocalDaysContract  # noqa: E402
 from crmcore.testing.contract.machine import machine_of  # noqa: E402
 from crmcore.testing.contract.models import ModelsContract  # noqa: E402
 from crmcore.testing.contract.name_search import NameSearchContract  # noqa: E402
@@ -116,6 +119,7 @@ from crmcore.testing.contract.values import ValuesContract  # noqa: E402
 
 __all__ = [
     "AggregatesContract",
+    "AsKnownContract",
     "BackendContract",
     "BirthdaysContract",
     "ColumnsContract",
@@ -124,6 +128,7 @@ __all__ = [
     "ConsumingContract",
     "DictionariesContract",
     "ExchangeContract",
+    "FactTermsContract",
     "FactsContract",
     "FaultsContract",
     "FoldedTextsContract",
@@ -132,6 +137,7 @@ __all__ = [
     "IdentifiersContract",
     "ImportingContract",
     "JournalContract",
+    "LocalDaysContract",
     "Make",
     "ModelsContract",
     "NameSearchContract",
@@ -175,6 +181,8 @@ class BackendContract(
     SegmentsContract,
     RefreshingContract,
     PredicatesContract,
+    LocalDaysContract,
+    FactTermsContract,
     TextsContract,
     ValuesContract,
     JournalContract,
@@ -193,5 +201,6 @@ class BackendContract(
     HostTransactionsContract,
     HistoriesContract,
     ImportingContract,
+    AsKnownContract,
 ):
     """All of it, in one class."""

@@ -23,6 +23,7 @@ from crmcore.testing.builders import (
     a_consent,
     a_customer,
     a_fulfilment,
+    a_line,
     a_payment,
     a_return,
     a_score,
@@ -33,6 +34,7 @@ from crmcore.testing.builders import (
 from crmcore.testing.contract.draws import (
     AMOUNTS,
     AT,
+    BASKETS,
     CARDS,
     CHANGED,
     CONSENTED,
@@ -127,7 +129,7 @@ class Deeds(Interleaving):
         tenant=TENANTS,
         place=PLACES,
         parts=st.lists(
-            st.tuples(INDEX, AMOUNTS, AT, st.sampled_from([None, "web", "shop"]), KEYS),
+            st.tuples(INDEX, AMOUNTS, AT, st.sampled_from([None, "web", "shop"]), KEYS, BASKETS),
             min_size=1,
             max_size=3,
         ),
@@ -136,15 +138,16 @@ class Deeds(Interleaving):
         self,
         tenant: str,
         place: int | None,
-        parts: list[tuple[int, Money, datetime, str | None, Any]],
+        parts: list[tuple[int, Money, datetime, str | None, Any, list[Any]]],
     ) -> None:
         """Orders in one batch, some under a source key that is used again."""
         orders = []
-        for which, total, at, channel, key in parts:
+        for which, total, at, channel, key, basket in parts:
+            lines = [a_line(p, currency=total.currency, category=c) for p, c in basket]
             who = self.somebody(tenant, which)
             id = FactId(self.new_id())
             orders.append(
-                an_order(who, total, at=at, channel=channel, source_key=key, id=id, lines=())
+                an_order(who, total, at=at, channel=channel, source_key=key, id=id, lines=lines)
             )
         self.do(tenant, place, self.appending(tenant, "orders", orders))
 

@@ -20,12 +20,14 @@ from crmcore.domain.money import Money
 from crmcore.testing.strategies import predicates
 
 __all__ = [
-    "AMOUNTS", "AT", "CARDS", "CHANGED", "CONSENTED", "CONSUMERS", "CONTACT", "EMAILS", "FIRST",
-    "IDENTIFIERS", "INDEX", "KEYS", "KINDS", "MODEL", "NEW", "PLACES", "QUESTIONS", "RATE",
+    "AMOUNTS", "ASKED", "AT", "BASKETS", "CARDS", "CHANGED", "CONSENTED", "CONSUMERS", "CONTACT",
+    "EMAILS", "FIRST", "IDENTIFIERS", "INDEX", "KEYS", "KINDS", "MODEL", "NEW", "PLACES",
+    "QUESTIONS", "RATE",
     "SCORED", "TAGS", "TENANTS",
 ]  # fmt: skip
 
 MODEL = Model(
+    zone="Europe/Madrid",
     attributes=(
         AttributeType("seat", "text"),
         AttributeType("visits", "integer"),
@@ -63,7 +65,20 @@ PLACES = st.sampled_from([None, 0, 1])
 """Where something is done: in a unit of work of its own, or in the first or second open one."""
 CONSUMERS = st.sampled_from(["mail", "audit"])
 AT = st.sampled_from([FIRST + n * DAY for n in range(4)])
-NAMES = st.sampled_from([None, "Ana", "Ben"])
+ASKED = st.sampled_from([
+    FIRST + 2 * DAY,
+    FIRST + timedelta(days=3, hours=12),
+    datetime(2024, 2, 29, 10, 30, tzinfo=UTC),
+    datetime(2024, 6, 1, 12, tzinfo=UTC),
+    datetime(2024, 12, 31, 11, 30, tzinfo=UTC),
+])  # fmt: skip
+"""When questions are asked: days after the facts, at ends of months and of the year."""
+NAMES = st.sampled_from([None, "Ana", "Ben", "José Núñez", "ÅSA O'Brien"])
+ZONES = st.sampled_from([None, "Pacific/Kiritimati", "Etc/GMT+12", "America/Sao_Paulo"])
+BASKETS = st.lists(
+    st.sampled_from([("SKU-1", "flights"), ("SKU-2", None), ("é", "hotels")]), max_size=2
+)
+"""Products and categories of the lines of an order."""
 EMAILS = st.lists(st.sampled_from(["x@x.org", "Y@x.org"]), max_size=2, unique=True)
 TAGS = st.lists(st.sampled_from(["vip", "new"]), max_size=2, unique=True)
 IDENTIFIERS = {"card": ["0", "1", "9"], "email": ["x@x.org", "y@x.org"]}
@@ -103,24 +118,50 @@ ATTRIBUTES: dict[str, st.SearchStrategy[Any]] = {
     "weight": st.sampled_from([0.0, 0.1, 1.0, -2.5]),
     "height": st.sampled_from([Decimal(0), Decimal("0.1"), Decimal("1.000001")]),
     "vip": st.booleans(),
-    "born": st.sampled_from([date(1990, 12, 31), date(2024, 1, 1)]),
+    "born": st.sampled_from([date(1990, 12, 31), date(2024, 1, 1), date(2000, 2, 29)]),
     "renewed_at": AT,
     "budget": st.sampled_from([Money("0", "EUR"), Money("1.01", "EUR")]),
 }
 NEW = st.fixed_dictionaries({
-    "name": NAMES, "emails": EMAILS, "tags": TAGS,
+    "name": NAMES, "zone": ZONES, "emails": EMAILS, "tags": TAGS,
     "attributes": st.fixed_dictionaries({}, optional=ATTRIBUTES),
 })  # fmt: skip
-VALUES: dict[str, st.SearchStrategy[Any]] = ATTRIBUTES | {
-    "name": st.sampled_from(["Ana", "Ben", "Cid"]),
+MONEYS = st.sampled_from([0, 1, 100, 101]).map(lambda n: Money.of_minor(n, "EUR"))
+SECONDS = st.sampled_from([0, 1, 90])
+PROFILES: dict[str, st.SearchStrategy[Any]] = {
+    "name": st.sampled_from(["Ana", "Ben", "José Núñez", "ÅSA O'Brien"]),
     "kind": st.sampled_from(["person", "organisation"]),
     "stage": st.sampled_from(["prospect", "active", "closed"]),
+    "language": st.sampled_from(["es", "ca"]),
+    "zone": st.sampled_from(["Pacific/Kiritimati", "Etc/GMT+12"]),
+    "region": st.sampled_from(["ES-MD", "Łódź"]),
     "email": st.sampled_from(["x@x.org", "y@x.org"]),
+    "phone": st.sampled_from(["+34600000000", "+1"]),
     "tags": st.sampled_from(["vip", "new"]),
     "last_channel": st.sampled_from(Channel),
     "last_topic": st.sampled_from(["billing", "delivery"]),
-    "revenue": st.sampled_from([0, 1, 100, 101]).map(lambda n: Money.of_minor(n, "EUR")),
+    **dict.fromkeys(("stage_since", "known_since", "first_purchase_at", "last_purchase_at"), AT),
+    **dict.fromkeys(("revenue", "returned", "paid", "web_revenue"), MONEYS),
+    **dict.fromkeys(("largest_purchase", "smallest_payment"), MONEYS),
+    **dict.fromkeys(("shortest_wait", "waited"), SECONDS),
 }
+TOLD: dict[str, st.SearchStrategy[Any]] = {
+    "at": AT,
+    "amount": MONEYS,
+    "base_amount": MONEYS,
+    "waited_seconds": SECONDS,
+    "topic": st.sampled_from(["billing", "delivery"]),
+    "channel": st.sampled_from(["phone", "web", "email"]),
+    "direction": st.sampled_from(["inbound", "outbound"]),
+    "scorer": st.sampled_from(["probability_alive", "lifetime_value"]),
+    "value": st.sampled_from([0.0, 0.5, 1.0]),
+    "purpose": st.sampled_from(["marketing", "service"]),
+    "source": st.sampled_from(["shop", "till"]),
+    "source_key": st.sampled_from(["k1", "k2"]),
+    "products": st.sampled_from(["SKU-1", "SKU-2", "é"]),
+    "categories": st.sampled_from(["flights", "hotels"]),
+}
+VALUES: dict[str, st.SearchStrategy[Any]] = ATTRIBUTES | PROFILES | TOLD
 QUESTIONS = predicates(MODEL, values=VALUES)
 KINDS = (
     "orders", "payments", "fulfilments", "cancellations", "returns", "interactions", "scores",

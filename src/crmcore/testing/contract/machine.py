@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from fractions import Fraction
 from itertools import count
 from threading import Thread
@@ -39,6 +39,7 @@ from crmcore.domain.unit_of_work import UnitOfWork
 from crmcore.testing.builders import a_customer, an_interaction, an_order
 from crmcore.testing.contract.deeds import Deeds
 from crmcore.testing.contract.draws import (
+    ASKED,
     CONSUMERS,
     FIRST,
     INDEX,
@@ -250,13 +251,13 @@ class _Histories(Deeds):
             everybody = [c.id for c in uow.customers.find_all_by_identifier(type, value)]
         assert found == everybody == expected
 
-    @rule(tenant=TENANTS, question=QUESTIONS)
-    def ask(self, tenant: str, question: Predicate) -> None:
-        """A random predicate selects whom it should."""
+    @rule(tenant=TENANTS, question=QUESTIONS, at=st.none() | ASKED)
+    def ask(self, tenant: str, question: Predicate, at: datetime | None) -> None:
+        """A random predicate selects whom it should, asked by default at the clock's instant."""
         witness = self.witnesses[tenant]
-        expected = witness.oracle.ids(question)
+        expected = witness.oracle.ids(question, at=at or self.clock.now, zone=MODEL.zone)
         with witness.backend.reading() as uow:
-            asked = uow.profiles.where(question)
+            asked = uow.profiles.where(question, at=at)
             assert list(asked.ids()) == expected
             assert asked.count() == len(expected)
 

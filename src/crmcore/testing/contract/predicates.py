@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -14,15 +14,28 @@ from crmcore.adapters.backend import Backend
 from crmcore.domain.attributes import Scalar
 from crmcore.domain.expressions import ago, field, from_now, start_of
 from crmcore.domain.ids import CustomerId
-from crmcore.domain.predicates import And, Or, Predicate
+from crmcore.domain.predicates import And, Not, Or, Predicate
 from crmcore.domain.profile import Profile
 from crmcore.domain.unit_of_work import UnitOfWork
-from crmcore.testing.builders import AT, a_customer, a_score, an_interaction, an_order
+from crmcore.testing.builders import (
+    AT,
+    a_cancellation,
+    a_consent,
+    a_customer,
+    a_fulfilment,
+    a_line,
+    a_payment,
+    a_return,
+    a_score,
+    an_interaction,
+    an_order,
+)
 from crmcore.testing.clock import FrozenClock
-from crmcore.testing.contract.draws import MODEL, QUESTIONS
-from crmcore.testing.contract.plain import bare
+from crmcore.testing.contract.draws import ASKED, MODEL, QUESTIONS
+from crmcore.testing.contract.plain import facts_told, plain_profile
 from crmcore.testing.contract.subject import Make, Subject
-from crmcore.testing.oracle import holds
+from crmcore.testing.local_days import moment_meant, zone_of
+from crmcore.testing.meanings import meaning
 
 __all__ = ["PredicatesContract", "everybody", "people", "selected"]
 
@@ -38,8 +51,25 @@ PEOPLE: Mapping[str, Mapping[str, Scalar]] = {
 }
 
 
+TRAVELLERS: Mapping[str, tuple[str | None, date | None]] = {
+    "José Núñez": ("Pacific/Kiritimati", date(2000, 2, 29)),
+    "ÅSA O'Brien": ("Etc/GMT+12", date(1990, 1, 1)),
+    "Łukasz Straße": ("America/Sao_Paulo", date(1985, 3, 5)),
+    "Zoë": ("Australia/Lord_Howe", date(1970, 12, 31)),
+    "Ana": (None, date(2024, 2, 28)),
+}
+"""Names in several scripts, with the zones they live in and the days they were born on."""
+BOUNDS = (
+    start_of("day", zone="customer"), start_of("day"), start_of("week"), start_of("month"),
+    start_of("quarter", zone="customer"), ago(days=1), ago(hours=24), ago(days=1, zone="customer"),
+    ago(months=1),
+)  # fmt: skip
+
+
 class PredicatesContract(Subject):
-    """`where(predicate)` over absent, empty, zero and false values of every type."""
+    """`where(predicate)` over absent, empty, zero and false values of every type, over facts around
+    the bounds that are asked for, and in the zones of the customers.
+    """
 
     @pytest.fixture
     def people(self, backends: Make, clock: FrozenClock) -> Backend:
@@ -49,14 +79,18 @@ class PredicatesContract(Subject):
     def test_every_answer_is_the_definitions(self, people: Backend) -> None:
         """A random predicate selects exactly those for whom its definition holds."""
         with people.reading() as uow:
-            rows = {p.customer_id: {n: bare(v) for n, v in p.items()} for p in everybody(uow)}
+            rows = {p.customer_id: plain_profile(p) for p in everybody(uow)}
+            told, zone = facts_told(uow), uow.model.zone
+            own = {id: zone_of(row["zone"], zone) for id, row in rows.items()}
 
             @settings(max_examples=10 * self.examples, deadline=None)
-            @given(QUESTIONS)
-            def check(question: Predicate) -> None:
-                expected = sorted(id for id, row in rows.items() if holds(question, row))
-                assert selected(uow, question) == expected
-                assert uow.profiles.where(question).count() == len(expected)
+            @given(QUESTIONS, ASKED)
+            def check(question: Predicate, at: datetime) -> None:
+                holds = meaning(question, at=at, zone=zone)
+                expected = sorted(id for id, row in rows.items() if holds(row, told[id], own[id]))
+                asked = uow.profiles.where(question, at=at)
+                assert list(asked.ids()) == expected
+                assert asked.count() == len(expected)
 
             check()
 
@@ -66,15 +100,18 @@ class PredicatesContract(Subject):
             whole = {profile.customer_id for profile in everybody(uow)}
 
             @settings(max_examples=5 * self.examples, deadline=None)
-            @given(QUESTIONS, QUESTIONS)
-            def check(p: Predicate, q: Predicate) -> None:
-                yes, no = set(selected(uow, p)), set(selected(uow, ~p))
+            @given(QUESTIONS, QUESTIONS, ASKED)
+            def check(p: Predicate, q: Predicate, at: datetime) -> None:
+                def ids(predicate: Predicate) -> list[CustomerId]:
+                    return list(uow.profiles.where(predicate, at=at).ids())
+
+                yes, no = set(ids(p)), set(ids(~p))
                 assert yes | no == whole
                 assert not yes & no
-                assert selected(uow, ~~p) == selected(uow, p)
-                assert selected(uow, ~(p & q)) == selected(uow, ~p | ~q)
-                assert selected(uow, ~(p | q)) == selected(uow, ~p & ~q)
-                assert set(selected(uow, p & q)) == yes & set(selected(uow, q))
+                assert ids(~~p) == ids(Not(Not(p))) == ids(p)
+                assert ids(~(p & q)) == ids(~p | ~q)
+                assert ids(~(p | q)) == ids(~p & ~q)
+                assert set(ids(p & q)) == yes & set(ids(q))
 
             check()
 
@@ -126,8 +163,10 @@ class PredicatesContract(Subject):
         """`is_in()` holds for nobody, an empty `all` for everybody, an empty `any` for nobody."""
         with people.reading() as uow:
             assert selected(uow, field("seat").is_in()) == []
-            assert uow.profiles.where(~field("seat").is_in()).count() == len(PEOPLE)
-            assert uow.profiles.where(And(())).count() == len(PEOPLE)
+            assert uow.profiles.where(~field("seat").is_in()).count() == len(PEOPLE) + len(
+                TRAVELLERS
+            )
+            assert uow.profiles.where(And(())).count() == len(PEOPLE) + len(TRAVELLERS)
             assert uow.profiles.where(Or(())).count() == 0
 
     def test_dates_and_instants_are_compared_as_such(self, people: Backend) -> None:
@@ -165,7 +204,41 @@ def people(backends: Make, clock: FrozenClock) -> Backend:
             uow.interactions.add(an_interaction(some[4], "web", topic="billing", waited_seconds=0))
             uow.scores.add_many([a_score(some[2], 0.0), a_score(some[4], 1.0)])
             uow.customers.save(uow.customers.get(some[5].id).moved_to("active", at=AT))
+            for name, (zone, born) in TRAVELLERS.items():
+                _travel(uow, name, zone, born)
     return backend
+
+
+def _travel(uow: UnitOfWork, name: str, zone: str | None, born: date | None) -> None:
+    """Somebody with facts of every kind, one millisecond before and at bounds of their days."""
+    known: dict[str, Scalar] = {} if born is None else {"born": born}
+    who = a_customer(name, zone=zone, attributes=known, tags=["vip", "new"][: len(name) % 3])
+    uow.customers.add(who)
+    asked = datetime(2024, 2, 29, 10, 30, tzinfo=UTC)
+    there = zone or uow.model.zone
+    bounds = [moment_meant(b, asked, there if b.zone == "customer" else MODEL.zone) for b in BOUNDS]
+    ats = [bound - ms for bound in bounds for ms in (timedelta(milliseconds=1), timedelta())]
+    uow.interactions.add_many(
+        an_interaction(who, ("phone", "web", "email")[n % 3], at=at, nth=n, source="shop",
+            topic=(None, "billing", "delivery")[n % 3], waited_seconds=(None, 0, 1, 90)[n % 4])
+        for n, at in enumerate(ats)
+    )  # fmt: skip
+    bought = [
+        an_order(who, ("0.00", "1.00", "1.01")[n % 3], at=at, channel=(None, "web")[n % 2], nth=n,
+            lines=[a_line("SKU-1", unit_price="0.01", category=(None, "flights")[n // 4 % 2])]
+            if n % 4 else [])
+        for n, at in enumerate(ats)
+    ]  # fmt: skip
+    uow.orders.add_many(bought)
+    uow.payments.add_many(a_payment(one, at=one.at) for one in bought if one.total.minor)
+    uow.fulfilments.add_many(a_fulfilment(bought[n], complete=n % 4 > 0) for n in (1, 2, 4))
+    uow.cancellations.add(a_cancellation(bought[3]))
+    uow.returns.add_many([a_return(bought[1], "0.01"), a_return(bought[4])])
+    uow.consents.add_many(
+        a_consent(who, given=n % 2 == 0, at=at, channel=("email", None)[n % 2], nth=n)
+        for n, at in enumerate(ats[:4])
+    )
+    uow.scores.add_many(a_score(who, (0.0, 0.5)[n % 2], at=at, nth=n) for n, at in enumerate(ats))
 
 
 def everybody(uow: UnitOfWork) -> list[Profile]:

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
+from typing import Any, TypeVar
 
+import attrs
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from crmcore.domain.expressions import field
 from crmcore.domain.fields import Field, FieldType
 from crmcore.domain.model import Model
-from crmcore.domain.names import name_words
-from crmcore.domain.predicates import And, Or, Predicate
+from crmcore.domain.predicates import Predicate
 from crmcore.testing.strategies.aggregates import tags
-from crmcore.testing.strategies.values import scalars
+from crmcore.testing.strategies.language import Choices, Language
+from crmcore.testing.strategies.values import scalars, texts
 
 __all__ = ["predicates"]
+
+T = TypeVar("T")
+Values = Mapping[str, SearchStrategy[Any]]
 
 
 def predicates(
@@ -24,49 +28,59 @@ def predicates(
     *,
     fields: Mapping[str, Field] | None = None,
     values: Mapping[str, SearchStrategy[Any]] | None = None,
+    absolute: bool = False,
 ) -> SearchStrategy[Predicate]:
-    """Predicates over the `fields`, all of the model's profile unless given.
+    """Predicates over profiles and their facts in the whole language; only over the `fields`, and
+    never over facts, where some are given.
 
-    `values` says for a field what to compare it with; without it, anything of its type. They
-    shrink towards one comparison.
+    `values` says for a field, of a profile or a fact, what to compare it with; without it,
+    anything of its type. With `absolute` they ask nothing that depends on when it is asked, and
+    nothing of facts, as in the condition of a `Measure`. They shrink towards one comparison.
     """
     model = model or Model()
-    known = list((fields or model.profile_fields).values())
-    leaf = st.sampled_from(known).flatmap(
-        lambda one: _about(one, known, (values or {}).get(one.name), model.currency)
-    )
-    return st.recursive(leaf, _joined, max_leaves=5)
+    whole = fields is None and not absolute
+    language = Language(fields or model.profile_fields, facts=whole, absolute=absolute)
+    return _predicates(language.predicate, values or {}, model.currency)
 
 
-def _joined(parts: SearchStrategy[Predicate]) -> SearchStrategy[Predicate]:
-    several = st.lists(parts, max_size=3).map(tuple)
-    return st.one_of(parts.map(lambda part: ~part), several.map(And), several.map(Or))
+@attrs.frozen
+class _Drawn:
+    """The choices are hypothesis's."""
+
+    draw: st.DrawFn
+    values: Values
+    currency: str
+
+    def pick(self, options: Sequence[T]) -> T:
+        return options[self.draw(_upto(0, len(options) - 1))]
+
+    def whole(self, low: int, high: int) -> int:
+        return self.draw(_upto(low, high))
+
+    def value(self, known: Field) -> Any:
+        own = self.values.get(known.name.rpartition(".")[2])
+        return self.draw(_anything(known, self.currency) if own is None else own)
+
+    def part(self, make: Callable[[Choices], Predicate]) -> Predicate:
+        return self.draw(_predicates(make, self.values, self.currency))
 
 
-def _about(
-    one: Field, known: list[Field], own: SearchStrategy[Any] | None, currency: str
-) -> SearchStrategy[Predicate]:
-    ref = field(one.name)
-    presence = st.sampled_from([ref.is_present(), ref.is_absent()])
-    if one.type is FieldType.TEXT_SET:
-        return presence | st.builds(ref.has, tags() if own is None else own)
-    value = scalars(one.type, currency=currency) if own is None else own
-    peers = [peer.name for peer in known if peer.type is one.type and peer.name != one.name]
-    other = value if not peers else value | st.sampled_from(peers).map(field)
-    asked: list[SearchStrategy[Predicate]] = [
-        st.builds(lambda right: ref == right, other),
-        st.builds(lambda right: ref != right, other),
-        st.builds(lambda many: ref.is_in(*many), st.lists(value, max_size=3)),
-        presence,
-    ]
-    if one.in_words:
-        begun = st.builds(lambda text, end: text[:end], value, st.integers(1, 3))
-        asked.append(begun.filter(lambda text: bool(name_words(text))).map(ref.has_word))
-    if one.type is not FieldType.BOOLEAN:
-        asked += [
-            st.builds(lambda right: ref < right, other),
-            st.builds(lambda right: ref <= right, other),
-            st.builds(lambda right: ref > right, other),
-            st.builds(lambda right: ref >= right, other),
-        ]
-    return st.one_of(asked)
+@st.composite
+def _predicates(
+    draw: st.DrawFn, make: Callable[[Choices], Predicate], values: Values, currency: str
+) -> Predicate:
+    return make(_Drawn(draw, values, currency))
+
+
+@lru_cache(maxsize=1024)
+def _upto(low: int, high: int) -> SearchStrategy[int]:
+    return st.integers(low, high)
+
+
+@lru_cache(maxsize=1024)
+def _anything(known: Field, currency: str) -> SearchStrategy[Any]:
+    if known.type is FieldType.TEXT_SET:
+        return tags() if known.limit is None else texts(max_size=10)
+    if known.type is FieldType.ID:
+        return st.uuids()
+    return scalars(known.type, currency=currency)
