@@ -45,7 +45,17 @@ from crmcore.domain.predicates import (
 )
 from crmcore.domain.relative import Period, Relative, Unit, Zone
 
-__all__ = ["FactsRef", "FieldRef", "ago", "facts", "field", "from_now", "in_segment", "start_of"]
+__all__ = [
+    "PERIODS",
+    "FactsRef",
+    "FieldRef",
+    "ago",
+    "facts",
+    "field",
+    "from_now",
+    "in_segment",
+    "start_of",
+]
 
 PERIODS = {
     "yesterday": (Period.DAY, -1), "today": (Period.DAY, 0), "tomorrow": (Period.DAY, 1),
