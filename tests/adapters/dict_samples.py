@@ -56,7 +56,7 @@ moves = st.builds(
     st.just("first"),
     st.just("second"),
     made.symbols(),
-    when=st.none() | made.predicates(),
+    when=st.none() | made.predicates(absolute=True),
     idle=st.none() | st.timedeltas(timedelta(microseconds=1), timedelta(days=36_525)),
 )
 life_cycles = st.lists(moves, max_size=1).map(
@@ -70,7 +70,7 @@ measures = st.builds(
     st.just("interactions"),
     st.just(Fold.LATEST),
     st.just("topic"),
-    where=st.none() | made.predicates(),
+    where=st.none() | made.predicates(absolute=True),
     personal=st.booleans(),
 )
 histories = made.orders(totals=made.moneys(min_minor=1)).flatmap(

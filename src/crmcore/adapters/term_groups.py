@@ -53,7 +53,8 @@ class Folded(Predicate):
     def is_about_any(self) -> bool:
         """Has everybody with facts the other answer, however many they are?"""
         if self.name.fold != "count":
-            return isinstance(self.asked, Present)
+            # A sum is there for everybody: who has no facts has zero.
+            return isinstance(self.asked, Present) and term_field(self.name).optional
         # Between the numbers that are asked about, all have one answer.
         near = {1, *(n + step for n in _numbers(self.asked) for step in (-1, 0, 1))}
         holds = matcher(self.differing)

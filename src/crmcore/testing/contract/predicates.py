@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from crmcore.adapters.backend import Backend
 from crmcore.domain.attributes import Scalar
-from crmcore.domain.expressions import ago, field, from_now, start_of
+from crmcore.domain.expressions import ago, facts, field, from_now, start_of
 from crmcore.domain.ids import CustomerId
 from crmcore.domain.predicates import And, Not, Or, Predicate
 from crmcore.domain.profile import Profile
@@ -168,6 +168,19 @@ class PredicatesContract(Subject):
             )
             assert uow.profiles.where(And(())).count() == len(PEOPLE) + len(TRAVELLERS)
             assert uow.profiles.where(Or(())).count() == 0
+
+    def test_a_sum_or_count_of_facts_is_there_for_everybody(self, people: Backend) -> None:
+        """Zero without facts, or where no fact has a value; the other folds are absent then."""
+        calls = facts("interactions")
+        with people.reading() as uow:
+            whole = list(uow.profiles.where().ids())
+            for there in (calls.count(), calls.sum("waited_seconds")):
+                assert selected(uow, there.is_present()) == whole
+                assert selected(uow, there.is_absent()) == []
+                assert selected(uow, there >= 0) == whole
+            waited = selected(uow, calls.min("waited_seconds").is_present())
+            called = selected(uow, calls.count() > 0)
+            assert waited == called != whole
 
     def test_dates_and_instants_are_compared_as_such(self, people: Backend) -> None:
         """A host's date and instant, each with its own order."""

@@ -50,15 +50,19 @@ class Choices(Protocol):
 
     def pick(self, options: Sequence[T]) -> T:
         """One of them."""
+        ...
 
     def whole(self, low: int, high: int) -> int:
         """A whole number from `low` to `high`."""
+        ...
 
     def value(self, known: Field) -> Any:
         """Something of its type to compare a field with."""
+        ...
 
     def part(self, make: Callable[[Choices], Predicate]) -> Predicate:
         """A predicate within a predicate."""
+        ...
 
 
 @attrs.frozen
