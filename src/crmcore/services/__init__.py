@@ -16,6 +16,7 @@ from crmcore.services.importing_kinds import IMPORT_ORDER, import_aggregates, im
 from crmcore.services.importing_order_lines import import_order_lines
 from crmcore.services.importing_purchases import import_purchases
 from crmcore.services.order_line_rows import OrderLineColumns
+from crmcore.services.partitions import PartitionCheck, check_partition
 from crmcore.services.purchase_rows import PurchaseColumns
 from crmcore.services.rates import RateColumns, read_rates
 from crmcore.services.rejects import Reject
@@ -36,12 +37,14 @@ __all__ = [
     "ImportReport",
     "MemoryCursor",
     "OrderLineColumns",
+    "PartitionCheck",
     "PurchaseColumns",
     "RateColumns",
     "Reject",
     "Repeated",
     "Scoring",
     "advance",
+    "check_partition",
     "consume",
     "data_dictionary",
     "dictionary_page",

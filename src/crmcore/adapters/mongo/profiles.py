@@ -14,6 +14,7 @@ from crmcore.adapters.mongo.facts import MongoFacts
 from crmcore.adapters.mongo.folding import folded_anew
 from crmcore.adapters.mongo.predicates import compiled
 from crmcore.adapters.wire import column_of, unwired, wire_predicate, wired
+from crmcore.domain.bounds import in_turns
 from crmcore.domain.customer import Customer
 from crmcore.domain.errors import InvalidInput
 from crmcore.domain.fields import FieldType
@@ -94,11 +95,8 @@ class MongoProfiles(MongoFacts):
         return {"$or": [further, {path: value, "customer_id": {"$gt": last.bytes}}]}
 
     def select_ids(self, where: Predicate | None) -> Iterator[CustomerId]:
-        found = self.read(
-            "profiles", self._where(where), projection=["customer_id"], sort=[("customer_id", 1)]
-        )
-        for row in found:
-            yield CustomerId(UUID(bytes=row["customer_id"]))
+        for id in self._ids_of(self._where(where)):
+            yield CustomerId(UUID(bytes=id))
 
     def count(self, where: Predicate | None) -> int:
         with translated():
@@ -122,6 +120,42 @@ class MongoProfiles(MongoFacts):
             return counted
         currency = self.model.currency
         return {unwired(known.type, value, currency): count for value, count in counted.items()}
+
+    def count_each(self, where: Predicate | None, asked: Sequence[Predicate]) -> list[int]:
+        counts: list[int] = []
+        for turn in in_turns(asked):
+            each = {
+                str(place): [{"$match": self._where(one)}, {"$count": "count"}]
+                for place, one in enumerate(turn)
+            }
+            mine = {"$match": {"tenant": self.tenant, **self._where(where)}}
+            with (
+                translated(),
+                self.collections["profiles"].aggregate(
+                    [mine, {"$facet": each}], session=self.session
+                ) as found,
+            ):
+                row = next(found)
+            # Of whom there is nobody, nothing is counted.
+            counts += [sum(int(n["count"]) for n in row[place]) for place in each]
+        return counts
+
+    def first_of(
+        self, where: Predicate | None, asked: Sequence[Predicate]
+    ) -> Iterator[tuple[CustomerId, int | None]]:
+        # A filter has no form as an expression, so each cell is asked for by itself.
+        found: dict[bytes, int | None] = dict.fromkeys(self._ids_of(self._where(where)))
+        for place, one in enumerate(asked):
+            for id in self._ids_of(_both(self._where(where), self._where(one))):
+                if found.get(id, place) is None:
+                    found[id] = place
+        for id, first in found.items():
+            yield CustomerId(UUID(bytes=id)), first
+
+    def _ids_of(self, where: Document) -> Iterator[bytes]:
+        order = [("customer_id", 1)]
+        for row in self.read("profiles", where, projection=["customer_id"], sort=order):
+            yield row["customer_id"]
 
     def _among(self, customers: Iterable[CustomerId]) -> Iterator[Document]:
         ids = [customer.bytes for customer in customers]

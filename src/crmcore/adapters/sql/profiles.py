@@ -21,6 +21,7 @@ from crmcore.adapters.sql.records import chunks
 from crmcore.adapters.sql.tables import Tables
 from crmcore.adapters.sql.words import change_words, count_words, has_words
 from crmcore.adapters.wire import column_of, unwired, wire_predicate, wired
+from crmcore.domain.bounds import in_turns
 from crmcore.domain.customer import Customer
 from crmcore.domain.errors import InvalidInput
 from crmcore.domain.fields import FieldType
@@ -195,6 +196,34 @@ class SqlProfiles(SqlFacts):
             rows = [(None if value is None else int(value), n) for value, n in rows]
         return {unwired(known.type, value, currency): n for value, n in rows}
 
+    def count_each(self, where: Predicate | None, asked: Sequence[Predicate]) -> list[int]:
+        chosen, counts = (self._mine, *self._where(where)), list[int]()
+        for turn in in_turns(asked):
+            each = [sa.func.count(sa.case((self._condition(one), 1))) for one in turn]
+            with translated():
+                counts += self.run(sa.select(*each).where(*chosen)).one()
+        return counts
+
+    def first_of(
+        self, where: Predicate | None, asked: Sequence[Predicate]
+    ) -> Iterator[tuple[CustomerId, int | None]]:
+        id, begun = self.tables.profiles.c.customer_id, 0
+        chosen = (self._mine, *self._where(where))
+        found: dict[bytes, int | None] = {}
+        for turn in in_turns(asked):
+            # Places stand in the text: bound, each would be a parameter of no known type.
+            cases = [
+                (self._condition(one), sa.literal_column(str(place)))
+                for place, one in enumerate(turn, start=begun)
+            ]
+            with translated():
+                rows = self.run(sa.select(id, sa.case(*cases)).where(*chosen).order_by(id)).all()
+            for customer, place in rows:
+                if found.get(customer) is None:
+                    found[customer] = place
+            begun += len(turn)
+        return ((CustomerId(UUID(bytes=id)), place) for id, place in found.items())
+
     @property
     def _all(self) -> sa.Select[Any]:
         columns = [c for c in self.tables.profiles.c if c.name != "tenant"]
@@ -212,8 +241,11 @@ class SqlProfiles(SqlFacts):
 
     def _where(self, where: Predicate | None) -> Iterator[sa.ColumnElement[bool]]:
         if where is not None:
-            asked = wire_predicate(where, self.model.profile_fields)
-            yield compiled(asked, self._column, partial(has_words, self.tables, self.tenant))
+            yield self._condition(where)
+
+    def _condition(self, predicate: Predicate) -> sa.ColumnElement[bool]:
+        asked = wire_predicate(predicate, self.model.profile_fields)
+        return compiled(asked, self._column, partial(has_words, self.tables, self.tenant))
 
     def _column(self, name: Term) -> sa.ColumnElement[Any]:
         if isinstance(name, FactTerm):

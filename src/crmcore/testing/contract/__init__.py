@@ -33,6 +33,7 @@ pytest.register_assert_rewrite(
             "consents",
             "consuming",
             "contents",
+            "counting",
             "deeds",
             "dictionaries",
             "exchange",
@@ -77,6 +78,7 @@ from crmcore.testing.contract.columns import ColumnsContract  # noqa: E402
 from crmcore.testing.contract.concurrency import ConcurrencyContract  # noqa: E402
 from crmcore.testing.contract.consents import ConsentsContract  # noqa: E402
 from crmcore.testing.contract.consuming import ConsumingContract  # noqa: E402
+from crmcore.testing.contract.counting import CountingContract  # noqa: E402
 from crmcore.testing.contract.dictionaries import DictionariesContract  # noqa: E402
 from crmcore.testing.contract.exchange import ExchangeContract  # noqa: E402
 from crmcore.testing.contract.facts import FactsContract  # noqa: E402
@@ -113,6 +115,7 @@ __all__ = [
     "ConcurrencyContract",
     "ConsentsContract",
     "ConsumingContract",
+    "CountingContract",
     "DictionariesContract",
     "ExchangeContract",
     "FactsContract",
@@ -159,6 +162,7 @@ class BackendContract(
     NameSearchContract,
     TagsContract,
     PredicatesContract,
+    CountingContract,
     TextsContract,
     ValuesContract,
     JournalContract,
