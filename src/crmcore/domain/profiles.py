@@ -91,8 +91,9 @@ class Profiles:
 
 @attrs.frozen
 class ProfileQuery:
-    """A question to the profiles; ask it with `page`, `count`, `count_by`, `count_each`, `classify` or
-    `ids`."""
+    """A question to the profiles; ask it with `page`, `ids`, `count`, `count_by`, `count_each` or
+    `classify`.
+    """
 
     unit: UnitOfWork = attrs.field(repr=False)
     query: Query = attrs.field(repr=False)

@@ -212,12 +212,13 @@ class SqlProfiles(SqlFacts):
         found: dict[bytes, int | None] = {}
         for turn in in_turns(asked):
             # Places stand in the text: bound, each would be a parameter of no known type.
-            cases = [
+            cases: list[tuple[Any, Any]] = [
                 (self._condition(one), sa.literal_column(str(place)))
                 for place, one in enumerate(turn, start=begun)
             ]
             with translated():
-                rows = self.run(sa.select(id, sa.case(*cases)).where(*chosen).order_by(id)).all()
+                statement: sa.Select[Any] = sa.select(id, sa.case(*cases)).where(*chosen)
+                rows: list[Any] = list(self.run(statement.order_by(id)).all())
             for customer, place in rows:
                 if found.get(customer) is None:
                     found[customer] = place

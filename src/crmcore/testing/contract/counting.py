@@ -157,6 +157,6 @@ class CountingContract(Subject):
         with people.reading() as uow:
             for ask in (uow.profiles.count_each, uow.profiles.classify):
                 with pytest.raises(UnknownField) as caught:
-                    ask(cells)  # type: ignore[operator]
+                    ask(cells)
                 assert caught.value.faults[0].path.startswith("['wrong']")
                 assert caught.value.suggestion == "visits"
