@@ -24,6 +24,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import islice, product
 from pathlib import Path
 from typing import Any, ClassVar
@@ -268,17 +269,16 @@ def measured(name: str, backend: Any) -> Iterator[Comparison]:
             raise SystemExit(f"{what}: not the same answer")
         return compare(f"{what}, {name}", ours, theirs, repeat=repeat, rival_name="by hand")
 
+    def counted(segment: Predicate) -> int:
+        return int(ask(lambda profiles: profiles.where(segment).count()))
+
+    def selected(segment: Predicate) -> list[UUID]:
+        return list(ask(lambda profiles: list(profiles.where(segment).ids())))
+
     for which, (segment, bounds) in SEGMENTS.items():
-        yield versus(
-            f"count {which}",
-            lambda s=segment: ask(lambda p: p.where(s).count()),
-            lambda b=bounds: hand.count(b), REPEAT,
-        )  # fmt: skip
-        yield versus(
-            f"ids {which}",
-            lambda s=segment: ask(lambda p: list(p.where(s).ids())),
-            lambda b=bounds: hand.ids(b), REPEAT,
-        )  # fmt: skip
+        ours, theirs = partial(counted, segment), partial(hand.count, bounds)
+        yield versus(f"count {which}", ours, theirs, REPEAT)
+        yield versus(f"ids {which}", partial(selected, segment), partial(hand.ids, bounds), REPEAT)
     each = {which: segment for which, (segment, _) in HUNDRED.items()}
     yield versus(
         "a hundred counts",

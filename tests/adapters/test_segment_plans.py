@@ -15,10 +15,22 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from crmcore import AttributeType, Customer, Model, Money, Order, Predicate, UnitOfWork, ago, field
+from crmcore import (
+    AttributeType,
+    Customer,
+    Model,
+    Money,
+    Order,
+    Predicate,
+    UnitOfWork,
+    ago,
+    field,
+    partition,
+)
 from crmcore.adapters.mongo import MongoBackend
 from crmcore.adapters.sql import SqlBackend
 from crmcore.adapters.sql.engine import engine_for
+from crmcore.services import check_partition
 from crmcore.testing import FrozenClock
 from tests import servers
 from tests.adapters.mongo_watch import Watch, watched
@@ -190,3 +202,26 @@ def test_mongo_without_an_index_says_so(mongo: tuple[MongoBackend, Watch]):
     found, plan = mongo_plan(*mongo, lambda uow: uow.profiles.where(alone).count())
     assert found == FEW
     assert not any(index in plan for index in MONGO_INDEXES.values()), plan
+
+
+HUNDRED = {f"{n}": field("seat") == n for n in range(100)}
+
+
+def test_sql_counts_a_hundred_in_one_statement(backend: SqlBackend):
+    """One pass over the profiles; so is the check that they are a partition."""
+
+    def ask(uow: UnitOfWork) -> int:
+        return sum(uow.profiles.count_each(HUNDRED).values())
+
+    assert sql_plan(backend, ask)[0] == 100
+    seats = partition({"low": field("seat") < 100, "high": field("seat") >= 100})
+    assert sql_plan(backend, lambda _: check_partition(backend, seats).total)[0] == MANY + FEW
+
+
+def test_mongo_counts_a_hundred_in_one_command(mongo: tuple[MongoBackend, Watch]):
+    """And answers as one by one."""
+    backend, watch = mongo
+    watch.commands.clear()
+    with backend.reading() as uow:
+        assert set(uow.profiles.count_each(HUNDRED).values()) == {1}
+    assert [name for name, _ in watch.commands].count("aggregate") == 1
