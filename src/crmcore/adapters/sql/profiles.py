@@ -218,7 +218,7 @@ class SqlProfiles(SqlFacts):
                 for place, one in enumerate(turn, start=begun)
             ]
             with translated():
-                statement: sa.Select[Any] = sa.select(id, sa.case(*cases)).where(*chosen)
+                statement = sa.select(id, sa.case(*cases)).where(*chosen)
                 rows: list[Any] = list(self.run(statement.order_by(id)).all())
             for customer, place in rows:
                 if found.get(customer) is None:
