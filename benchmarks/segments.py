@@ -2,9 +2,9 @@
 
 A segment has three conditions: on stage, revenue and last purchase, or with an indexed attribute in
 the place of one. Ours is asked through `uow.profiles` in a unit of its own for reading; by hand it
-is one statement on an open connection, whose ids are made UUIDs as well, in their order. A hundred
-segments are ten bands of revenue by ten of the last purchase: ours `count_each`, by hand a hundred
-counts one after the other.
+is one statement in a transaction of its own on an open connection, whose ids are made UUIDs as
+well, in their order. A hundred segments are ten bands of revenue by ten of the last purchase: ours
+`count_each`, by hand a hundred counts one after the other.
 
 The profiles are simulated from a seed and loaded as rows, past the repositories: how fast orders
 are recorded is measured in `persistence`. The servers are started for it, one at a time.
@@ -144,6 +144,7 @@ class ByHand:
         cursor.execute(text, values)
         found: list[Any] = cursor.fetchall()
         cursor.close()
+        self.held.rollback()  # so that it sees, the next time, what was committed since
         return found
 
     def count(self, bounds: Bounds) -> int:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy.sql import operators
 
 from crmcore.adapters.profile_codec import ProfileCodec
 from crmcore.adapters.profile_codec import deltas as wire_deltas
@@ -165,10 +166,13 @@ class SqlProfiles(SqlFacts):
     def select_ids(self, where: Predicate | None) -> Iterator[CustomerId]:
         id = self.tables.profiles.c.customer_id
         statement = sa.select(id).where(self._mine, *self._where(where))
-        # All at once: a cursor left open would see what is written while it is gone through. And in
-        # order here: asked for it, SQLite walks all ids rather than the index of a few.
+        # To have them in order, SQLite would rather walk all ids than the index of a few, except by
+        # an expression.
+        walked = where is None or self.connection.dialect.name != "sqlite"
+        order = id if walked else sa.UnaryExpression(id, operator=operators.custom_op("+"))
+        # All at once: a cursor left open would see what is written while it is gone through.
         with translated():
-            found = sorted(self.run(statement).scalars())
+            found = self.run(statement.order_by(order)).scalars().all()
         return (CustomerId(UUID(bytes=id)) for id in found)
 
     def count(self, where: Predicate | None) -> int:
