@@ -20,6 +20,7 @@ from crmcore.adapters.sql.folds import fold_statements, merge_statement
 from crmcore.adapters.sql.predicates import attribute, compiled
 from crmcore.adapters.sql.records import chunks
 from crmcore.adapters.sql.tables import Tables
+from crmcore.adapters.sql.types import MARIADB
 from crmcore.adapters.sql.words import change_words, count_words, has_words
 from crmcore.adapters.wire import column_of, unwired, wire_predicate, wired
 from crmcore.domain.bounds import in_turns
@@ -166,10 +167,9 @@ class SqlProfiles(SqlFacts):
     def select_ids(self, where: Predicate | None) -> Iterator[CustomerId]:
         id = self.tables.profiles.c.customer_id
         statement = sa.select(id).where(self._mine, *self._where(where))
-        # To have them in order, SQLite would rather walk all ids than the index of a few, except by
-        # an expression.
-        walked = where is None or self.connection.dialect.name != "sqlite"
-        order = id if walked else sa.UnaryExpression(id, operator=operators.custom_op("+"))
+        order: sa.ColumnElement[Any] = (
+            id if where is None else _unwalked(id, self.connection.dialect.name)
+        )
         # All at once: a cursor left open would see what is written while it is gone through.
         with translated():
             found = self.run(statement.order_by(order)).scalars().all()
@@ -267,6 +267,15 @@ class SqlProfiles(SqlFacts):
 def _behind(id: sa.ColumnElement[bytes], last: UUID | None) -> Iterator[sa.ColumnElement[bool]]:
     if last is not None:
         yield id > last.bytes
+
+
+def _unwalked(id: sa.ColumnElement[bytes], dialect: str) -> sa.ColumnElement[Any]:
+    """`id` as an expression: to have ids in order, SQLite and MariaDB would rather walk all of them
+    than the index of a few and sort those.
+    """
+    if dialect == "sqlite":
+        return sa.UnaryExpression(id, operator=operators.custom_op("+"))
+    return sa.func.concat(id) if dialect in MARIADB else id
 
 
 def _ahead(
