@@ -1,5 +1,6 @@
 """Writing and reading on SQLite, PostgreSQL and MariaDB, beside four rivals doing the same.
 
+Reading has one more beside it: the rows as tuples of the driver, of which nothing is built.
 The rivals are in `benchmarks/rivals`: a program by hand on the driver, SQLAlchemy's ORM and
 advanced-alchemy. All write the same rows into the same tables with the same indexes (customers,
 keys, profiles, orders, journal), in as many transactions, with the databases' durable defaults
@@ -126,6 +127,8 @@ DATABASES: dict[str, tuple[Server, Any]] = {
     "postgres": (partial(_server, "postgres"), HandPostgres.connected),
     "mariadb": (partial(_server, "mariadb"), HandMariadb.connected),
 }
+RAW = "tuples by the driver"
+"""A rival that reads alone, and builds nothing: the limit of what can be read in this process."""
 WORK = ("add customers", "add orders", "read all", "one unit", "one look-up")
 
 
@@ -145,14 +148,37 @@ def main() -> list[Comparison]:
                     program = make(url)
                     for work, seconds in _timed(program, people, bought, turn):
                         times.setdefault((work, side), []).append(seconds)
+                    if side == "crmcore":
+                        times.setdefault(("read all", RAW), []).append(_raw(url))
                     program.close()
         for work in WORK:
-            for rival in list(sides)[1:]:
+            rivals = list(sides)[1:] + ([RAW] if work == "read all" else [])
+            for rival in rivals:
                 ours = Side("crmcore", tuple(times[work, "crmcore"]))
                 other = Side(rival, tuple(times[work, rival]))
                 rows = ROWS if not work.startswith("one") else 1
                 found.append(Comparison(f"{work}, {name}", ours, other, rows))
     return found
+
+
+def _raw(url: str) -> float:
+    """Seconds to read every customer as a tuple of what the driver makes."""
+    backend: Any = crmcore.connect(url)
+    connection = backend.engine.raw_connection()
+    try:
+        cursor = connection.cursor()
+
+        def read() -> int:
+            cursor.execute(
+                f"select * from {backend.tables.kinds['customers'].name} where tenant = 'main'"
+            )
+            return sum(1 for _ in cursor)
+
+        gc.collect()
+        return _seconds(read)
+    finally:
+        connection.close()
+        backend.close()
 
 
 def _emptied(url: str) -> None:

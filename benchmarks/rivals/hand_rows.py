@@ -26,14 +26,15 @@ NOW = 1_700_000_000_000
 
 CUSTOMER = (
     "tenant", "kind", "name", "at", "stage", "stage_since", "language", "zone", "region",
-    "channels", "identifiers", "contact_points", "roles", "relationships", "attributes", "id",
-    "version",
+    "channels", "identifiers", "contact_points", "roles", "relationships", "attributes", "tags",
+    "notes", "attachments", "id", "version",
 )  # fmt: skip
 KEY = ("tenant", "kind", "scope", "value", "id", "claim")
 PROFILE = (
     "tenant", "customer_id", "kind", "name", "stage", "stage_since", "known_since", "language",
     "zone", "region", "email", "phone", "attributes",
 )  # fmt: skip
+WORD = ("tenant", "field", "word", "customer_id")
 ORDER = (
     "tenant", "resolved_customer_id", "schema_version", "customer_id", "at", "source",
     "source_key", "id", "recorded_at", "actor", "total_minor", "total_currency", "lines",
@@ -82,6 +83,9 @@ class HandCustomer:
     roles: tuple[Any, ...]
     relationships: tuple[Any, ...]
     attributes: tuple[Any, ...]
+    tags: tuple[Any, ...]
+    notes: tuple[Any, ...]
+    attachments: tuple[Any, ...]
     id: UUID
     version: int
 
@@ -103,7 +107,7 @@ def _dumps(values: Sequence[dict[str, Any]]) -> str:
 
 
 def customer_row(c: Customer) -> tuple[Any, ...]:
-    """The row of a new customer without roles, ties and attributes."""
+    """The row of a new customer without roles, ties, attributes, tags, notes and attachments."""
     at, since = millis(c.at), millis(c.stage_since)
     known = _dumps([{"type": i.type, "value": i.value, "source": i.source} for i in c.identifiers])
     points = _dumps(
@@ -111,7 +115,7 @@ def customer_row(c: Customer) -> tuple[Any, ...]:
     )
     return (
         TENANT, c.kind.value, c.name, at, c.stage, since, c.language, c.zone, c.region, "[]",
-        known, points, "[]", "[]", "[]", c.id.bytes, 1,
+        known, points, "[]", "[]", "[]", "[]", "[]", "[]", c.id.bytes, 1,
     )  # fmt: skip
 
 
@@ -119,6 +123,17 @@ def key_rows(c: Customer) -> list[tuple[Any, ...]]:
     """A shared key for every e-mail and phone."""
     id = c.id.bytes
     return [(TENANT, "customers", p.kind.value, p.value, id, None) for p in c.contact_points]
+
+
+def words(c: Customer) -> list[str]:
+    """What a name without accents and punctuation is searched by."""
+    return sorted(set((c.name or "").lower().split()))
+
+
+def word_rows(c: Customer) -> list[tuple[Any, ...]]:
+    """A row for every word of the name."""
+    id = c.id.bytes
+    return [(TENANT, "name", word, id) for word in words(c)]
 
 
 def profile_row(c: Customer) -> tuple[Any, ...]:
@@ -168,7 +183,7 @@ def customer_of(row: Sequence[Any]) -> HandCustomer:
     """The object of a row of `READ`."""
     (
         kind, name, at, stage, since, language, zone, region, channels, identifiers, points, roles,
-        ties, attributes, id, version,
+        ties, attributes, tags, notes, attachments, id, version,
     ) = row  # fmt: skip
     return HandCustomer(
         kind, name, EPOCH + timedelta(milliseconds=at), stage,
@@ -177,5 +192,6 @@ def customer_of(row: Sequence[Any]) -> HandCustomer:
         tuple(HandIdentifier(**known) for known in json.loads(identifiers)),
         tuple(HandPoint(**point) for point in json.loads(points)),
         tuple(json.loads(roles)), tuple(json.loads(ties)), tuple(json.loads(attributes)),
+        tuple(json.loads(tags)), tuple(json.loads(notes)), tuple(json.loads(attachments)),
         UUID(bytes=bytes(id)), version,
     )  # fmt: skip

@@ -1,10 +1,10 @@
 """Programs by hand on the drivers sqlite3, psycopg and PyMySQL.
 
 Each writes the rows that crmcore writes, in as many round trips: a batch of customers with keys,
-profiles and a journal row; a batch of orders, whose profiles are locked first and merged after;
-one order as a unit of work of its own. What is fastest on the driver is used: `executemany` on
-SQLite and MariaDB, binary COPY on PostgreSQL; on MariaDB
-profiles are merged 200 at a time, joined to a list of new values.
+profiles, the words of their names and a journal row; a batch of orders, whose profiles are locked
+first and merged after; one order as a unit of work of its own. What is fastest on the driver is
+used: `executemany` on SQLite and MariaDB, binary COPY on PostgreSQL; on MariaDB profiles are merged
+200 at a time, joined to a list of new values.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from benchmarks.rivals.hand_rows import (
     ORDER,
     PROFILE,
     READ,
+    WORD,
     HandCustomer,
     batches,
     customer_of,
@@ -34,6 +35,7 @@ from benchmarks.rivals.hand_rows import (
     order_row,
     profile_row,
     sums,
+    word_rows,
 )
 from crmcore import Customer, Order
 
@@ -64,7 +66,7 @@ class Hand:
             table: insert(table, columns, self.mark, self.quote)
             for table, columns in (
                 ("customers", CUSTOMER), ("keys", KEY), ("profiles", PROFILE), ("orders", ORDER),
-                ("journal", JOURNAL),
+                ("journal", JOURNAL), ("words", WORD),
             )
         }  # fmt: skip
         self.merging = self.merge.format(self.mark)
@@ -91,6 +93,7 @@ class Hand:
             self.rows("customers", CUSTOMER, [customer_row(c) for c in batch])
             self.rows("keys", KEY, [row for c in batch for row in key_rows(c)])
             self.rows("profiles", PROFILE, [profile_row(c) for c in batch])
+            self.rows("words", WORD, [row for c in batch for row in word_rows(c)])
             self.cursor.execute(self.inserts["journal"], journal_row("customers", "added", batch))
         self.connection.commit()
 

@@ -23,6 +23,7 @@ from benchmarks.rivals.hand_rows import (
     PROFILE,
     READ,
     TENANT,
+    WORD,
     HandCustomer,
     batches,
     customer_of,
@@ -32,6 +33,7 @@ from benchmarks.rivals.hand_rows import (
     millis,
     order_row,
     profile_row,
+    word_rows,
 )
 from crmcore import Customer, Model, Order
 from crmcore.adapters.sql.tables import tables_of
@@ -59,6 +61,12 @@ class ProfileRow(Mapped):
     """A profile."""
 
     __table__ = TABLES.profiles
+
+
+class WordRow(Mapped):
+    """A word of a name."""
+
+    __table__ = TABLES.words
 
 
 class OrderRow(Mapped):
@@ -110,6 +118,8 @@ class Orm:
                 self.store(session, KeyRow, keys)
                 profiles = [made(ProfileRow, PROFILE, profile_row(c)) for c in batch]
                 self.store(session, ProfileRow, profiles)
+                words = [made(WordRow, WORD, row) for c in batch for row in word_rows(c)]
+                self.store(session, WordRow, words)
                 row = journal_row("customers", "added", batch)
                 self.store(session, JournalRow, [made(JournalRow, JOURNAL, row)])
                 session.flush()
@@ -183,6 +193,11 @@ class _Orders(SQLAlchemySyncRepository[OrderRow]):
     model_type = OrderRow
 
 
+class _Words(SQLAlchemySyncRepository[WordRow]):
+    model_type = WordRow
+    id_attribute = "word"
+
+
 class _Journal(SQLAlchemySyncRepository[JournalRow]):
     model_type = JournalRow
     id_attribute = "seq"
@@ -190,7 +205,7 @@ class _Journal(SQLAlchemySyncRepository[JournalRow]):
 
 REPOSITORIES: dict[type[Mapped], Any] = {
     CustomerRow: _Customers, KeyRow: _Keys, ProfileRow: _Profiles, OrderRow: _Orders,
-    JournalRow: _Journal,
+    JournalRow: _Journal, WordRow: _Words,
 }  # fmt: skip
 
 

@@ -38,6 +38,7 @@ from benchmarks.rivals.hand_rows import (
     order_row,
     profile_row,
     sums,
+    words,
 )
 from crmcore import Customer, Order
 
@@ -118,7 +119,8 @@ class Program:
 
     def _profile(self, customer: Customer, now: int) -> Document:
         row = dict(zip(PROFILE, profile_row(customer), strict=True))
-        return row | {"clock": now, "attributes": {}} | self.untouched
+        more = {"clock": now, "attributes": {}, "name__words": words(customer)}
+        return row | more | self.untouched
 
     def _order(self, order: Order) -> Document:
         row = dict(zip(ORDER, order_row(order), strict=True))

@@ -38,7 +38,7 @@ from crmcore.domain.errors import (
 )
 from crmcore.domain.expressions import ago, facts, field, from_now, in_segment, start_of
 from crmcore.domain.identifiers import Identifier, IdentifierType
-from crmcore.domain.ids import CustomerId, FactId, OrderId, ProductId, new_id
+from crmcore.domain.ids import CustomerId, FactId, OrderId, ProductId, SegmentId, new_id
 from crmcore.domain.interaction import Direction, Interaction
 from crmcore.domain.journal import Entry, Operation
 from crmcore.domain.life_cycle import DEFAULT_LIFE_CYCLE, LifeCycle, Move, Stage, Standing
@@ -63,6 +63,8 @@ from crmcore.domain.product import Product
 from crmcore.domain.profile import Page, Profile
 from crmcore.domain.relations import Relationship, Role
 from crmcore.domain.score import Score
+from crmcore.domain.segment import Segment, SegmentChange
+from crmcore.domain.segments import SegmentRefresh
 from crmcore.domain.timeline import Timeline, TimelinePage
 from crmcore.domain.unit_of_work import UnitOfWork
 
@@ -136,6 +138,10 @@ __all__ = [
     "Return",
     "Role",
     "Score",
+    "Segment",
+    "SegmentChange",
+    "SegmentId",
+    "SegmentRefresh",
     "Stage",
     "Stale",
     "Standing",

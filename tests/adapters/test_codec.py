@@ -41,6 +41,8 @@ from crmcore.testing.strategies import (
     products,
     returns,
     scores,
+    segment_changes,
+    segments,
 )
 
 AT = datetime(2024, 1, 1, tzinfo=UTC)
@@ -82,6 +84,8 @@ MADE = {
     "interactions": stored(interactions()),
     "scores": stored(scores()),
     "consents": stored(consents()),
+    "segments": segments(),
+    "segment_changes": stored(segment_changes()),
 }
 KINDS = {kind.name: kind for kind in (*AGGREGATES, *FACTS)}
 

@@ -304,7 +304,7 @@ def test_what_is_nested_too_deeply_is_our_error():
         from_json(Predicate, '{"op": "not", "part": ' * 100_000 + "1" + "}" * 100_000)
     predicate = field("name") == "x"
     for _ in range(5000):
-        predicate = ~predicate
+        predicate = Not(predicate)
     with pytest.raises(InvalidInput, match="is nested too deeply"):
         to_dict(predicate)
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from crmcore import Customer, Money, Order, Product
+from crmcore import Customer, Money, Order, Product, Segment, SegmentChange, field
 from crmcore.adapters.mongo import MongoBackend
 from crmcore.domain.consent import Consent
 from crmcore.domain.interaction import Interaction
@@ -26,7 +26,7 @@ from tests.repository.sources import ROOT
 PAGE = (ROOT / "docs" / "guides" / "mongo.md").read_text("utf-8")
 AT = datetime(2024, 1, 1, tzinfo=UTC)
 GROUPS = {
-    "customers, products": ["customers", "products"],
+    "customers, products, segments": ["customers", "products", "segments"],
     "every kind of fact": [kind.name for kind in FACTS],
     "payments, fulfilments, cancellations, returns": [k.name for k in FACTS if k.of_order],
 }
@@ -105,4 +105,6 @@ def write_one_of_each(backend: MongoBackend) -> None:
         uow.interactions.add(Interaction(**of, channel="phone"))
         uow.scores.add(Score(**of, scorer="probability_alive", value=0.5, unit="probability"))
         uow.consents.add(Consent(**of, purpose="marketing", given=True))
+        uow.segments.add(Segment(name="vip", at=AT, predicate=field("order_count") > 0))
+        uow.segment_changes.add(SegmentChange(**of, segment="vip", entered=True))
     assert len(backend.journal()) == len(AGGREGATES) + len(FACTS) + 1  # two orders

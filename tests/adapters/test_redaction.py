@@ -109,6 +109,19 @@ def test_what_is_personal_can_be_taken_out_of_every_kind():
             assert not known.personal or known.optional or known.type == "nested"
 
 
+@pytest.mark.parametrize("store", ["sqlite", "postgres", "mariadb", "mongo"])
+def test_no_folded_text_outlives_what_it_was_folded_of(store: str, tmp_path: Path):
+    """The record never held it in this spelling; the profile does, and is its only place."""
+    with opened(store, tmp_path) as backend:
+        with backend.unit_of_work() as uow:
+            ana = a_customer("CÁNÁRY Ruiz", emails=["cánary@example.com"])
+            ana = uow.customers.add(ana.with_attribute("nickname", "Cánarý", at=ana.at))
+        assert any("profiles" in place for place in kept(backend))
+        with backend.unit_of_work() as uow:
+            uow.customers.redact(ana.id)
+        assert kept(backend) == {}
+
+
 @pytest.mark.parametrize("store", ["memory", "sqlite", "postgres", "mariadb", "mongo"])
 def test_values_of_another_customer_stay(store: str, tmp_path: Path):
     """The control of the other side: whoever shares a journal row keeps what is theirs."""

@@ -44,6 +44,7 @@ PERSONAL = {
     "Interaction": {"subject"},
     "Cancellation": {"reason"},
     "Return": {"reason"},
+    "Segment": {"predicate"},
     "Entry": {"personal"},
 }
 CANARY = "canary-7731@example.com"
@@ -69,7 +70,8 @@ def test_stored_kinds_know_their_personal_fields():
     found = {kind.cls.__name__: {f.name for f in kind.fields if f.personal}
              for kind in (*AGGREGATES, *FACTS)}  # fmt: skip
     assert {name: names for name, names in found.items() if names} == {
-        name: PERSONAL[name] for name in ("Customer", "Interaction", "Cancellation", "Return")
+        name: PERSONAL[name]
+        for name in ("Customer", "Interaction", "Cancellation", "Return", "Segment")
     }
 
 

@@ -16,6 +16,7 @@ from crmcore import InvalidInput, UnitOfWork, field
 from crmcore.adapters.backend import Backend
 from crmcore.domain.fields import FieldType
 from crmcore.domain.kinds import AGGREGATES, FACTS
+from crmcore.domain.names import folded_text
 from crmcore.testing.builders import AT
 from crmcore.testing.contract.hostile import MODEL, examples, places, put
 
@@ -138,6 +139,7 @@ def check(make: Callable[[str], Backend], batch: Batch, tally: Tally, random: Ra
         with backend.reading() as uow:
             _compare(uow, batch, tally)
             _ask(uow, batch, tally, random)
+            _ask_for_parts(uow, batch, tally, random)
             _walk(uow, batch, tally, random)
     except Exception as error:  # noqa: BLE001  as above
         tally.found(f"could not be asked: {type(error).__name__}", batch.texts[0])
@@ -224,6 +226,31 @@ def _ask(uow: UnitOfWork, batch: Batch, tally: Tally, random: Random) -> None:
         found = list(uow.profiles.where(field(name).is_in(*half)).ids())
         if found != sorted(id for id, row in batch.rows.items() if row[name] in half):
             tally.found(f"{name} one of many", half[:3], interpreted=True)
+
+
+def _ask_for_parts(uow: UnitOfWork, batch: Batch, tally: Tally, random: Random) -> None:
+    """Some characters of each text, by turns anywhere and first, and at times who lacks them."""
+    names = [name for name in FREE if MODEL.profile_fields[name].folds]
+    for nth, text in enumerate(filter(storable, batch.texts)):
+        name, first = names[nth % len(names)], random.randrange(len(text) + 1) if nth % 2 else 0
+        part = text[first : first + random.randint(1, 5)]
+        folded = folded_text(part)
+        if not folded.strip():
+            continue
+        own = {id: folded_text(row[name]) for id, row in batch.rows.items() if row[name]}
+        asked = field(name).contains(part) if nth % 2 else field(name).starts_with(part)
+        holding = {
+            id for id, whole in own.items()
+            if (folded in whole if nth % 2 else whole.startswith(folded))
+        }  # fmt: skip
+        expected = batch.rows.keys() - holding if nth % 3 == 0 else holding
+        try:
+            found = set(uow.profiles.where(~asked if nth % 3 == 0 else asked).ids())
+        except Exception as error:  # noqa: BLE001  as above
+            tally.found(f"parts of {name}: {type(error).__name__}", part, interpreted=True)
+        else:
+            if found != expected:
+                tally.found(f"parts of {name} are others'", part, interpreted=True)
 
 
 def _look_up(uow: UnitOfWork, kinds: Mapping[str, Any], text: str, tally: Tally, nth: int) -> None:

@@ -100,7 +100,15 @@ NEW = {
         "until",
         "removed_at",
     },
-}
+    "segments": {
+        "tenant", "name", "at", "predicate", "owner", "description", "id", "version",
+    },
+    "segment_changes": {
+        "tenant", "resolved_customer_id", "schema_version", "customer_id", "at", "source",
+        "source_key", "id", "recorded_at", "actor", "segment", "entered", "segment_version",
+        "removed_at",
+    },
+}  # fmt: skip
 """By table, the columns of later revisions."""
 
 

@@ -10,7 +10,7 @@ import pytest
 from pymongo import MongoClient
 from pymongo.database import Database
 
-from crmcore import Customer, Identifier, IdentifierTaken, Product
+from crmcore import Customer, Identifier, IdentifierTaken, NotMigrated, Product
 from crmcore.adapters.mongo import MongoBackend
 from crmcore.adapters.mongo.client import Document, database_for
 from tests import servers
@@ -94,6 +94,27 @@ def test_a_document_that_lost_a_field_is_found(database: Database[Document]):
     """The control of the test above."""
     database["crm_products"].update_many({}, {"$set": {"name": None}})
     assert everything(migrated(database, NORTH))["products"] != told(NORTH)["products"]
+
+
+def test_before_the_upgrade_it_is_refused_and_so_is_a_newer_shape(database: Database[Document]):
+    """Nobody searches profiles whose texts are not folded yet, though the model is the same."""
+    backend = migrated(database, NORTH)
+    uses = (backend.unit_of_work().__enter__, backend.reading().__enter__)
+    database["crm_models"].update_many({}, {"$unset": {"shape": 1}})
+    database["crm_profiles"].update_many({}, {"$unset": {"texts__folded": 1}})
+    backend.known_version = None
+    for use in uses:
+        with pytest.raises(NotMigrated, match="older"):
+            use()
+    backend.migrate()
+    assert everything(backend) == told(NORTH)
+    database["crm_models"].update_many({}, {"$set": {"shape": 99}})
+    backend.known_version = None
+    for use in uses:
+        with pytest.raises(NotMigrated, match="newer"):
+            use()
+    with pytest.raises(NotMigrated, match="newer"):
+        backend.migrate()
 
 
 def test_what_was_taken_is_taken_still_and_new_work_goes_on(database: Database[Document]):

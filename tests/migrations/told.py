@@ -45,6 +45,7 @@ from crmcore import (
 from crmcore.adapters.backend import Backend
 from crmcore.domain.ids import CustomerId, FactId, ProductId
 from crmcore.domain.instants import EARLIEST, LATEST
+from crmcore.domain.names import folded_text
 
 __all__ = [
     "AT", "HOSTILE", "MODELS", "NORTH", "SOUTH", "Opened", "customer_id", "customers", "everything",
@@ -381,6 +382,24 @@ def everything(backend: Backend) -> dict[str, Any]:
         }
         found["search"] = {
             text: list(uow.profiles.search(text).ids()) for text in ("ana", "ru", "a r", "rui an")
+        }
+        # The whole folded, and what is left of a value from its second character on.
+        parts = [
+            (known.name, str(profile[known.name]))
+            for profile in uow.profiles.where().page()
+            for known in backend.model.profile_fields.values()
+            if known.folds and profile[known.name] and folded_text(profile[known.name])[1:].strip()
+        ]
+        found["parts of texts"] = {
+            (name, text): [
+                list(uow.profiles.where(asked).ids())
+                for asked in (
+                    field(name).starts_with(text),
+                    field(name).contains(folded_text(text)[1:]),
+                    ~field(name).contains(text.upper()),
+                )
+            ]
+            for name, text in parts
         }
         # Without positions, which not every store has given by then.
         found["history"] = {

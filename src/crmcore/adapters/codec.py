@@ -123,7 +123,7 @@ def _encoder(fields: tuple[Field, ...]) -> Callable[[Any], tuple[Any, ...]]:
                 parts.append(_optional(field, f"{value}.value"))
             case FieldType.NESTED:
                 names[f"write_{field.name}"] = json_writer(field.python)
-                parts.append(f"write_{field.name}({value})")
+                parts.append(_optional(field, f"write_{field.name}({value})"))
             case _:
                 parts.append(value)
     return _compiled("encode", f"def encode(o): return ({', '.join(parts)},)", names)

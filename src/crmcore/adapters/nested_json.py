@@ -18,10 +18,11 @@ from uuid import UUID
 
 import attrs
 
-from crmcore.adapters.nested import FROM_PLAIN, converter, untagged
+from crmcore.adapters.nested import FROM_PLAIN, converter, predicate_of, untagged
 from crmcore.domain.attributes import AttributeValue
 from crmcore.domain.fields import FieldType
 from crmcore.domain.money import Money
+from crmcore.domain.predicates import Predicate
 from crmcore.domain.trusted import built, setters
 
 __all__ = ["json_reader", "json_writer"]
@@ -34,6 +35,7 @@ PLAIN: dict[Any, Read] = {
     datetime: datetime.fromisoformat,
     UUID: UUID,
     Money: FROM_PLAIN[FieldType.MONEY],
+    Predicate: predicate_of,
 }
 
 
@@ -41,6 +43,8 @@ def json_writer(cls: Any) -> Callable[[Any], str]:
     """From values annotated `cls` to compact JSON text."""
     unstructure = converter().get_unstructure_hook(cls)
     dump = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+    if cls is Predicate:  # it has no truth value
+        return lambda value: dump(unstructure(value))
     return lambda value: dump(unstructure(value)) if value else "[]"
 
 

@@ -2,6 +2,10 @@
 
 Host attributes are one JSON object of wire values by name. A `latest` measure has two more
 columns: `<name>_at`, which is a profile field, and `<name>__recorded_at`, which only breaks ties.
+
+What is asked of parts of a text is asked of the text folded. Stores keep it beside the texts, in
+`texts__folded`: one object by field, of those whose folded form is another. It is no field of a
+profile, and as personal as they are.
 """
 
 from __future__ import annotations
@@ -9,6 +13,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache, partial
+from json.encoder import encode_basestring
 from typing import Any
 from uuid import UUID
 
@@ -23,9 +28,26 @@ from crmcore.domain.ids import CustomerId
 from crmcore.domain.instants import to_millis
 from crmcore.domain.measures import Fold, Measure
 from crmcore.domain.model import Model
+from crmcore.domain.names import folded_text
 from crmcore.domain.profile import COPIED_FIELDS, Profile, copied
 
-__all__ = ["FIXED_COLUMNS", "ProfileCodec", "deltas", "measure_columns"]
+__all__ = [
+    "FIXED_COLUMNS",
+    "FOLDED",
+    "FOLDING",
+    "SAME_FOLDED",
+    "ProfileCodec",
+    "deltas",
+    "folded_texts",
+    "measure_columns",
+]
+
+FOLDED = "texts__folded"
+"""Where the folded texts are. No measure or attribute has a name with `__`."""
+SAME_FOLDED = frozenset({"kind", "stage", "phone"})
+"""Copied texts that are in lower case and without accents by their own rules."""
+FOLDING = tuple(f.name for f in COPIED_FIELDS if f.folds and f.name not in SAME_FOLDED)
+"""The copied texts that may be others when folded."""
 
 FIXED_COLUMNS = (
     *(Column(f.name, f.type, f.optional, f.personal) for f in COPIED_FIELDS),
@@ -64,20 +86,36 @@ class ProfileCodec:
         row["attributes"] = json.dumps(known, ensure_ascii=False) if known else "{}"
         return row
 
+    def folded(self, row: Mapping[str, Any]) -> dict[str, str]:
+        """Of what `copies` gave, the texts whose folded form is another, folded."""
+        texts = {name: row[name] for name in FOLDING}
+        if row["attributes"] != "{}":
+            texts |= json.loads(row["attributes"])
+        return folded_texts(texts)
+
+    def folded_json(self, row: Mapping[str, Any]) -> str | None:
+        """`folded` as JSON; nothing where every text is as it is folded."""
+        return _as_json(self.folded(row))
+
     def copied_row(self, customer: Customer) -> tuple[Any, ...]:
-        """The values of `copies`, in the order of `FIXED_COLUMNS`."""
+        """The values of `copies`, in the order of `FIXED_COLUMNS`, and then `folded_json`."""
         if customer.attributes:
-            return tuple(self.copies(customer).values())
+            row = self.copies(customer)
+            return (*row.values(), self.folded_json(row))
         email = phone = None
         for point in reversed(customer.contact_points):
             if point.kind is ContactKind.EMAIL:
                 email = point.value
             elif point.kind is ContactKind.PHONE:
                 phone = point.value
+        texts = {"name": customer.name, "language": customer.language, "email": email}
+        if customer.zone is not None or customer.region is not None:
+            texts |= {"zone": customer.zone, "region": customer.region}
         return (
             customer.kind.value, customer.name, customer.stage, to_millis(customer.stage_since),
             to_millis(customer.at), customer.language, customer.zone, customer.region, email,
             phone, wired(FieldType.TEXT_SET, customer.tags), "{}",
+            _as_json(folded_texts(texts)),
         )  # fmt: skip
 
     def attribute(self, name: str) -> Callable[[Mapping[str, Any]], Any]:
@@ -121,6 +159,23 @@ class ProfileCodec:
             return Profile(CustomerId(UUID(bytes=row[0])), entries, personal)
 
         return decode
+
+
+def folded_texts(texts: Mapping[str, Any]) -> dict[str, str]:
+    """Those that are texts, and another one when folded."""
+    return {
+        name: folded
+        for name, text in texts.items()
+        if type(text) is str and (folded := folded_text(text)) != text
+    }
+
+
+def _as_json(folded: Mapping[str, str]) -> str | None:
+    """Texts by field as a JSON object, put together: a dictionary takes the encoder far longer."""
+    if not folded:
+        return None
+    entries = [f'"{name}": {encode_basestring(text)}' for name, text in folded.items()]
+    return "{" + ", ".join(entries) + "}"
 
 
 def _wire(measure: Measure) -> Callable[[Any], Any]:

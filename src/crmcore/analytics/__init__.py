@@ -2,9 +2,11 @@
 
 Purchases become one row per customer (`summarize`), rows become a fitted model
 (`BetaGeoNBD`, `GammaGamma`), and models answer who is alive, who will buy how often, and what
-each customer is worth (`lifetime_value`). A model without `Fitted` in its name holds options;
-`.fit(...)` returns a new frozen value with parameters, standard errors and predictions. Models
-with known parameters, such as published ones, are `BetaGeoNBDProcess` and `GammaGammaSpend`.
+each customer is worth (`lifetime_value`). Customers fall into groups (`KMeans`,
+`GaussianMixture`) that rules tell apart (`RuleTree`), and groups are compared (`lift`,
+`mean_difference`). A model without `Fitted` in its name holds options; `.fit(...)` returns a new
+frozen value with what was found. Models with known parameters, such as published ones, are
+`BetaGeoNBDProcess` and `GammaGammaSpend`.
 
 Needs the extra `analytics` (numpy, scipy); data frames need `frames`.
 """
@@ -15,29 +17,50 @@ from crmcore.analytics import _requires as _requires  # isort: skip - first, to 
 
 from crmcore.analytics.bgnbd import BetaGeoNBD, FittedBetaGeoNBD
 from crmcore.analytics.bgnbd_process import BetaGeoNBDProcess
+from crmcore.analytics.cluster_choice import ClusterChoice, choose_clusters
+from crmcore.analytics.clustering import Clustering
 from crmcore.analytics.estimate import Estimate
 from crmcore.analytics.gamma_gamma import FittedGammaGamma, GammaGamma
 from crmcore.analytics.gamma_gamma_spend import GammaGammaSpend, NoFiniteMean
+from crmcore.analytics.gaussian_mixture import FittedGaussianMixture, GaussianMixture
 from crmcore.analytics.independence import Independence, independence_check
+from crmcore.analytics.kmeans import FittedKMeans, KMeans
 from crmcore.analytics.lifetime_value import LifetimeValue, continuous_rate, lifetime_value
+from crmcore.analytics.lifts import Lift, MeanDifference, lift, mean_difference
+from crmcore.analytics.rule_tree import FittedRuleTree, Leaf, RuleTree, Split
 from crmcore.analytics.simulation import SimulatedPurchases
 from crmcore.analytics.summary import Summary, summarize
 
 __all__ = [
     "BetaGeoNBD",
     "BetaGeoNBDProcess",
+    "ClusterChoice",
+    "Clustering",
     "Estimate",
     "FittedBetaGeoNBD",
     "FittedGammaGamma",
+    "FittedGaussianMixture",
+    "FittedKMeans",
+    "FittedRuleTree",
     "GammaGamma",
     "GammaGammaSpend",
+    "GaussianMixture",
     "Independence",
+    "KMeans",
+    "Leaf",
     "LifetimeValue",
+    "Lift",
+    "MeanDifference",
     "NoFiniteMean",
+    "RuleTree",
     "SimulatedPurchases",
+    "Split",
     "Summary",
+    "choose_clusters",
     "continuous_rate",
     "independence_check",
     "lifetime_value",
+    "lift",
+    "mean_difference",
     "summarize",
 ]

@@ -44,8 +44,10 @@ class Checks:
         more = f" (and {len(places) - 1} more)" if len(places) > 1 else ""
         self.faults.append(Fault(path, reason + more))
 
-    def numbers(self, path: str, values: npt.ArrayLike) -> FloatArray:
-        """`values` as float64 of at most one dimension; NaN, infinite and negative are faults."""
+    def numbers(self, path: str, values: npt.ArrayLike, *, negative: bool = False) -> FloatArray:
+        """`values` as float64 of at most one dimension; NaN and infinite are faults, and so is
+        what is below zero, unless `negative` numbers are allowed.
+        """
         try:
             raw = np.asarray(values)
             if raw.dtype.kind not in "iufbO" or (
@@ -60,7 +62,8 @@ class Checks:
             self.refuse(path, "must have one dimension")
             return np.zeros(0)
         self.refuse_where(~np.isfinite(array), path, "must be a finite number")
-        self.refuse_where(array < 0, path, "must not be negative")
+        if not negative:
+            self.refuse_where(array < 0, path, "must not be negative")
         return array
 
     def counts(self, path: str, values: npt.ArrayLike) -> FloatArray:

@@ -21,6 +21,7 @@ __all__ = [
     "FactId",
     "OrderId",
     "ProductId",
+    "SegmentId",
     "a_version",
     "an_id",
     "as_id",
@@ -30,6 +31,7 @@ __all__ = [
 
 CustomerId = NewType("CustomerId", UUID)
 ProductId = NewType("ProductId", UUID)
+SegmentId = NewType("SegmentId", UUID)
 FactId = NewType("FactId", UUID)
 OrderId = FactId
 """An order is a fact; its id is a fact's."""

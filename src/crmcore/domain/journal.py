@@ -12,6 +12,7 @@ from uuid import UUID
 import attrs
 
 from crmcore.domain.fields import PERSONAL, fields_of
+from crmcore.domain.predicates import Predicate
 from crmcore.domain.text import Words
 
 __all__ = [
@@ -87,4 +88,5 @@ def plain(value: Any) -> Any:
             return str(value)
         case tuple() | list():
             return [plain(item) for item in value]
-    return {a.name: plain(getattr(value, a.name)) for a in attrs.fields(type(value))}
+    told = {"is": type(value).__name__} if isinstance(value, Predicate) else {}
+    return told | {a.name: plain(getattr(value, a.name)) for a in attrs.fields(type(value))}

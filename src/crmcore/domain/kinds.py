@@ -21,6 +21,7 @@ from crmcore.domain.order import Order
 from crmcore.domain.order_facts import Cancellation, Fulfilment, Payment, Purchase, Return
 from crmcore.domain.product import Product
 from crmcore.domain.score import Score
+from crmcore.domain.segment import Segment, SegmentChange
 
 __all__ = [
     "AGGREGATES",
@@ -37,6 +38,8 @@ __all__ = [
     "PURCHASES",
     "RETURNS",
     "SCORES",
+    "SEGMENTS",
+    "SEGMENT_CHANGES",
     "AggregateKind",
     "DerivedKind",
     "FactKind",
@@ -49,7 +52,7 @@ OF_LINES = (
 )
 """Of an order, what its lines are asked about: derived, never stored."""
 
-A = TypeVar("A", Customer, Product)
+A = TypeVar("A", Customer, Product, Segment)
 F_co = TypeVar("F_co", bound=Fact, covariant=True)
 
 
@@ -64,10 +67,13 @@ class Key:
 
 @attrs.frozen(slots=False)
 class AggregateKind(Generic[A]):
-    """What may change: stored by id and version, found by its keys."""
+    """What may change: stored by id and version, found by its keys. `key` names the field that is
+    its exclusive key, where one field is.
+    """
 
     name: str
     cls: type[A]
+    key: str | None = None
 
     @cached_property
     def fields(self) -> tuple[Field, ...]:
@@ -79,12 +85,14 @@ class AggregateKind(Generic[A]):
 class FactKind(Generic[F_co]):
     """What happened: appended once. `of_order` facts belong to an order that is stored already;
     `revises` ones change what that order counts for, so profiles are folded anew after them.
+    `grouped_by` names a field that they are looked for by, before customer and instant.
     """
 
     name: str
     cls: type[F_co]
     of_order: bool = False
     revises: bool = False
+    grouped_by: str | None = None
     version: int = 1
 
     @cached_property
@@ -117,7 +125,8 @@ class DerivedKind:
 
 
 CUSTOMERS = AggregateKind("customers", Customer)
-PRODUCTS = AggregateKind("products", Product)
+PRODUCTS = AggregateKind("products", Product, key="sku")
+SEGMENTS = AggregateKind("segments", Segment, key="name")
 ORDERS = FactKind("orders", Order)
 PAYMENTS = FactKind("payments", Payment, of_order=True)
 FULFILMENTS = FactKind("fulfilments", Fulfilment, of_order=True)
@@ -126,11 +135,15 @@ RETURNS = FactKind("returns", Return, of_order=True, revises=True)
 INTERACTIONS = FactKind("interactions", Interaction)
 SCORES = FactKind("scores", Score)
 CONSENTS = FactKind("consents", Consent)
+SEGMENT_CHANGES = FactKind("segment_changes", SegmentChange, grouped_by="segment")
 PURCHASES = DerivedKind("purchases", Purchase)
 
-AGGREGATES: tuple[AggregateKind[Customer] | AggregateKind[Product], ...] = (CUSTOMERS, PRODUCTS)
+AGGREGATES: tuple[
+    AggregateKind[Customer] | AggregateKind[Product] | AggregateKind[Segment], ...
+] = (CUSTOMERS, PRODUCTS, SEGMENTS)
 FACTS: tuple[FactKind[Fact], ...] = (
     ORDERS, PAYMENTS, FULFILMENTS, CANCELLATIONS, RETURNS, INTERACTIONS, SCORES, CONSENTS,
+    SEGMENT_CHANGES,
 )  # fmt: skip
 
 MEASURABLE: Mapping[str, FactKind[Fact] | DerivedKind] = {

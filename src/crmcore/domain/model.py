@@ -31,6 +31,7 @@ from crmcore.domain.predicates import Predicate
 from crmcore.domain.product import Product
 from crmcore.domain.profile import COPIED_FIELDS
 from crmcore.domain.resolving import Definition, inlined, resolved
+from crmcore.domain.segment import Segment
 from crmcore.domain.text import optional_text
 
 __all__ = ["Model"]
@@ -202,10 +203,12 @@ class Model:
         if faults:
             raise InvalidInput(tuple(faults))
 
-    def keys_of(self, aggregate: Customer | Product) -> tuple[Key, ...]:
+    def keys_of(self, aggregate: Customer | Product | Segment) -> tuple[Key, ...]:
         """The keys under which an aggregate is found."""
         if isinstance(aggregate, Product):
             return (Key("sku", aggregate.sku),)
+        if isinstance(aggregate, Segment):
+            return (Key("name", aggregate.name),)
         found = {
             (known.scope, known.value): self.identifier_type(known.type).exclusive
             for known in aggregate.identifiers

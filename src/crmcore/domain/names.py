@@ -28,7 +28,7 @@ from collections.abc import Callable, Iterator
 from crmcore.domain.errors import InvalidInput
 from crmcore.domain.text import checked_text
 
-__all__ = ["BEYOND", "WORD", "folded_text", "name_words", "searched_words"]
+__all__ = ["BEYOND", "WORD", "folded_text", "name_words", "next_beyond", "searched_words"]
 
 WORD = 60
 """Characters of a word."""
@@ -40,12 +40,16 @@ BEYOND = "\U0010ffff"
 """Behind it in the order of code points comes nothing, and no word has it: those that begin with
 `p` are from `p` to below `p` + this."""
 
+SURROGATES, FIRST_BEHIND = 0xD800, 0xE000
+"""Code points that no text has, and the first one behind them."""
+
 PART = "'"
 """What stands for a character that parts words and is no white space."""
 LETTERS = str.maketrans({
     "æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ð": "d", "ł": "l", "þ": "th", "ħ": "h", "ŧ": "t",
     "ŋ": "n", "ı": "i", "ʼ": PART, "ʻ": PART, "ʹ": PART, "ʺ": PART,
 })  # fmt: skip
+IOTA_BELOW = "\u0345"
 KEPT = 0x3000
 """Below are the scripts whose folding is kept: some thousand characters at most."""
 
@@ -72,15 +76,20 @@ def _word_form(character: str) -> str:
 
 
 def _text_form(character: str) -> str:
-    """A letter or digit folded, white space as one space, all else as it is; marks and what is
-    invisible are nothing.
+    """A letter or digit folded, white space as one space, all else in lower case without its
+    marks; marks and what is invisible are nothing. However a text is composed, it folds alike.
     """
     if character.isspace():
         return " "
+    if character == IOTA_BELOW:
+        return "ι"  # a letter where case is folded, and within a composed one as well
     category = unicodedata.category(character)
     if unicodedata.combining(character) or category == "Cf":
         return ""
-    return character if category[0] not in "LN" else _word_form(character).replace(PART, "")
+    if category[0] in "LN":
+        return _word_form(character).replace(PART, "")
+    plain = unicodedata.normalize("NFD", character).casefold()
+    return "".join(part for part in plain if not unicodedata.combining(part))
 
 
 def _in_word(character: str) -> str:
@@ -100,6 +109,17 @@ TEXT_FOLDING = _Folding(_text_form)
 def folded_text(text: str) -> str:
     """`text` folded for case and accents, letter by letter, with all else in its place."""
     return text.lower() if text.isascii() and text.isprintable() else text.translate(TEXT_FOLDING)
+
+
+def next_beyond(beginning: str) -> str | None:
+    """The first text, in the order of code points, behind all that begin so; `None` where there is
+    none. Unlike with `BEYOND`, any character may follow the beginning.
+    """
+    kept = beginning.rstrip(BEYOND)
+    if not kept:
+        return None
+    code = ord(kept[-1]) + 1
+    return kept[:-1] + chr(FIRST_BEHIND if code == SURROGATES else code)
 
 
 def name_words(name: str | None) -> tuple[str, ...]:

@@ -25,13 +25,17 @@ from crmcore.domain.model import Model
 from crmcore.domain.predicates import Predicate
 from crmcore.domain.product import Product
 from crmcore.domain.profile import Profile
+from crmcore.domain.segment import Segment, SegmentChange
 
 if TYPE_CHECKING:
     from crmcore.domain.unit_of_work import UnitOfWork
 
-__all__ = ["Backend", "Batch", "Columns", "Query", "Recording", "Transaction", "Window"]
+__all__ = [
+    "EVERYBODY", "Among", "Backend", "Batch", "Columns", "Query", "Recording", "Transaction",
+    "Window",
+]  # fmt: skip
 
-A = TypeVar("A", Customer, Product)
+A = TypeVar("A", Customer, Product, Segment)
 F = TypeVar("F", bound=Fact)
 R = TypeVar("R")
 Ts = TypeVarTuple("Ts")
@@ -59,6 +63,20 @@ class Window:
     after: tuple[datetime, FactId] | None = None
     oldest_first: bool = False
     limit: int
+
+
+@attrs.frozen(kw_only=True)
+class Among:
+    """Which customers: those with these `ids`, or those behind the id `after`, at most `limit` of
+    them; without a word all.
+    """
+
+    ids: Collection[CustomerId] | None = attrs.field(default=None, repr=False)
+    after: CustomerId | None = None
+    limit: int | None = None
+
+
+EVERYBODY = Among()
 
 
 class Transaction(Protocol):
@@ -126,6 +144,14 @@ class Transaction(Protocol):
         """
         ...
 
+    def last_changes(
+        self, segment: str, among: Among = EVERYBODY, *, at: datetime | None = None
+    ) -> list[SegmentChange]:
+        """By customer in the order of ids, of each the last change of this segment, not after `at`:
+        the one with the greatest `at`, of equals the one recorded last, of equals an entry.
+        """
+        ...
+
     def has_facts(self, customer_id: CustomerId) -> bool:
         """Was anything ever recorded of this customer, removed facts included?"""
         ...
@@ -168,8 +194,8 @@ class Transaction(Protocol):
         """The profiles asked for: absent values last, then by id, both ways of the order."""
         ...
 
-    def select_ids(self, where: Predicate | None) -> Iterator[CustomerId]:
-        """The ids of all customers for whom the predicate holds, in order."""
+    def select_ids(self, where: Predicate | None, among: Among = EVERYBODY) -> Iterator[CustomerId]:
+        """The ids of the customers among these for whom the predicate holds, in order."""
         ...
 
     def count(self, where: Predicate | None) -> int:

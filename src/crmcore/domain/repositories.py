@@ -21,6 +21,7 @@ from crmcore.domain.kinds import CUSTOMERS, PRODUCTS, AggregateKind
 from crmcore.domain.ports import Transaction
 from crmcore.domain.product import Product
 from crmcore.domain.redaction import without_personal_values
+from crmcore.domain.segment import Segment
 from crmcore.domain.text import checked_text
 from crmcore.domain.trusted import changed
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Aggregates", "Customers", "Products"]
 
-A = TypeVar("A", Customer, Product)
+A = TypeVar("A", Customer, Product, Segment)
 BATCH = 10_000
 
 

@@ -35,6 +35,7 @@ from crmcore.domain.kinds import (
     PAYMENTS,
     RETURNS,
     SCORES,
+    SEGMENT_CHANGES,
 )
 from crmcore.domain.model import Model
 from crmcore.domain.money import Money, Rates, convert
@@ -45,6 +46,8 @@ from crmcore.domain.predicates import Predicate
 from crmcore.domain.profiles import Profiles
 from crmcore.domain.repositories import Customers, Products
 from crmcore.domain.score import Score
+from crmcore.domain.segment import SegmentChange
+from crmcore.domain.segments import Segments
 from crmcore.domain.subscribing import DEEPEST, Subscriptions
 from crmcore.domain.text import optional_text
 from crmcore.domain.timeline import Timeline
@@ -164,6 +167,16 @@ class UnitOfWork:
         return Consents(self)
 
     @cached_property
+    def segments(self) -> Segments:
+        """The segments, and who is in them."""
+        return Segments(self)
+
+    @cached_property
+    def segment_changes(self) -> Facts[SegmentChange]:
+        """Who entered which segment, and who left it."""
+        return Facts(self, SEGMENT_CHANGES)
+
+    @cached_property
     def profiles(self) -> Profiles:
         """The single view of each customer."""
         return Profiles(self)
@@ -205,7 +218,7 @@ class UnitOfWork:
 
     def segment_definition(self, name: str) -> Predicate:
         """What the segment of that name is defined by; `NotFound` if there is none."""
-        raise NotFound("segments", name)
+        return self.segments.definition(name)
 
     @property
     def recording(self) -> Recording:

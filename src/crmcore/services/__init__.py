@@ -2,6 +2,12 @@
 
 from crmcore.services.advancing import Advanced, advance
 from crmcore.services.column_names import guess_columns
+from crmcore.services.comparing import (
+    ComparedNumber,
+    ComparedShare,
+    SegmentComparison,
+    compare_segment,
+)
 from crmcore.services.consuming import Cursor, FileCursor, MemoryCursor, consume
 from crmcore.services.dictionary import (
     ColumnDescription,
@@ -19,20 +25,29 @@ from crmcore.services.order_line_rows import OrderLineColumns
 from crmcore.services.partitions import PartitionCheck, check_partition
 from crmcore.services.purchase_rows import PurchaseColumns
 from crmcore.services.rates import RateColumns, read_rates
+from crmcore.services.refreshing import refresh_segments
 from crmcore.services.rejects import Reject
 from crmcore.services.retail import CHARGES, Anonymous, Repeated
+from crmcore.services.rfm import RfmCell, RfmCells, RfmSegment, rfm_cells
+from crmcore.services.rfm_groups import NAMED_GROUPS, RfmGroup
 from crmcore.services.scoring import Scoring, holdout, score
+from crmcore.services.segmentation import FoundSegment, FoundSegments, find_segments
 
 __all__ = [
     "CHARGES",
     "IMPORT_ORDER",
+    "NAMED_GROUPS",
     "Advanced",
     "Anonymous",
     "ColumnDescription",
+    "ComparedNumber",
+    "ComparedShare",
     "Cursor",
     "CustomerColumns",
     "ExportReport",
     "FileCursor",
+    "FoundSegment",
+    "FoundSegments",
     "ImportDecision",
     "ImportReport",
     "MemoryCursor",
@@ -42,14 +57,21 @@ __all__ = [
     "RateColumns",
     "Reject",
     "Repeated",
+    "RfmCell",
+    "RfmCells",
+    "RfmGroup",
+    "RfmSegment",
     "Scoring",
+    "SegmentComparison",
     "advance",
     "check_partition",
+    "compare_segment",
     "consume",
     "data_dictionary",
     "dictionary_page",
     "dictionary_version",
     "export",
+    "find_segments",
     "guess_columns",
     "holdout",
     "import_aggregates",
@@ -58,5 +80,7 @@ __all__ = [
     "import_order_lines",
     "import_purchases",
     "read_rates",
+    "refresh_segments",
+    "rfm_cells",
     "score",
 ]

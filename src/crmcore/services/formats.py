@@ -99,7 +99,7 @@ def _write_csv(text: TextIO, columns: Columns, batches: Iterable[list[Sequence[A
 def _check_lengths(name: str, cells: Sequence[Any]) -> None:
     """A cell that no reader of CSV takes back is refused here."""
     limit = csv.field_size_limit()
-    if any(len(cell) > limit for cell in cells):
+    if any(cell is not None and len(cell) > limit for cell in cells):
         reason = f"is longer than the {limit:,} characters of a CSV cell: export .jsonl or .parquet"
         raise InvalidInput.of(name, reason)
 

@@ -1,4 +1,4 @@
-"""Importing what an export holds: facts, customers, products, with all their fields.
+"""Importing what an export holds: facts, customers, products, segments, with all their fields.
 
 A row names the fields of its class, and a file of any format that `export` writes can be read.
 """
@@ -103,14 +103,14 @@ def import_aggregates(
     dry_run: bool = False,
     restore: bool = False,
 ) -> ImportReport:
-    """Add or update each row's customer or product (`kind` is `customers` or `products`).
+    """Add or update each row's aggregate (`kind` is `customers`, `products` or `segments`).
 
     Rows are as in `import_facts`, with every field of the class: identifiers, contact points,
     roles, relationships and attributes are lists, or JSON text. Who is meant is told by `id`, or by
-    an exclusive key (an external id, a card, an SKU); a row with neither is rejected. What a row
-    says replaces what is known, field by field; an empty cell, or a column that is not there,
-    leaves it. A new one without `at` is known since now. With `restore`, a row is the whole: an
-    empty cell empties the field, and what is new keeps the `version` that it had.
+    an exclusive key (an external id, a card, an SKU, a segment's name); a row with neither is
+    rejected. What a row says replaces what is known, field by field; an empty cell, or a column
+    that is not there, leaves it. A new one without `at` is known since now. With `restore`, a row
+    is the whole: an empty cell empties the field, and what is new keeps the `version` that it had.
     `dry_run` counts what a real run would do, and keeps in memory what it would have stored.
     """
     known = next((k for k in AGGREGATES if k.name == kind), None)

@@ -23,6 +23,8 @@ from crmcore.domain.errors import Fault, InvalidInput
 from crmcore.domain.fields import SCALARS, FieldType
 from crmcore.domain.ids import as_id
 from crmcore.domain.money import Money, number
+from crmcore.domain.predicates import Predicate
+from crmcore.services.nested_predicates import predicate_data, predicate_part
 
 __all__ = ["instant_of", "plain", "structured"]
 
@@ -35,6 +37,8 @@ Read = Callable[[Any], Any]
 def plain(value: Any) -> Any:
     """The plain data of a nested value."""
     match value:
+        case Predicate():
+            return predicate_data(value, plain)
         case Enum():
             return value.value
         case None | str() | bool() | int() | float():
@@ -71,12 +75,15 @@ def _reader(hint: Any) -> Read:
     """What reads values annotated so: made once, for a file has many."""
     hint = getattr(hint, "__supertype__", hint)
     if get_origin(hint) in (Union, UnionType):
-        inner = _reader(next(part for part in get_args(hint) if part is not NoneType))
+        several = [part for part in get_args(hint) if part is not NoneType]
+        inner = _reader(several[0]) if len(several) == 1 else _part
         return lambda data: None if data is None else inner(data)
     if get_origin(hint) is tuple:
         return partial(_several, _reader(get_args(hint)[0]))
     if hint is AttributeValue:
         return _attribute
+    if hint is Predicate:
+        return _predicate
     if hint is Money:
         return _money
     if attrs.has(hint):
@@ -161,6 +168,18 @@ def _attribute(data: Any) -> AttributeValue:
     except InvalidInput as error:
         raise error.under("value") from None
     return AttributeValue(data.get("name", ""), value, data.get("source"), at=at)
+
+
+def _part(data: Any) -> Any:
+    """A part of a predicate that may be of several types, which the data says."""
+    return predicate_part(data, structured)
+
+
+def _predicate(data: Any) -> Predicate:
+    found = data if isinstance(data, Predicate) else _part(_mapping(data))
+    if not isinstance(found, Predicate):
+        raise InvalidInput.of("is", "is no kind of predicate")
+    return found
 
 
 def _only(cls: type, data: Any) -> Any:

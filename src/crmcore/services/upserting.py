@@ -44,7 +44,7 @@ class Upserted:
 
 @attrs.frozen
 class Upserter:
-    """Turns rows into customers or products, and stores what changed, a batch in a unit of work."""
+    """Turns rows into aggregates, and stores what changed, a batch in a unit of work."""
 
     backend: Backend
     kind: AggregateKind[Any]
@@ -105,7 +105,7 @@ class Upserter:
         if not rehearsed.latest:
             return
         told = [row.values for row in rows]
-        keys = {key for values in told for key in _exclusive(unit, values)}
+        keys = {key for values in told for key in _exclusive(unit, self.kind, values)}
         ids = {values["id"] for values in told if "id" in values}
         ids |= {rehearsed.by_key[key] for key in keys & rehearsed.by_key.keys()}
         ids |= set(_States.known(unit, self.kind, told).stored)
@@ -140,7 +140,7 @@ class Upserter:
         values = row.values
         known = states.of(values)
         if known is None:
-            if "id" not in values and not any(_exclusive(unit, values)):
+            if "id" not in values and not any(_exclusive(unit, self.kind, values)):
                 raise InvalidInput.of("id", "is missing, and no exclusive key tells who is meant")
             now = {"at": unit.recorded_at}
             state = made(self.kind.cls, _adopting(unit, self.kind) | now | values)
@@ -163,6 +163,7 @@ class Upserter:
 class _States:
     """What is stored, and what it is by the rows read so far; both by id, and found by key."""
 
+    kind: AggregateKind[Any]
     stored: dict[UUID, Any]
     latest: dict[UUID, Any]
     by_key: dict[tuple[str, str], UUID]
@@ -174,7 +175,7 @@ class _States:
         """Those that rows name."""
         wanted: dict[str, set[str]] = {}
         for values in told:
-            for scope, value in _exclusive(unit, values):
+            for scope, value in _exclusive(unit, kind, values):
                 wanted.setdefault(scope, set()).add(value)
         by_key = {
             (scope, value): ids[0]
@@ -183,13 +184,13 @@ class _States:
         }
         ids = {values["id"] for values in told if "id" in values} | set(by_key.values())
         stored = getattr(unit, kind.name).get_many(ids)
-        return cls(stored, dict(stored), by_key)
+        return cls(kind, stored, dict(stored), by_key)
 
     def of(self, values: dict[str, Any]) -> Any:
         """The one that a row means, by its id or else its exclusive keys; `None` if it is new."""
         if "id" in values:
             return self.latest.get(values["id"])
-        found = (self.by_key.get(key) for key in _told_keys(values))
+        found = (self.by_key.get(key) for key in _told_keys(self.kind, values))
         return next((self.latest[id] for id in found if id is not None), None)
 
     def now(self, unit: UnitOfWork, state: Any) -> None:
@@ -200,17 +201,20 @@ class _States:
                 self.by_key.setdefault((key.scope, key.value), state.id)
 
 
-def _told_keys(values: dict[str, Any]) -> Iterable[tuple[str, str]]:
+def _told_keys(kind: AggregateKind[Any], values: dict[str, Any]) -> Iterable[tuple[str, str]]:
     """The keys that a row tells, shared ones among them."""
-    if "sku" in values:
-        yield "sku", values["sku"]
+    if kind.key is not None and kind.key in values:
+        yield kind.key, values[kind.key]
     for identifier in values.get("identifiers", ()):
         yield identifier.scope, identifier.value
 
 
-def _exclusive(unit: UnitOfWork, values: dict[str, Any]) -> Iterable[tuple[str, str]]:
+def _exclusive(
+    unit: UnitOfWork, kind: AggregateKind[Any], values: dict[str, Any]
+) -> Iterable[tuple[str, str]]:
     """Of the keys that a row tells, those that one alone may have."""
-    yield from (("sku", values["sku"]),) if "sku" in values else ()
+    if kind.key is not None and kind.key in values:
+        yield kind.key, values[kind.key]
     for identifier in values.get("identifiers", ()):
         if unit.model.identifier_type(identifier.type).exclusive:
             yield identifier.scope, identifier.value

@@ -23,19 +23,22 @@ from crmcore.domain.consent import Consent, LegalBasis
 from crmcore.domain.contact_points import Channel
 from crmcore.domain.customer import Customer, CustomerKind
 from crmcore.domain.identifiers import Identifier
-from crmcore.domain.ids import CustomerId, FactId, OrderId, ProductId
+from crmcore.domain.ids import CustomerId, FactId, OrderId, ProductId, SegmentId
 from crmcore.domain.instants import to_millis
 from crmcore.domain.interaction import Direction, Interaction
 from crmcore.domain.life_cycle import DEFAULT_LIFE_CYCLE, LifeCycle
 from crmcore.domain.money import Money
 from crmcore.domain.order import Order, OrderLine
 from crmcore.domain.order_facts import Cancellation, Fulfilment, Payment, Return
+from crmcore.domain.predicates import Predicate
 from crmcore.domain.product import Product
 from crmcore.domain.score import Score
+from crmcore.domain.segment import Segment, SegmentChange
 
 __all__ = [
     "AT", "a_cancellation", "a_consent", "a_customer", "a_fulfilment", "a_line", "a_payment",
-    "a_product", "a_return", "a_score", "an_interaction", "an_order", "an_organisation",
+    "a_product", "a_return", "a_score", "a_segment", "a_segment_change",
+    "an_interaction", "an_order", "an_organisation",
 ]  # fmt: skip
 
 AT = datetime(2024, 5, 17, 10, 30, tzinfo=UTC)
@@ -123,6 +126,22 @@ def a_product(
     return Product(
         sku=sku, at=at, name=name, category=category, id=id or ProductId(_id(at, "product", sku)),
         price=None if price is None else _money(price, currency),
+    )  # fmt: skip
+
+
+def a_segment(
+    name: str = "regulars",
+    predicate: Predicate | None = None,
+    *,
+    owner: str | None = "ines",
+    description: str | None = None,
+    at: datetime = AT,
+    id: SegmentId | None = None,
+) -> Segment:
+    """A segment, told apart by its name; static without a predicate."""
+    return Segment(
+        name=name, predicate=predicate, owner=owner, description=description, at=at,
+        id=id or SegmentId(_id(at, "segment", name)),
     )  # fmt: skip
 
 
@@ -314,4 +333,25 @@ def a_score(
         customer_id=who, scorer=scorer, value=value, unit=unit, at=at, model=model, why=why,
         source=source, source_key=source_key,
         id=id or FactId(_id(at, "score", who, scorer, value, source, source_key, nth)),
+    )  # fmt: skip
+
+
+def a_segment_change(
+    customer: Customer | CustomerId,
+    segment: str = "regulars",
+    *,
+    entered: bool = True,
+    segment_version: int | None = 1,
+    at: datetime = AT,
+    source: str | None = None,
+    source_key: str | None = None,
+    id: FactId | None = None,
+    nth: int = 1,
+) -> SegmentChange:
+    """The customer enters a segment; `entered=False` makes them leave it."""
+    who = _customer_id(customer)
+    return SegmentChange(
+        customer_id=who, segment=segment, entered=entered, segment_version=segment_version, at=at,
+        source=source, source_key=source_key,
+        id=id or FactId(_id(at, "change", who, segment, entered, source, source_key, nth)),
     )  # fmt: skip

@@ -19,7 +19,7 @@ Row = dict[str, Any]
 
 KINDS = (
     "orders", "payments", "fulfilments", "cancellations", "returns", "interactions", "scores",
-    "consents",
+    "consents", "segment_changes",
 )  # fmt: skip
 SCORERS = ("probability_alive", "expected_purchases", "lifetime_value")
 OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
@@ -238,6 +238,8 @@ class Oracle:
         row |= _latest("delivered_whole", delivered, "complete")
         mailed = [fact for fact in self._by("consents", id) if fact["channel"] == "email"]
         row |= _latest("opted_in", mailed, "given")
+        changes = [fact for fact in self._by("segment_changes", id) if fact["segment"] == "vip"]
+        row |= _latest("in_vip", changes, "entered")
         for scorer in SCORERS:
             own = [fact for fact in self._by("scores", id) if fact["scorer"] == scorer]
             row |= _latest(scorer, own, "value")

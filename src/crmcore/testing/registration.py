@@ -34,6 +34,8 @@ STRATEGIES: dict[type[Any], str] = {
     crmcore.Interaction: "interactions",
     crmcore.Score: "scores",
     crmcore.Consent: "consents",
+    crmcore.Segment: "segments",
+    crmcore.SegmentChange: "segment_changes",
     crmcore.Model: "models",
     crmcore.Predicate: "predicates",
 }

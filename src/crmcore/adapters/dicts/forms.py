@@ -45,6 +45,8 @@ from crmcore.domain.product import Product
 from crmcore.domain.profile import Page, Profile
 from crmcore.domain.relations import Relationship, Role
 from crmcore.domain.score import Score
+from crmcore.domain.segment import Segment, SegmentChange
+from crmcore.domain.segments import SegmentRefresh
 from crmcore.domain.timeline import TimelinePage
 
 __all__ = ["DECLARED", "SCHEMA", "UPCASTERS", "Form", "form_of"]
@@ -98,6 +100,9 @@ DECLARED: tuple[type[Any], ...] = (
     Return,
     Role,
     Score,
+    Segment,
+    SegmentChange,
+    SegmentRefresh,
     Stage,
     TimelinePage,
     UnitEnded,

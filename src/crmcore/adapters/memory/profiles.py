@@ -6,6 +6,7 @@ from abc import abstractmethod
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from heapq import nsmallest
 from typing import Any, cast
 from uuid import UUID
 
@@ -22,7 +23,7 @@ from crmcore.domain.ids import CustomerId
 from crmcore.domain.kinds import FactKind
 from crmcore.domain.matching import matcher
 from crmcore.domain.model import Model
-from crmcore.domain.ports import Query, Transaction
+from crmcore.domain.ports import EVERYBODY, Among, Query, Transaction
 from crmcore.domain.predicates import FactTerm, Predicate, terms
 from crmcore.domain.profile import Profile
 
@@ -99,8 +100,15 @@ class MemoryProfiles:
         return bool(value < last if query.descending else value > last)
 
     @at_one_moment
-    def select_ids(self, where: Predicate | None) -> Iterator[CustomerId]:
-        return iter(sorted(CustomerId(id) for id, _ in self._matching(where)))
+    def select_ids(self, where: Predicate | None, among: Among = EVERYBODY) -> Iterator[CustomerId]:
+        rows = self._matching(where)
+        if among.ids is not None:
+            wanted = set(among.ids)
+            rows = (pair for pair in rows if pair[0] in wanted)
+        found = (CustomerId(id) for id, _ in rows if among.after is None or id > among.after)
+        if among.limit is None:
+            return iter(sorted(found))
+        return iter(nsmallest(among.limit, found))
 
     @at_one_moment
     def count(self, where: Predicate | None) -> int:

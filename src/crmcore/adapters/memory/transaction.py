@@ -11,22 +11,24 @@ from uuid import UUID
 
 from crmcore.adapters.codec import codec_of, recorded_encoder
 from crmcore.adapters.memory.profiles import MemoryProfiles
+from crmcore.adapters.memory.segment_changes import changes_among, last_of_each
 from crmcore.adapters.memory.tables import MemoryStore, Overlay, at_one_moment
 from crmcore.domain.customer import Customer
 from crmcore.domain.errors import AlreadyExists, IdentifierTaken, Stale
 from crmcore.domain.facts import Fact
 from crmcore.domain.ids import CustomerId, FactId, OrderId
 from crmcore.domain.journal import Entry
-from crmcore.domain.kinds import CUSTOMERS, FACTS, AggregateKind, FactKind, Key
+from crmcore.domain.kinds import CUSTOMERS, FACTS, SEGMENT_CHANGES, AggregateKind, FactKind, Key
 from crmcore.domain.model import Model
-from crmcore.domain.ports import Recording, Window
+from crmcore.domain.ports import EVERYBODY, Among, Recording, Window
 from crmcore.domain.product import Product
 from crmcore.domain.redaction import blanked, personal_fields
+from crmcore.domain.segment import Segment, SegmentChange
 from crmcore.domain.trusted import changed
 
 __all__ = ["MemoryTransaction", "windowed"]
 
-A = TypeVar("A", Customer, Product)
+A = TypeVar("A", Customer, Product, Segment)
 F = TypeVar("F", bound=Fact)
 
 
@@ -167,6 +169,14 @@ class MemoryTransaction(MemoryProfiles):
     def facts_within(self, kind: FactKind[F], customer_id: CustomerId, window: Window) -> list[F]:
         found = self.facts(kind, customers=[customer_id])
         return windowed(found, window)
+
+    @at_one_moment
+    def last_changes(
+        self, segment: str, among: Among = EVERYBODY, *, at: datetime | None = None
+    ) -> list[SegmentChange]:
+        name = SEGMENT_CHANGES.name
+        rows, struck = self.table(name), self.table(f"{name} struck")
+        return last_of_each(changes_among(rows, struck, segment, among, at), among, at)
 
     def all_facts(self, kind: FactKind[F]) -> Iterator[F]:
         """Every fact of a kind, unordered, without those struck out."""

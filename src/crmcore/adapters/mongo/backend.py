@@ -20,6 +20,7 @@ from crmcore.adapters.mongo.extracts import extract
 from crmcore.adapters.mongo.journal import read_journal
 from crmcore.adapters.mongo.merging import Merging
 from crmcore.adapters.mongo.transaction import MongoTransaction
+from crmcore.adapters.mongo.upgrading import NEWER, SHAPE
 from crmcore.adapters.profile_codec import ProfileCodec
 from crmcore.domain.errors import Busy, NotMigrated, Refused, StorageError
 from crmcore.domain.instants import instant, to_millis
@@ -65,7 +66,7 @@ class MongoBackend(Backend):
             self.collections.prepare(self.model)
         transaction = self._open()
         try:
-            version, stored = self._stored(transaction)
+            version, stored, _ = self._stored(transaction)
             if stored != self.definition:
                 self.check_follows(stored)
                 transaction.refold(None)
@@ -73,6 +74,7 @@ class MongoBackend(Backend):
                     "tenant": self.tenant,
                     "version": version + 1,
                     "definition": self.definition,
+                    "shape": SHAPE,
                     "recorded_at": to_millis(instant(self.clock())),
                 }
                 with translated():
@@ -190,14 +192,22 @@ class MongoBackend(Backend):
     def _check_model(self, transaction: MongoTransaction, *, write: bool) -> None:
         if self.known_version is not None and not write:
             return
-        version, stored = self._stored(transaction)
+        version, stored, shape = self._stored(transaction)
         if version != self.known_version and stored != self.definition:
             raise NotMigrated("this store has no data of this tenant and model: call migrate()")
+        if shape < SHAPE:
+            raise NotMigrated("an older crmcore made these documents: call migrate()")
+        if shape > SHAPE:
+            raise NotMigrated(NEWER)
         self.known_version = version
 
     @staticmethod
-    def _stored(transaction: MongoTransaction) -> tuple[int, str | None]:
-        """Version and text of the newest stored model; `(0, None)` without one."""
+    def _stored(transaction: MongoTransaction) -> tuple[int, str | None, int]:
+        """Version and text of the newest stored model, `(0, None)` without one, and the shape of
+        the documents.
+        """
         rows = list(transaction.read("models", {}))
         newest = max(rows, key=lambda row: row["version"], default=None)
-        return (0, None) if newest is None else (newest["version"], newest["definition"])
+        if newest is None:
+            return 0, None, SHAPE
+        return newest["version"], newest["definition"], newest.get("shape", 0)

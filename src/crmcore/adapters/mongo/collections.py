@@ -86,6 +86,8 @@ class Collections:
             self._index(fact.name, "at")
             if fact.of_order:
                 self._index(fact.name, "order_id")
+            if fact.grouped_by:
+                self._index(fact.name, fact.grouped_by, "resolved_customer_id", "at")
         self._index("keys", "kind", "scope", "value", "id", unique=True)
         self["keys"].create_index(
             [(name, ASCENDING) for name in ("tenant", "kind", "scope", "claim")],

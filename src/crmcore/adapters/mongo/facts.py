@@ -7,8 +7,11 @@ index of the keys is partial on it, and every look-up by key names it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import closing
 from datetime import datetime
+from itertools import groupby, islice
+from operator import itemgetter
 from typing import Any, TypeVar, cast
 from uuid import UUID
 
@@ -21,8 +24,9 @@ from crmcore.domain.errors import Busy
 from crmcore.domain.facts import Fact, Recording
 from crmcore.domain.ids import CustomerId, FactId, OrderId
 from crmcore.domain.instants import to_millis
-from crmcore.domain.kinds import FACTS, FactKind
-from crmcore.domain.ports import Window
+from crmcore.domain.kinds import FACTS, SEGMENT_CHANGES, FactKind
+from crmcore.domain.ports import EVERYBODY, Among, Window
+from crmcore.domain.segment import SegmentChange
 
 __all__ = ["MongoFacts", "standing"]
 
@@ -116,6 +120,26 @@ class MongoFacts(MongoRecords):
         rows = self.read(kind.name, told, sort=[("at", way), ("id", way)], limit=window.limit)
         return list(map(documents_of(kind.cls).decode, rows))
 
+    def last_changes(
+        self, segment: str, among: Among = EVERYBODY, *, at: datetime | None = None
+    ) -> list[SegmentChange]:
+        told: Document = {"segment": segment, "removed_at": None}
+        if at is not None:
+            told["at"] = {"$lte": to_millis(at)}
+        decode = documents_of(SegmentChange).decode
+        if among.ids is not None:
+            ids = [id.bytes for id in among.ids]
+            of_these = self.read_each(SEGMENT_CHANGES.name, "resolved_customer_id", ids, **told)
+            rows = sorted(of_these, key=itemgetter("resolved_customer_id"))
+            return [decode(_last(own)) for own in _by_customer(rows)]
+        if among.after is not None:
+            told["resolved_customer_id"] = {"$gt": among.after.bytes}
+        # In the order of an index, so that no more is read than what is answered.
+        order = [("resolved_customer_id", 1), ("at", 1)]
+        with closing(self.read(SEGMENT_CHANGES.name, told, sort=order)) as found:
+            last = map(_last, islice(_by_customer(found), among.limit))
+            return list(map(decode, last))
+
     def has_facts(self, customer_id: CustomerId) -> bool:
         told: Document = {"resolved_customer_id": customer_id.bytes}
         return any(True for fact in FACTS for _ in self.read(fact.name, told, limit=1))
@@ -128,6 +152,15 @@ class MongoFacts(MongoRecords):
                 {"$set": {"removed_at": to_millis(at)}},
                 session=self.session,
             )
+
+
+def _by_customer(rows: Iterable[Document]) -> Iterator[Iterable[Document]]:
+    """Documents in the order of customers, as one group of each."""
+    return (own for _, own in groupby(rows, itemgetter("resolved_customer_id")))
+
+
+def _last(changes: Iterable[Document]) -> Document:
+    return max(changes, key=itemgetter("at", "recorded_at", "entered", "id"))
 
 
 def standing(kind: FactKind[Any], rows: Iterable[Document]) -> list[Any]:

@@ -14,10 +14,11 @@ from crmcore.domain.customer import Customer
 from crmcore.domain.errors import IdentifierTaken
 from crmcore.domain.kinds import AggregateKind, Key
 from crmcore.domain.product import Product
+from crmcore.domain.segment import Segment
 
 __all__ = ["MongoKeys"]
 
-A = TypeVar("A", Customer, Product)
+A = TypeVar("A", Customer, Product, Segment)
 
 
 class MongoKeys(MongoAccess):

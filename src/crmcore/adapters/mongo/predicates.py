@@ -10,19 +10,23 @@ from collections.abc import Callable
 from typing import Any
 
 from crmcore.adapters.mongo.client import Document
+from crmcore.adapters.profile_codec import FOLDED, SAME_FOLDED
 from crmcore.domain.errors import InvalidInput
-from crmcore.domain.names import BEYOND
+from crmcore.domain.names import BEYOND, next_beyond
 from crmcore.domain.predicates import (
     And,
     Comparison,
+    Contains,
     Has,
     HasWord,
     Not,
+    OnDays,
     OneOf,
     Or,
     OtherField,
     Predicate,
     Present,
+    StartsWith,
     Term,
 )
 
@@ -54,6 +58,12 @@ def compiled(predicate: Predicate, path: Callable[[Term], str]) -> Document:
         case HasWord(_, beginning):
             # One and the same word is in the range, not one above its beginning, one below its end.
             return {WORDS: {"$elemMatch": {"$gte": beginning, "$lt": beginning + BEYOND}}}
+        case Contains() | StartsWith():
+            return _searched(predicate, path(predicate.name))
+        case OnDays(name, days):
+            # Of an absent date it is the empty text, which is no day.
+            day = {"$substrCP": [f"${path(name)}", 5, 5]}
+            return {"$expr": {"$in": [day, list(days)]}}
         case Present(name):
             return {path(name): {"$ne": None}}
         case And(parts):
@@ -63,3 +73,18 @@ def compiled(predicate: Predicate, path: Callable[[Term], str]) -> Document:
         case Not(part):
             return {"$nor": [compiled(part, path)]}
     raise InvalidInput.of("", f"{type(predicate).__name__} is no predicate")
+
+
+def _searched(asked: Contains | StartsWith, path: str) -> Document:
+    """The text at `path` folded, or as it is where that is the same, has this part."""
+    folded, text = f"{FOLDED}.{asked.name}", asked.text
+    if isinstance(asked, Contains):
+        found = {"$ifNull": [f"${folded}", f"${path}"]}
+        # Of an absent text the place is null, which is less than any number.
+        return {"$expr": {"$gte": [{"$indexOfCP": [found, {"$literal": text}]}, 0]}}
+    bounds: Document = {"$gte": text}
+    if (beyond := next_beyond(text)) is not None:
+        bounds["$lt"] = beyond
+    if asked.name in SAME_FOLDED:
+        return {path: bounds}
+    return {"$or": [{folded: bounds}, {folded: None, path: bounds}]}

@@ -9,6 +9,7 @@ from uuid import UUID
 from pymongo import UpdateOne
 
 from crmcore.adapters.columns import layout
+from crmcore.adapters.mongo.access import chunks
 from crmcore.adapters.mongo.client import Document, translated
 from crmcore.adapters.mongo.facts import MongoFacts
 from crmcore.adapters.mongo.folding import folded_anew
@@ -21,7 +22,7 @@ from crmcore.domain.fields import FieldType
 from crmcore.domain.folding import Deltas
 from crmcore.domain.ids import CustomerId
 from crmcore.domain.kinds import FactKind
-from crmcore.domain.ports import Query
+from crmcore.domain.ports import EVERYBODY, Among, Query
 from crmcore.domain.predicates import FactTerm, Predicate, Term
 from crmcore.domain.profile import Profile
 
@@ -94,9 +95,21 @@ class MongoProfiles(MongoFacts):
         further = {path: {"$lt" if query.descending else "$gt": value}}
         return {"$or": [further, {path: value, "customer_id": {"$gt": last.bytes}}]}
 
-    def select_ids(self, where: Predicate | None) -> Iterator[CustomerId]:
-        for id in self._ids_of(self._where(where)):
-            yield CustomerId(UUID(bytes=id))
+    def select_ids(self, where: Predicate | None, among: Among = EVERYBODY) -> Iterator[CustomerId]:
+        asked, order = self._where(where), [("customer_id", 1)]
+        if among.ids is None:
+            behind = {} if among.after is None else {"$gt": among.after.bytes}
+            pages: list[Document] = [{"customer_id": behind} if behind else {}]
+        else:
+            chosen = chunks(sorted(id.bytes for id in among.ids))
+            pages = [{"customer_id": {"$in": chunk}} for chunk in chosen]
+        for page in pages:
+            found = self.read(
+                "profiles", _both(asked, page), projection=["customer_id"], sort=order,
+                limit=among.limit or 0,
+            )  # fmt: skip
+            for row in found:
+                yield CustomerId(UUID(bytes=row["customer_id"]))
 
     def count(self, where: Predicate | None) -> int:
         with translated():

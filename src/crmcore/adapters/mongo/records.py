@@ -17,16 +17,18 @@ from crmcore.adapters.mongo.client import Document, translated
 from crmcore.adapters.mongo.documents import Documents, documents_of
 from crmcore.adapters.mongo.keys import MongoKeys
 from crmcore.adapters.mongo.predicates import WORDS
+from crmcore.adapters.profile_codec import FOLDED
 from crmcore.domain.customer import Customer
 from crmcore.domain.errors import AlreadyExists, Stale
 from crmcore.domain.fields import FieldType
 from crmcore.domain.kinds import AggregateKind, Key
 from crmcore.domain.names import name_words
 from crmcore.domain.product import Product
+from crmcore.domain.segment import Segment
 
 __all__ = ["MongoRecords"]
 
-A = TypeVar("A", Customer, Product)
+A = TypeVar("A", Customer, Product, Segment)
 PAGE = 1000
 
 
@@ -159,14 +161,16 @@ class MongoRecords(MongoKeys):
 
     def copies(self, customer: Customer) -> Document:
         """What a profile document copies from the customer, host attributes as a sub-document,
-        tags as a list; and the words of the name, which only serve to search by.
+        tags as a list; and the words of the name and folded texts, which only serve to search by.
         """
         row = self.profile_codec.copies(customer)
+        folded = self.profile_codec.folded(row)
         held = json.loads(row["attributes"]) if row["attributes"] != "{}" else {}
         for known in self.model.attributes if held else ():
             if known.type is FieldType.BOOLEAN and known.name in held:
                 held[known.name] = bool(held[known.name])
         row["attributes"] = held
         row["tags"] = list(customer.tags) or None
+        row[FOLDED] = folded or None
         row[WORDS] = list(name_words(customer.name))
         return row

@@ -24,10 +24,11 @@ from crmcore.domain.journal import Entry, Operation
 from crmcore.domain.kinds import CUSTOMERS, FACTS, AggregateKind
 from crmcore.domain.product import Product
 from crmcore.domain.redaction import personal_fields
+from crmcore.domain.segment import Segment
 
 __all__ = ["MongoTransaction", "entry_of"]
 
-A = TypeVar("A", Customer, Product)
+A = TypeVar("A", Customer, Product, Segment)
 
 
 class MongoTransaction(MongoProfiles):

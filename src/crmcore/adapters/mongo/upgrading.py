@@ -4,7 +4,8 @@ The first shape told facts with a source key, and journal rows without a positio
 the second has fields for that, `keyed` and `waiting`, and the counter knows the last position. An
 index of another definition says that the documents are of the first shape: it is dropped when they
 are not any more, and then today's is made. The third has tags, notes and attachments, and the words
-of names in the profiles: that their index is missing says that the documents may be older.
+of names in the profiles: that their index is missing says that the documents may be older. The
+fourth has folded texts in the profiles: each stored model tells the `shape` it was stored under.
 """
 
 from __future__ import annotations
@@ -17,16 +18,23 @@ from pymongo.collection import Collection
 
 from crmcore.adapters.mongo.client import Document
 from crmcore.adapters.mongo.predicates import WORDS
+from crmcore.adapters.profile_codec import FOLDED, FOLDING, folded_texts
+from crmcore.domain.errors import NotMigrated
 from crmcore.domain.kinds import FACTS
 from crmcore.domain.names import name_words
 
-__all__ = ["upgrade_documents"]
+__all__ = ["NEWER", "SHAPE", "upgrade_documents"]
 
+SHAPE = 4
+"""Of today's documents, as stored models tell it."""
+NEWER = "a newer crmcore made these documents: upgrade the program's crmcore"
 AT_ONCE = 1000
 
 
 def upgrade_documents(named: Callable[[str], Collection[Document]]) -> None:
     """`named` gives the collection of a kind."""
+    if named("models").find_one({"shape": {"$gt": SHAPE}}) is not None:
+        raise NotMigrated(NEWER)
     for fact in FACTS:
         facts = named(fact.name)
         if _is_of_before(facts, "source_key", {"keyed": True}):
@@ -44,6 +52,26 @@ def upgrade_documents(named: Callable[[str], Collection[Document]]) -> None:
         none = dict.fromkeys(("tags", "notes", "attachments"), "[]")
         customers.update_many({"tags": {"$exists": False}}, {"$set": none})
         _add_words(profiles)
+    models, untold = named("models"), {"shape": {"$exists": False}}
+    if models.find_one(untold) is not None:
+        _add_folded(profiles)
+        models.update_many(untold, {"$set": {"shape": SHAPE}})
+
+
+def _add_folded(profiles: Collection[Document]) -> None:
+    """The folded texts of profiles that do not have them, some at a time."""
+    texts = [*FOLDING, "attributes"]
+    without = profiles.find({FOLDED: {"$exists": False}}, texts)
+    while found := list(islice(without, AT_ONCE)):
+        profiles.bulk_write(
+            [
+                UpdateOne(
+                    {"_id": row["_id"], FOLDED: {"$exists": False}},
+                    {"$set": {FOLDED: folded_texts(row | row["attributes"]) or None}},
+                )
+                for row in found
+            ]
+        )
 
 
 def _add_words(profiles: Collection[Document]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from crmcore.adapters.codec import codec_of
-from crmcore.adapters.profile_codec import FIXED_COLUMNS
+from crmcore.adapters.profile_codec import FIXED_COLUMNS, FOLDED
 from crmcore.adapters.sql.engine import translated
 from crmcore.adapters.sql.folds import purchases
 from crmcore.adapters.sql.tables import Tables
@@ -51,7 +51,7 @@ def _statement(
     if kind == "profiles":
         profiles = tables.profiles
         fixed = ["customer_id", *(column.name for column in FIXED_COLUMNS)]
-        rest = [c.name for c in profiles.c if c.name not in ("tenant", *fixed)]
+        rest = [c.name for c in profiles.c if c.name not in ("tenant", FOLDED, *fixed)]
         return sa.select(*(profiles.c[n] for n in (*fixed, *rest))).where(
             profiles.c.tenant == tenant
         )

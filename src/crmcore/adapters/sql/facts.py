@@ -13,13 +13,14 @@ import sqlalchemy as sa
 from crmcore.adapters.codec import codec_of, indexes_by_key, recorded_encoder
 from crmcore.adapters.sql import bulk, statements
 from crmcore.adapters.sql.engine import translated
-from crmcore.adapters.sql.records import SqlRecords
+from crmcore.adapters.sql.records import SqlRecords, chunks
 from crmcore.adapters.sql.tables import HEADER
 from crmcore.domain.facts import Fact
 from crmcore.domain.ids import CustomerId, FactId, OrderId
 from crmcore.domain.instants import to_millis
 from crmcore.domain.kinds import FactKind
-from crmcore.domain.ports import Recording, Window
+from crmcore.domain.ports import EVERYBODY, Among, Recording, Window
+from crmcore.domain.segment import SegmentChange
 
 __all__ = ["SqlFacts"]
 
@@ -101,6 +102,25 @@ class SqlFacts(SqlRecords):
         )
         with translated():
             return list(map(codec_of(kind.cls).decode, self.run(statement, params).all()))
+
+    def last_changes(
+        self, segment: str, among: Among = EVERYBODY, *, at: datetime | None = None
+    ) -> list[SegmentChange]:
+        params: dict[str, Any] = {"tenant": self.tenant, "segment": segment}
+        if at is not None:
+            params["at"] = to_millis(at)
+        if among.after is not None:
+            params["after"] = among.after.bytes
+        if among.limit is not None:
+            params["limit"] = among.limit
+        asked = [params]
+        if among.ids is not None:
+            asked = [{**params, "ids": ids} for ids in chunks(sorted(id.bytes for id in among.ids))]
+        found: list[Any] = []
+        with translated():
+            for given in asked:
+                found += self.run(statements.last_changes(self.tables, frozenset(given)), given)
+        return list(map(codec_of(SegmentChange).decode, found))
 
     def has_facts(self, customer_id: CustomerId) -> bool:
         params = {"tenant": self.tenant, "id": customer_id.bytes}

@@ -21,7 +21,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy.dialects import mysql
 from sqlalchemy.schema import CreateColumn
 
-from crmcore.adapters.profile_codec import measure_columns
+from crmcore.adapters.profile_codec import FOLDED, measure_columns
 from crmcore.adapters.row_folding import LIMIT
 from crmcore.adapters.sql.engine import translated
 from crmcore.adapters.sql.indexes import add_missing_indexes
@@ -169,17 +169,12 @@ def _upgrade(backend: SqlBackend, connection: sa.Connection) -> None:
     tables = backend.tables
     if f"{backend.prefix}version" not in held and tables.models.name in held:
         # Tables without our version table are a host's, whose own alembic knows their revision.
-        for table in (
-            *tables.kinds.values(),
-            tables.keys,
-            tables.words,
-            tables.journal,
-            tables.models,
-        ):
-            columns = (
-                inspector.get_columns(table.name, backend.schema) if table.name in held else ()
-            )
-            if set(table.c.keys()) - {column["name"] for column in columns}:
+        whole = (*tables.kinds.values(), tables.keys, tables.words, tables.journal, tables.models)
+        wanted = {table.name: set(table.c.keys()) for table in whole}
+        wanted[tables.profiles.name] = {FOLDED}  # its measures are added by `migrate()`
+        for name, needed in wanted.items():
+            columns = inspector.get_columns(name, backend.schema) if name in held else ()
+            if needed - {column["name"] for column in columns}:
                 raise NotMigrated("the host's alembic keeps these tables: upgrade crmcore@head")
         return
     _check_revision(backend, connection, newest=False)

@@ -12,22 +12,28 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import Grouping
 
 from crmcore.adapters.sql.types import BY_CODE_POINT, INDEXED_TEXT, INTEGER, IndexedText
 from crmcore.domain.errors import InvalidInput
 from crmcore.domain.fields import FieldType
+from crmcore.domain.names import next_beyond
 from crmcore.domain.predicates import (
     And,
     Comparison,
+    Contains,
     Has,
     HasWord,
     Not,
+    OnDays,
     OneOf,
     Or,
     OtherField,
     Predicate,
     Present,
+    StartsWith,
     Term,
 )
 
@@ -139,35 +145,77 @@ class _Apart(Grouping[bool]):
     inherit_cache = True
 
 
+class _place(sa.sql.functions.FunctionElement[int]):  # noqa: N801  written as a SQL function
+    """Where in a text another one begins, from 1; 0 where it is nowhere. Text of the collations
+    that are stored is compared character by character, and none of them is a pattern.
+    """
+
+    name = "instr"
+    type = sa.Integer()
+    inherit_cache = True
+
+
+@compiles(_place)
+def _instr(element: _place, compiler: SQLCompiler, **options: Any) -> str:
+    return f"instr({compiler.process(element.clauses, **options)})"
+
+
+@compiles(_place, "postgresql")
+def _strpos(element: _place, compiler: SQLCompiler, **options: Any) -> str:
+    return f"strpos({compiler.process(element.clauses, **options)})"
+
+
 Words = Callable[[Has | HasWord], Condition]
+Folded = Callable[[str], Expression]
 
 
 def _no_words(asked: Has | HasWord) -> Condition:
     raise InvalidInput.of(asked.name, "has no words")
 
 
+def _not_folded(name: str) -> Expression:
+    raise InvalidInput.of(name, "is not searched by its text")
+
+
 def compiled(
-    predicate: Predicate, column: Callable[[Term], Expression], words: Words = _no_words
+    predicate: Predicate,
+    column: Callable[[Term], Expression],
+    words: Words = _no_words,
+    folded: Folded = _not_folded,
 ) -> Condition:
     """The condition for a checked predicate in wire form; `column` gives a field's expression,
-    `words` the condition that a word is among those of a field, which is never null.
+    `words` the condition that a word is among those of a field, which is never null, `folded` the
+    folded text of a field, which is null where the field is.
     """
-    return _compiled(predicate, column, words, True)
+    return _compiled(predicate, column, words, folded, True)
 
 
 def _compiled(
-    node: Predicate, column: Callable[[Term], Expression], words: Words, positive: bool
+    node: Predicate,
+    column: Callable[[Term], Expression],
+    words: Words,
+    folded: Folded,
+    positive: bool,
 ) -> Condition:
     match node:
         case Not(part):
-            return _compiled(part, column, words, not positive)
+            return _compiled(part, column, words, folded, not positive)
         case And(parts) | Or(parts):
-            found = [_compiled(part, column, words, positive) for part in parts]
+            found = [_compiled(part, column, words, folded, positive) for part in parts]
             if isinstance(node, And) is positive:
                 return _joined(sa.and_, sa.true(), found)
             return _joined(sa.or_, sa.false(), found)
         case Has() | HasWord():
             return words(node) if positive else sa.not_(words(node))
+        case Contains(name, text):
+            holds = _place(folded(name), sa.literal(text, sa.Text())) > 0
+            return holds if positive else sa.or_(column(name).is_(None), sa.not_(holds))
+        case StartsWith(name, text):
+            holds = _begins(folded(name), text)
+            return holds if positive else sa.or_(column(name).is_(None), sa.not_(holds))
+        case OnDays(name, days):
+            holds = sa.func.substr(column(name), 6, 5, type_=sa.Text()).in_(days)
+            return holds if positive else sa.or_(column(name).is_(None), sa.not_(holds))
         case Present(name):
             return column(name).is_not(None) if positive else column(name).is_(None)
         case OneOf(name, values):
@@ -187,6 +235,13 @@ def _compiled(
             holds = OPERATORS[op](column(name), bound)
             return holds if positive else sa.or_(column(name).is_(None), sa.not_(holds))
     raise InvalidInput.of("", f"{type(node).__name__} is no predicate")
+
+
+def _begins(known: Expression, text: str) -> Condition:
+    """A range in the order of code points, which an index can serve, and no pattern."""
+    beyond = next_beyond(text)
+    least = known >= sa.literal(text, sa.Text())
+    return least if beyond is None else sa.and_(least, known < sa.literal(beyond, sa.Text()))
 
 
 def _joined(

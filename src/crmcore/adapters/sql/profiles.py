@@ -10,7 +10,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.sql import operators
 
-from crmcore.adapters.profile_codec import ProfileCodec
+from crmcore.adapters.profile_codec import FOLDED, SAME_FOLDED, ProfileCodec
 from crmcore.adapters.profile_codec import deltas as wire_deltas
 from crmcore.adapters.row_folding import LIMIT, beyond_limit
 from crmcore.adapters.sql import bulk, statements
@@ -31,14 +31,15 @@ from crmcore.domain.folding import Deltas
 from crmcore.domain.ids import CustomerId
 from crmcore.domain.kinds import ORDERS, PURCHASES, AggregateKind, FactKind
 from crmcore.domain.model import Model
-from crmcore.domain.ports import Query
+from crmcore.domain.ports import EVERYBODY, Among, Query
 from crmcore.domain.predicates import FactTerm, Predicate, Term
 from crmcore.domain.product import Product
 from crmcore.domain.profile import Profile
+from crmcore.domain.segment import Segment
 
 __all__ = ["SqlProfiles"]
 
-A = TypeVar("A", Customer, Product)
+A = TypeVar("A", Customer, Product, Segment)
 WHOLE = (FieldType.INSTANT, FieldType.MONEY, FieldType.INTEGER)
 """Of which the wire value is a whole number, and the domain's is made of an `int`."""
 
@@ -71,10 +72,11 @@ class SqlProfiles(SqlFacts):
     def copy_to_profiles(
         self, customers: Sequence[Customer], *, held: Mapping[CustomerId, Customer]
     ) -> None:
-        data = []
+        codec, data = self.profile_codec, []
         for customer in customers:
-            row = {f"new_{n}": v for n, v in self.profile_codec.copies(customer).items()}
-            row["who"] = customer.id.bytes
+            copies = codec.copies(customer)
+            row = {f"new_{n}": v for n, v in copies.items()}
+            row |= {f"new_{FOLDED}": codec.folded_json(copies), "who": customer.id.bytes}
             data.append(row)
         with translated():
             self._update(data)
@@ -164,15 +166,21 @@ class SqlProfiles(SqlFacts):
             found += self._decoded(absent.limit(query.limit and query.limit - len(found)))
         return found
 
-    def select_ids(self, where: Predicate | None) -> Iterator[CustomerId]:
+    def select_ids(self, where: Predicate | None, among: Among = EVERYBODY) -> Iterator[CustomerId]:
         id = self.tables.profiles.c.customer_id
-        statement = sa.select(id).where(self._mine, *self._where(where))
-        order: sa.ColumnElement[Any] = (
-            id if where is None else _unwalked(id, self.connection.dialect.name)
-        )
+        statement = sa.select(id).where(self._mine, *self._where(where), *_behind(id, among.after))
+        order: sa.ColumnElement[Any] = id
+        if where is not None and among.limit is None:
+            order = _unwalked(id, self.connection.dialect.name)
+        statement = statement.order_by(order).limit(among.limit)
+        wanted = among.ids and chunks(sorted(one.bytes for one in among.ids))
         # All at once: a cursor left open would see what is written while it is gone through.
+        found: list[bytes] = []
         with translated():
-            found = self.run(statement.order_by(order)).scalars().all()
+            if among.ids is None:
+                found += self.run(statement).scalars()
+            for chunk in wanted or ():
+                found += self.run(statement.where(id.in_(chunk))).scalars()
         return (CustomerId(UUID(bytes=id)) for id in found)
 
     def count(self, where: Predicate | None) -> int:
@@ -232,8 +240,7 @@ class SqlProfiles(SqlFacts):
 
     @property
     def _all(self) -> sa.Select[Any]:
-        columns = [c for c in self.tables.profiles.c if c.name != "tenant"]
-        return sa.select(*columns).where(self._mine)
+        return sa.select(*statements.profile_columns(self.tables)).where(self._mine)
 
     def _decoded(self, statement: sa.Select[Any]) -> list[Profile]:
         with translated():
@@ -242,7 +249,7 @@ class SqlProfiles(SqlFacts):
 
     @property
     def _decoder(self) -> Callable[[Any], Profile]:
-        """From rows with all columns of a profile but the tenant."""
+        """From rows with what is read of a profile."""
         return _decoder(self.tables, self.model)
 
     def _where(self, where: Predicate | None) -> Iterator[sa.ColumnElement[bool]]:
@@ -251,7 +258,8 @@ class SqlProfiles(SqlFacts):
 
     def _condition(self, predicate: Predicate) -> sa.ColumnElement[bool]:
         asked = wire_predicate(predicate, self.model.profile_fields)
-        return compiled(asked, self._column, partial(has_words, self.tables, self.tenant))
+        words = partial(has_words, self.tables, self.tenant)
+        return compiled(asked, self._column, words, self._folded)
 
     def _column(self, name: Term) -> sa.ColumnElement[Any]:
         if isinstance(name, FactTerm):
@@ -262,6 +270,15 @@ class SqlProfiles(SqlFacts):
                 column = self.tables.profiles.c.attributes
                 return attribute(column, name, known.type, dialect, indexed=known.indexed)
         return self.tables.profiles.c[column_of(self.model.profile_fields[name])]
+
+    def _folded(self, name: str) -> sa.ColumnElement[Any]:
+        """The text of a field folded: its own where that is the same."""
+        own = self._column(name)
+        if name in SAME_FOLDED:
+            return own
+        held, dialect = self.tables.profiles.c[FOLDED], self.connection.dialect.name
+        folded = attribute(held, name, FieldType.TEXT, dialect)
+        return sa.func.coalesce(folded, own, type_=sa.Text())
 
 
 def _behind(id: sa.ColumnElement[bytes], last: UUID | None) -> Iterator[sa.ColumnElement[bool]]:
@@ -292,5 +309,5 @@ def _ahead(
 
 @lru_cache(maxsize=256)
 def _decoder(tables: Tables, model: Model) -> Callable[[Any], Profile]:
-    columns = [column.name for column in tables.profiles.c if column.name != "tenant"]
+    columns = [column.name for column in statements.profile_columns(tables)]
     return ProfileCodec(model).decoder(columns)

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
 from crmcore.adapters.codec import Codec, codec_of
-from crmcore.adapters.profile_codec import FIXED_COLUMNS, ProfileCodec
+from crmcore.adapters.profile_codec import FIXED_COLUMNS, FOLDED, ProfileCodec
 from crmcore.adapters.sql import bulk, statements
 from crmcore.adapters.sql.driver import found_by, text_of
 from crmcore.adapters.sql.engine import translated
@@ -22,10 +22,11 @@ from crmcore.domain.errors import AlreadyExists, Busy, IdentifierTaken, Stale, S
 from crmcore.domain.kinds import AggregateKind, Key
 from crmcore.domain.model import Model
 from crmcore.domain.product import Product
+from crmcore.domain.segment import Segment
 
 __all__ = ["SqlRecords", "chunks"]
 
-A = TypeVar("A", Customer, Product)
+A = TypeVar("A", Customer, Product, Segment)
 T = TypeVar("T")
 CHUNK = 1000
 IDLE = 50
@@ -265,5 +266,5 @@ class SqlRecords:
         if customers:
             copied, tenant = self.profile_codec.copied_row, self.tenant
             rows = [(tenant, c.id.bytes, *copied(c)) for c in customers]
-            names = ("tenant", "customer_id", *(column.name for column in FIXED_COLUMNS))
+            names = ("tenant", "customer_id", *(column.name for column in FIXED_COLUMNS), FOLDED)
             bulk.insert(self.connection, self.tables.profiles, names, rows)

@@ -8,15 +8,17 @@ more to render.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
 
 from crmcore.adapters.codec import codec_of
+from crmcore.adapters.profile_codec import FOLDED
 from crmcore.adapters.sql.tables import Tables
 from crmcore.adapters.sql.types import MARIADB
-from crmcore.domain.kinds import FACTS, AggregateKind, FactKind
+from crmcore.domain.kinds import FACTS, SEGMENT_CHANGES, AggregateKind, FactKind
 from crmcore.domain.redaction import personal_fields
 
 __all__ = [
@@ -28,9 +30,11 @@ __all__ = [
     "find",
     "has_facts",
     "held_keys",
+    "last_changes",
     "lock",
     "model_version",
     "next_page",
+    "profile_columns",
     "profiles_of",
     "replace",
     "strike",
@@ -171,6 +175,43 @@ def facts_within(
 
 
 @lru_cache(maxsize=512)
+def last_changes(tables: Tables, bounds: frozenset[str]) -> Select:
+    """The last change of the `segment` by each customer, in the order of customers' ids, with the
+    `bounds` named: not after `at`; of the customers `ids`, or `after` one, at most `limit`.
+
+    The order is an index's, and each customer's changes are one stretch of it, so a page costs what
+    it answers, and no engine may gather the whole segment for it.
+    """
+    kind = SEGMENT_CHANGES
+    changes, others = tables.kinds[kind.name], tables.kinds[kind.name].alias()
+
+    def counting(table: Any) -> Iterator[sa.ColumnElement[bool]]:
+        yield table.c.segment == sa.bindparam("segment")
+        yield table.c.removed_at.is_(None)
+        if "at" in bounds:
+            yield table.c.at <= sa.bindparam("at")
+
+    who = changes.c.resolved_customer_id
+    last = (
+        sa.select(others.c.id)
+        .where(others.c.tenant == TENANT, others.c.resolved_customer_id == who, *counting(others))
+        .order_by(*(others.c[n].desc() for n in ("at", "recorded_at", "entered", "id")))
+        .limit(1)
+        .correlate(changes)
+        .scalar_subquery()
+    )
+    statement = _own(tables, kind).where(*counting(changes), changes.c.id == last)
+    if "ids" in bounds:
+        statement = statement.where(_chosen(who, "id", one=False))
+    if "after" in bounds:
+        statement = statement.where(who > sa.bindparam("after"))
+    statement = statement.order_by(who)
+    if "limit" in bounds:
+        statement = statement.limit(sa.bindparam("limit", type_=sa.Integer()))
+    return statement
+
+
+@lru_cache(maxsize=512)
 def has_facts(tables: Tables) -> Select:
     """Is there any fact of the customer `id`?"""
     told = [
@@ -224,9 +265,13 @@ def _by_id(query: Select, table: sa.Table) -> Select:
 def profiles_of(tables: Tables, *, one: bool) -> Select:
     """The profiles of these customers."""
     profiles = tables.profiles
-    columns = [c for c in profiles.c if c.name != "tenant"]
     chosen = _chosen(profiles.c.customer_id, "id", one=one)
-    return sa.select(*columns).where(profiles.c.tenant == TENANT, chosen)
+    return sa.select(*profile_columns(tables)).where(profiles.c.tenant == TENANT, chosen)
+
+
+def profile_columns(tables: Tables) -> list[sa.Column[Any]]:
+    """What is read of a profile: not its tenant, nor what only serves to search by."""
+    return [c for c in tables.profiles.c if c.name not in ("tenant", FOLDED)]
 
 
 @lru_cache(maxsize=512)

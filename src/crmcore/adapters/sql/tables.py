@@ -10,7 +10,7 @@ import attrs
 import sqlalchemy as sa
 
 from crmcore.adapters.codec import Column, codec_of
-from crmcore.adapters.profile_codec import FIXED_COLUMNS, measure_columns
+from crmcore.adapters.profile_codec import FIXED_COLUMNS, FOLDED, measure_columns
 from crmcore.adapters.sql.types import (
     BYTES,
     COUNTER,
@@ -21,7 +21,7 @@ from crmcore.adapters.sql.types import (
     TYPES,
     short,
 )
-from crmcore.domain.kinds import AGGREGATES, FACTS
+from crmcore.domain.kinds import AGGREGATES, FACTS, FactKind
 from crmcore.domain.model import Model
 from crmcore.domain.names import WORD
 
@@ -35,7 +35,7 @@ __all__ = [
 HEADER = ("tenant", "resolved_customer_id", "schema_version")
 """What every fact's row has before the fact's own columns."""
 
-SHORT = {"sku": 100, "source": 80, "source_key": 200, "stage": 40, "scorer": 40}
+SHORT = {"sku": 100, "source": 80, "source_key": 200, "stage": 40, "scorer": 40, "segment": 40}
 """Text that is part of a key or an index has a length; all other text has none."""
 
 
@@ -90,7 +90,7 @@ class Tables:
                 sa.ForeignKeyConstraint(
                     ["tenant", "resolved_customer_id"], [customers.c.tenant, customers.c.id]
                 ),
-                *_indexes(prefix + fact.name, of_order=fact.of_order),
+                *_indexes(prefix + fact.name, fact),
             )
         return cls(
             metadata,
@@ -109,12 +109,14 @@ def tables_of(model: Model, *, prefix: str, schema: str | None) -> Tables:
     return Tables.of(model, prefix=prefix, schema=schema)
 
 
-def _indexes(name: str, *, of_order: bool) -> Iterable[sa.Index]:
+def _indexes(name: str, fact: FactKind[Any]) -> Iterable[sa.Index]:
     yield sa.Index(f"ux_{name}_source_key", "tenant", "source", "source_key", unique=True)
     yield sa.Index(f"ix_{name}_customer", "tenant", "resolved_customer_id", "at")
     yield sa.Index(f"ix_{name}_at", "tenant", "at")
-    if of_order:
+    if fact.of_order:
         yield sa.Index(f"ix_{name}_order", "tenant", "order_id")
+    if by := fact.grouped_by:
+        yield sa.Index(f"ix_{name}_{by}", "tenant", by, "resolved_customer_id", "at")
 
 
 def _keys(prefix: str, metadata: sa.MetaData) -> sa.Table:
@@ -157,6 +159,7 @@ def _profiles(prefix: str, metadata: sa.MetaData, customers: sa.Table, model: Mo
         _tenant(),
         sa.Column("customer_id", ID, nullable=False),
         *(sql_column(c) for c in FIXED_COLUMNS),
+        sa.Column(FOLDED, TEXT),
         sa.PrimaryKeyConstraint("tenant", "customer_id"),
         sa.ForeignKeyConstraint(
             ["tenant", "customer_id"], [customers.c.tenant, customers.c.id], ondelete="CASCADE"

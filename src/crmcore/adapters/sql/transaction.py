@@ -22,10 +22,11 @@ from crmcore.domain.journal import Entry, Operation
 from crmcore.domain.kinds import CUSTOMERS, FACTS, AggregateKind
 from crmcore.domain.model import Model
 from crmcore.domain.product import Product
+from crmcore.domain.segment import Segment
 
 __all__ = ["SqlTransaction", "entry_of"]
 
-A = TypeVar("A", Customer, Product)
+A = TypeVar("A", Customer, Product, Segment)
 ROW = (
     "tenant", "kind", "operation", "aggregate_id", "ids", "version", "changes", "personal", "at",
     "recorded_at", "actor", "source",

@@ -29,6 +29,7 @@ pytest.register_assert_rewrite(
             "aggregates",
             "arrivals",
             "columns",
+            "birthdays",
             "concurrency",
             "consents",
             "consuming",
@@ -39,6 +40,7 @@ pytest.register_assert_rewrite(
             "exchange",
             "facts",
             "faults",
+            "folded_texts",
             "histories",
             "host_transactions",
             "identifiers",
@@ -55,7 +57,9 @@ pytest.register_assert_rewrite(
             "queries",
             "redaction",
             "restoring",
+            "refreshing",
             "running",
+            "segments",
             "subject",
             "subscribing",
             "tags",
@@ -74,6 +78,7 @@ pytest.register_assert_rewrite(
 )  # fmt: skip
 
 from crmcore.testing.contract.aggregates import AggregatesContract  # noqa: E402  after the above
+from crmcore.testing.contract.birthdays import BirthdaysContract  # noqa: E402
 from crmcore.testing.contract.columns import ColumnsContract  # noqa: E402
 from crmcore.testing.contract.concurrency import ConcurrencyContract  # noqa: E402
 from crmcore.testing.contract.consents import ConsentsContract  # noqa: E402
@@ -83,6 +88,7 @@ from crmcore.testing.contract.dictionaries import DictionariesContract  # noqa: 
 from crmcore.testing.contract.exchange import ExchangeContract  # noqa: E402
 from crmcore.testing.contract.facts import FactsContract  # noqa: E402
 from crmcore.testing.contract.faults import FaultsContract  # noqa: E402
+from crmcore.testing.contract.folded_texts import FoldedTextsContract  # noqa: E402
 from crmcore.testing.contract.histories import HistoriesContract  # noqa: E402
 from crmcore.testing.contract.host_transactions import HostTransactionsContract  # noqa: E402
 from crmcore.testing.contract.identifiers import IdentifiersContract  # noqa: E402
@@ -97,8 +103,10 @@ from crmcore.testing.contract.predicates import PredicatesContract  # noqa: E402
 from crmcore.testing.contract.profiles import ProfilesContract  # noqa: E402
 from crmcore.testing.contract.queries import QueriesContract  # noqa: E402
 from crmcore.testing.contract.redaction import RedactionContract  # noqa: E402
+from crmcore.testing.contract.refreshing import RefreshingContract  # noqa: E402
 from crmcore.testing.contract.restoring import RestoringContract  # noqa: E402
 from crmcore.testing.contract.running import RunningContract  # noqa: E402
+from crmcore.testing.contract.segments import SegmentsContract  # noqa: E402
 from crmcore.testing.contract.subject import Make, Subject  # noqa: E402
 from crmcore.testing.contract.subscribing import SubscribingContract  # noqa: E402
 from crmcore.testing.contract.tags import TagsContract  # noqa: E402
@@ -111,6 +119,7 @@ from crmcore.testing.contract.values import ValuesContract  # noqa: E402
 __all__ = [
     "AggregatesContract",
     "BackendContract",
+    "BirthdaysContract",
     "ColumnsContract",
     "ConcurrencyContract",
     "ConsentsContract",
@@ -120,6 +129,7 @@ __all__ = [
     "ExchangeContract",
     "FactsContract",
     "FaultsContract",
+    "FoldedTextsContract",
     "HistoriesContract",
     "HostTransactionsContract",
     "IdentifiersContract",
@@ -134,8 +144,10 @@ __all__ = [
     "ProfilesContract",
     "QueriesContract",
     "RedactionContract",
+    "RefreshingContract",
     "RestoringContract",
     "RunningContract",
+    "SegmentsContract",
     "Subject",
     "SubscribingContract",
     "TagsContract",
@@ -160,7 +172,11 @@ class BackendContract(
     ProfilesContract,
     QueriesContract,
     NameSearchContract,
+    FoldedTextsContract,
+    BirthdaysContract,
     TagsContract,
+    SegmentsContract,
+    RefreshingContract,
     PredicatesContract,
     CountingContract,
     TextsContract,

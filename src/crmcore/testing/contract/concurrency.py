@@ -20,7 +20,7 @@ from crmcore.testing.builders import AT, a_customer, a_return, an_interaction, a
 from crmcore.testing.clock import FrozenClock
 from crmcore.testing.contract.subject import Make, Subject, lacks, needs, opened
 
-__all__ = ["ConcurrencyContract"]
+__all__ = ["ConcurrencyContract", "at_once"]
 
 UseCase = Callable[[UnitOfWork], object]
 
@@ -40,7 +40,7 @@ class ConcurrencyContract(Subject):
             return lambda uow: uow.customers.save(ana.renamed(name)).name
 
         names = [f"Number {n}" for n in range(4)]
-        ended = _at_once(backend, *map(save, names))
+        ended = at_once(backend, *map(save, names))
 
         won = [name for name in names if name in ended]
         assert Counter(ended) == {won[0]: 1, "Stale": 3}
@@ -61,7 +61,7 @@ class ConcurrencyContract(Subject):
             uow.customers.save(held.with_attribute("visits", visits + 1, at=AT))
             return "visited"
 
-        ended = _at_once(backend, *[visit] * 3, times=4)
+        ended = at_once(backend, *[visit] * 3, times=4)
         kept = ended.count("visited")
 
         assert set(ended) <= {"visited", "Stale"}
@@ -79,7 +79,7 @@ class ConcurrencyContract(Subject):
         def buy(nth: int) -> UseCase:
             return lambda uow: uow.orders.add_many([an_order(ana, "1.00", nth=nth)])
 
-        ended = _at_once(backend, *(buy(nth) for nth in range(8)))
+        ended = at_once(backend, *(buy(nth) for nth in range(8)))
 
         assert ended == [1] * 8
         with backend.reading() as uow:
@@ -97,7 +97,7 @@ class ConcurrencyContract(Subject):
             calls = [an_interaction(customer, nth=nth) for customer in some][::step]
             return lambda uow: uow.interactions.add_many(calls)
 
-        ended = _at_once(backend, call(0, 1), call(1, -1), call(2, 1), call(3, -1))
+        ended = at_once(backend, call(0, 1), call(1, -1), call(2, 1), call(3, -1))
 
         assert ended == [6] * 4
         with backend.reading() as uow:
@@ -115,7 +115,7 @@ class ConcurrencyContract(Subject):
             ]
             return lambda uow: uow.orders.add_many(bought)
 
-        ended = _at_once(backend, deliver(0), deliver(10), deliver(20))
+        ended = at_once(backend, deliver(0), deliver(10), deliver(20))
 
         assert sorted(ended) == [0, 0, 4]
         with backend.reading() as uow:
@@ -129,7 +129,7 @@ class ConcurrencyContract(Subject):
             new = a_customer(f"Number {n}", identifiers=[card])
             return lambda uow: uow.customers.add(new).version
 
-        ended = _at_once(backend, *map(add, range(3)))
+        ended = at_once(backend, *map(add, range(3)))
 
         assert Counter(ended) == {1: 1, "IdentifierTaken": 2}
         with backend.reading() as uow:
@@ -144,7 +144,7 @@ class ConcurrencyContract(Subject):
         def give_back(nth: int) -> UseCase:
             return lambda uow: uow.returns.add_many([a_return(order, "40", nth=nth)])
 
-        ended = _at_once(backend, *map(give_back, range(4)))
+        ended = at_once(backend, *map(give_back, range(4)))
 
         assert Counter(ended) == {1: 2, "Refused": 2}
         with backend.reading() as uow:
@@ -164,7 +164,7 @@ class ConcurrencyContract(Subject):
                 uow.interactions.add(an_interaction(ana))
                 return "called"
 
-            assert _at_once(backend, go, call) in (["gone", "NotFound"], ["Refused", "called"])
+            assert at_once(backend, go, call) in (["gone", "NotFound"], ["Refused", "called"])
 
     def test_every_consumer_sees_every_row_once(self, backend: Backend) -> None:
         """Under writers that commit at any time, consumers with cursors of their own miss no row,
@@ -203,7 +203,7 @@ class ConcurrencyContract(Subject):
         for consumer in consumers:
             consumer.start()
         try:
-            ended = _at_once(backend, *map(save, range(3)), times=5)
+            ended = at_once(backend, *map(save, range(3)), times=5)
         finally:
             over.set()
             for consumer in consumers:
@@ -344,7 +344,7 @@ class ConcurrencyContract(Subject):
             assert uow.interactions.of(ana.id) == []
 
 
-def _at_once(backend: Backend, *use_cases: UseCase, times: int = 1) -> list[Any]:
+def at_once(backend: Backend, *use_cases: UseCase, times: int = 1) -> list[Any]:
     """Each of these in a thread of its own, so many times, tried again while `Busy`; what they
     answered, or the name of the error they ended in.
     """

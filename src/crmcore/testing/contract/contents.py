@@ -17,6 +17,7 @@ from crmcore.domain.errors import Refused
 from crmcore.domain.facts import Fact
 from crmcore.domain.model import Model
 from crmcore.domain.product import Product
+from crmcore.domain.segment import Segment
 from crmcore.testing.builders import AT
 from crmcore.testing.clock import FrozenClock
 from crmcore.testing.strategies import (
@@ -31,6 +32,8 @@ from crmcore.testing.strategies import (
     products,
     returns,
     scores,
+    segment_changes,
+    segments,
 )
 
 __all__ = ["Contents", "contents"]
@@ -48,6 +51,7 @@ class Contents:
 
     customers: tuple[Customer, ...]
     products: tuple[Product, ...]
+    segments: tuple[Segment, ...]
     days: tuple[list[tuple[str, Fact]], ...]
     saves: int
     removed: int
@@ -58,6 +62,7 @@ class Contents:
         with backend.unit_of_work(actor="ines") as uow:
             uow.customers.add_many(self.customers)
             uow.products.add_many(self.products)
+            uow.segments.add_many(self.segments)
         recorded: list[tuple[str, Fact]] = []
         for actor, day in zip(("ines", None), self.days, strict=True):
             clock.advance(timedelta(days=1))
@@ -92,13 +97,18 @@ def contents(draw: st.DrawFn, model: Model) -> Contents:
     told += [
         ("scores", fact) for fact in draw(st.lists(scores(customer_ids=own, ats=ats), max_size=3))
     ]
+    changes = st.lists(segment_changes(customer_ids=own, ats=ats), max_size=2)
+    told += [("segment_changes", fact) for fact in draw(changes)]
     told = _without_repetitions(told, without_source=draw(st.booleans()))
     days: tuple[list[tuple[str, Fact]], ...] = ([], [])
     for kind, fact in told:
         day = 0 if kind == "orders" else draw(st.integers(0, 1))
         days[day].append((kind, fact))
     sold = draw(st.lists(products(), max_size=2, unique_by=(_id, lambda p: p.sku)))
-    return Contents(known, tuple(sold), days, draw(st.integers(0, 2)), draw(st.integers(0, 9)))
+    asked = draw(st.lists(segments(model=model), max_size=2, unique_by=(_id, lambda s: s.name)))
+    return Contents(
+        known, tuple(sold), tuple(asked), days, draw(st.integers(0, 2)), draw(st.integers(0, 9))
+    )
 
 
 def _id(thing: Any) -> Any:

@@ -26,6 +26,7 @@ from crmcore.testing.builders import (
     a_payment,
     a_return,
     a_score,
+    a_segment_change,
     an_interaction,
     an_order,
 )
@@ -33,6 +34,7 @@ from crmcore.testing.contract.draws import (
     AMOUNTS,
     AT,
     CARDS,
+    CHANGED,
     CONSENTED,
     CONTACT,
     EMAILS,
@@ -235,6 +237,18 @@ class Deeds(Interleaving):
         for told in several:
             fact = a_consent(who, **told, id=FactId(self.new_id()))
             self.do(tenant, place, self.appending(tenant, "consents", [fact]))
+
+    @rule(
+        tenant=TENANTS, place=PLACES, which=INDEX, several=st.lists(CHANGED, min_size=1, max_size=3)
+    )
+    def enter_or_leave(
+        self, tenant: str, place: int | None, which: int, several: list[dict[str, Any]]
+    ) -> None:
+        """Changes of segments of one customer, in any order of time."""
+        who = self.somebody(tenant, which)
+        for told in several:
+            fact = a_segment_change(who, **told, id=FactId(self.new_id()))
+            self.do(tenant, place, self.appending(tenant, "segment_changes", [fact]))
 
     @rule(tenant=TENANTS, place=PLACES, which=INDEX, several=st.integers(1, 3), anew=st.booleans())
     def repeat(self, tenant: str, place: int | None, which: int, several: int, anew: bool) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from crmcore.adapters.backend import Backend
 from crmcore.adapters.dicts import from_json, to_dict, to_json
 from crmcore.domain.customer import Customer
+from crmcore.domain.expressions import field
 from crmcore.domain.identifiers import Identifier
 from crmcore.domain.journal import Entry
 from crmcore.domain.kinds import FACTS
@@ -17,6 +18,7 @@ from crmcore.domain.order import Order
 from crmcore.domain.order_facts import Return
 from crmcore.domain.product import Product
 from crmcore.domain.profile import Page, Profile
+from crmcore.domain.segment import Segment
 from crmcore.testing.builders import (
     AT,
     a_cancellation,
@@ -27,6 +29,8 @@ from crmcore.testing.builders import (
     a_product,
     a_return,
     a_score,
+    a_segment,
+    a_segment_change,
     an_interaction,
     an_order,
 )
@@ -45,6 +49,7 @@ class DictionariesContract(Subject):
             stored: list[tuple[type[Any], list[Any]]] = [
                 (Customer, list(uow.customers.stream())),
                 (Product, list(uow.products.stream())),
+                (Segment, list(uow.segments.stream())),
                 (Entry, backend.journal(limit=1000)),
                 (Profile, list(uow.profiles.where().page())),
                 (Page, [uow.profiles.where().order_by("revenue").page(limit=1)]),
@@ -112,6 +117,8 @@ def _fill(backend: Backend) -> None:
         uow.interactions.add(an_interaction(ana, "phone", topic="billing"))
         uow.scores.add(a_score(ana, 0.25))
         uow.consents.add(a_consent(ana))
+        uow.segments.add(a_segment(predicate=field("revenue") > Money("9.50", "EUR")))
+        uow.segment_changes.add(a_segment_change(ana))
         uow.cancellations.add(a_cancellation(uow.orders.add(an_order(ben))))
         stored = uow.customers.get(ana.id).moved_to("active", at=AT + timedelta(days=1))
         uow.customers.save(stored.renamed("Ana Soto"))

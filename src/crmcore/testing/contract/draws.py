@@ -20,7 +20,7 @@ from crmcore.domain.money import Money
 from crmcore.testing.strategies import predicates
 
 __all__ = [
-    "AMOUNTS", "AT", "CARDS", "CONSENTED", "CONSUMERS", "CONTACT", "EMAILS", "FIRST",
+    "AMOUNTS", "AT", "CARDS", "CHANGED", "CONSENTED", "CONSUMERS", "CONTACT", "EMAILS", "FIRST",
     "IDENTIFIERS", "INDEX", "KEYS", "KINDS", "MODEL", "NEW", "PLACES", "QUESTIONS", "RATE",
     "SCORED", "TAGS", "TENANTS",
 ]  # fmt: skip
@@ -47,6 +47,9 @@ MODEL = Model(
         Measure("last_topic", "interactions", Fold.LATEST, "topic"),
         Measure("delivered_whole", "fulfilments", Fold.LATEST, "complete"),
         Measure("opted_in", "consents", Fold.LATEST, "given", where=field("channel") == "email"),
+        Measure(
+            "in_vip", "segment_changes", Fold.LATEST, "entered", where=field("segment") == "vip"
+        ),
     ),
 )
 """A model with an attribute of every type and a measure of every fold."""
@@ -83,6 +86,12 @@ CONSENTED = st.fixed_dictionaries({
     "at": AT,
     "source_key": KEYS,
 })  # fmt: skip
+CHANGED = st.fixed_dictionaries({
+    "segment": st.sampled_from(["vip", "regulars"]),
+    "entered": st.booleans(),
+    "at": AT,
+    "source_key": KEYS,
+})  # fmt: skip
 SCORED = st.fixed_dictionaries({
     "value": st.sampled_from([0.0, 0.5, 1.0]),
     "scorer": st.sampled_from(["probability_alive", "lifetime_value"]),
@@ -115,5 +124,5 @@ VALUES: dict[str, st.SearchStrategy[Any]] = ATTRIBUTES | {
 QUESTIONS = predicates(MODEL, values=VALUES)
 KINDS = (
     "orders", "payments", "fulfilments", "cancellations", "returns", "interactions", "scores",
-    "consents",
+    "consents", "segment_changes",
 )  # fmt: skip

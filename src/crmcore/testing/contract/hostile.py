@@ -16,6 +16,7 @@ import attrs
 from crmcore.domain.attributes import AttributeType, AttributeValue
 from crmcore.domain.contact_points import Channel, ContactKind, ContactPoint
 from crmcore.domain.errors import InvalidInput
+from crmcore.domain.expressions import field
 from crmcore.domain.identifiers import Identifier
 from crmcore.domain.ids import CustomerId
 from crmcore.domain.measures import Fold, Measure
@@ -35,6 +36,8 @@ from crmcore.testing.builders import (
     a_product,
     a_return,
     a_score,
+    a_segment,
+    a_segment_change,
     an_interaction,
     an_order,
 )
@@ -199,12 +202,14 @@ def examples(nth: int) -> dict[str, Any]:
         ),
         "scores": a_score(ana, model="m", why="w", **key),
         "consents": a_consent(ana, channel="email", until=AT + timedelta(days=1), **key),
+        "segment_changes": a_segment_change(ana, **key),
     }
     called_off = an_order(ana, "1.00", source="shop", source_key=f"{nth} called off")
     called_off = attrs.evolve(called_off, base_amount=called_off.total)
     return {
         "customers": ana,
         "products": a_product(f"SKU {nth}", category="mugs"),
+        "segments": a_segment(f"s{nth}", field("order_count") > 9, description="mugs"),
         "orders": order,
         **facts,
         "orders called off": called_off,

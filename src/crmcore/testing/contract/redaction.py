@@ -29,6 +29,7 @@ from crmcore.testing.builders import (
     a_customer,
     a_payment,
     a_return,
+    a_segment_change,
     an_interaction,
     an_order,
 )
@@ -73,6 +74,7 @@ def _told(uow: UnitOfWork, ana: Customer) -> Customer:
     uow.returns.add(a_return(bought, "20.00", reason=CANARY))
     uow.cancellations.add(a_cancellation(off, reason=CANARY))
     uow.consents.add(a_consent(ana))
+    uow.segment_changes.add(a_segment_change(ana))
     other = a_customer("Ben")
     uow.customers.add(other)
     uow.customers.save_many([

@@ -33,6 +33,8 @@ from crmcore.testing.builders import (
     a_product,
     a_return,
     a_score,
+    a_segment,
+    a_segment_change,
     an_interaction,
     an_order,
 )
@@ -209,6 +211,8 @@ def neighbour_in(backends: Make, clock: FrozenClock) -> Backend:
         uow.interactions.add(an_interaction(ana, "web", topic="b", source_key="1001"))
         uow.scores.add(a_score(ana, 0.25))
         uow.consents.add(a_consent(ana, given=False, source_key="1001"))
+        uow.segments.add(a_segment(predicate=field("order_count") > 100))
+        uow.segment_changes.add(a_segment_change(ana, source_key="1001"))
         uow.customers.save(uow.customers.get(twin.id).moved_to("active", at=AT))
     return backend
 
@@ -219,6 +223,7 @@ def everything_in(backend: Backend) -> list[object]:
         return [
             list(uow.customers.stream()),
             list(uow.products.stream()),
+            list(uow.segments.stream()),
             list(uow.profiles.where().page(limit=1000)),
             *(_facts_in(uow, kind.name) for kind in FACTS),
             [(entry, entry.position) for entry in backend.journal(limit=1000)],

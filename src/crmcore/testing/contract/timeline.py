@@ -32,6 +32,7 @@ from crmcore.testing.builders import (
     a_payment,
     a_return,
     a_score,
+    a_segment_change,
     an_interaction,
     an_order,
 )
@@ -55,6 +56,7 @@ def _everything(ana: Customer) -> dict[str, list[Any]]:
         "interactions": [an_interaction(ana, nth=n, at=AT + n * DAY) for n in range(3)],
         "scores": [a_score(ana, at=AT + DAY)],
         "consents": [a_consent(ana, at=AT), a_consent(ana, given=False, at=AT + 2 * DAY)],
+        "segment_changes": [a_segment_change(ana, at=AT + DAY)],
     }
 
 

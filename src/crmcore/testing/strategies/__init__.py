@@ -33,9 +33,11 @@ from crmcore.testing.strategies.facts import (
     payments,
     returns,
     scores,
+    segment_changes,
 )
 from crmcore.testing.strategies.models import models
 from crmcore.testing.strategies.predicates import predicates
+from crmcore.testing.strategies.segments import segments
 from crmcore.testing.strategies.values import (
     attribute_values,
     contact_points,
@@ -77,6 +79,8 @@ __all__ = [
     "roles",
     "scalars",
     "scores",
+    "segment_changes",
+    "segments",
     "symbols",
     "tags",
     "texts",

@@ -20,11 +20,12 @@ from crmcore.domain.money import Money
 from crmcore.domain.order import Order, OrderLine
 from crmcore.domain.order_facts import Cancellation, Fulfilment, Payment, Return
 from crmcore.domain.score import Score
-from crmcore.testing.strategies.values import MILLION, either, ids, instants, moneys, texts
+from crmcore.domain.segment import SegmentChange
+from crmcore.testing.strategies.values import MILLION, either, ids, instants, moneys, symbols, texts
 
 __all__ = [
     "cancellations", "consents", "fulfilments", "interactions", "order_lines", "orders",
-    "payments", "returns", "scores",
+    "payments", "returns", "scores", "segment_changes",
 ]  # fmt: skip
 
 T = TypeVar("T")
@@ -216,5 +217,22 @@ def scores(
         value=either(values, st.floats(allow_nan=False, allow_infinity=False)),
         unit=st.just("1"),
         why=st.none() | texts(),
+        **_told(customer_ids, ats, source_keys),
+    )
+
+
+def segment_changes(
+    *,
+    customer_ids: SearchStrategy[CustomerId] | None = None,
+    ats: SearchStrategy[datetime] | None = None,
+    segments: SearchStrategy[str] | None = None,
+    source_keys: SearchStrategy[str | None] | None = None,
+) -> SearchStrategy[SegmentChange]:
+    """Entries and leavings, by the names of segments."""
+    return _facts(
+        SegmentChange,
+        segment=either(segments, st.sampled_from(["regulars", "vip"]) | symbols()),
+        entered=st.booleans(),
+        segment_version=st.none() | st.integers(1, 9),
         **_told(customer_ids, ats, source_keys),
     )
