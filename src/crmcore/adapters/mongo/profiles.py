@@ -208,4 +208,6 @@ class MongoProfiles(MongoFacts):
 
 def _both(*filters: Document) -> Document:
     kept = [found for found in filters if found]
+    if len(kept) == 1:  # as it is: not every server looks for an index within an "and"
+        return kept[0]
     return {"$and": kept} if kept else {}
