@@ -58,6 +58,7 @@ from crmcore.domain.order_facts import (
     Purchase,
     Return,
 )
+from crmcore.domain.partition import partition
 from crmcore.domain.predicates import Predicate
 from crmcore.domain.product import Product
 from crmcore.domain.profile import Page, Profile
@@ -167,6 +168,7 @@ __all__ = [
     "json_schema",
     "may_contact",
     "new_id",
+    "partition",
     "start_of",
     "to_dict",
     "to_json",

@@ -8,6 +8,8 @@ backend and not on the others.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 from crmcore.domain.errors import InvalidInput
 from crmcore.domain.predicates import (
     And,
@@ -25,7 +27,7 @@ from crmcore.domain.predicates import (
     StartsWith,
 )
 
-__all__ = ["DEPTH", "INDEXED_TEXT", "SUM_LIMIT", "beyond_limit", "check_size"]
+__all__ = ["DEPTH", "INDEXED_TEXT", "SUM_LIMIT", "beyond_limit", "check_size", "in_turns"]
 
 INDEXED_TEXT = 500
 """Characters of a text that an index holds."""
@@ -38,6 +40,8 @@ VALUES = 10_000
 CHARACTERS = 1_000_000
 DEPTH = 50
 """Levels of "and", "or", "not" and conditions of facts, the one within the other."""
+TOGETHER = 250
+"""How many predicates one statement asks: PostgreSQL answers 1,664 columns, SQLite 2,000."""
 
 
 def beyond_limit() -> InvalidInput:
@@ -49,6 +53,35 @@ def check_size(predicate: Predicate) -> None:
     """Refuse a predicate of more than 1,000 terms, 10,000 values, a million characters of text, or
     50 levels of "and", "or" and "not".
     """
+    asked, values, depth = _size(predicate)
+    for count, most, what in (
+        (asked, TERMS, "terms"),
+        (len(values), VALUES, "values"),
+        (sum(len(v) for v in values if isinstance(v, str)), CHARACTERS, "characters of text"),
+        (depth, DEPTH, "levels"),
+    ):
+        if count > most:
+            raise InvalidInput.of("", f"is a predicate of more than {most:,} {what}")
+
+
+def in_turns(predicates: Sequence[Predicate]) -> Iterator[Sequence[Predicate]]:
+    """`predicates` in their order, so many at a time as one statement takes on every engine; all of
+    them at once where a hundred ask as much as they commonly do.
+    """
+    begun = weight = 0
+    for place, predicate in enumerate(predicates):
+        asked, values, _ = _size(predicate)
+        own = asked + len(values) + sum(len(v) for v in values if isinstance(v, str)) // 100
+        if place > begun and (weight + own > VALUES or place - begun == TOGETHER):
+            yield predicates[begun:place]
+            begun, weight = place, 0
+        weight += own
+    if begun < len(predicates):
+        yield predicates[begun:]
+
+
+def _size(predicate: Predicate) -> tuple[int, list[object], int]:
+    """How many terms, which values, and how many levels; beyond the last level none is counted."""
     asked, values, depth = 0, list[object](), 0
     pending: list[tuple[object, int]] = [(predicate, 0)]
     while pending and depth <= DEPTH:
@@ -74,11 +107,4 @@ def check_size(predicate: Predicate) -> None:
             term = node.name
             if isinstance(term, FactTerm) and term.where is not None:
                 pending.append((term.where, level + 1))
-    for count, most, what in (
-        (asked, TERMS, "terms"),
-        (len(values), VALUES, "values"),
-        (sum(len(v) for v in values if isinstance(v, str)), CHARACTERS, "characters of text"),
-        (depth, DEPTH, "levels"),
-    ):
-        if count > most:
-            raise InvalidInput.of("", f"is a predicate of more than {most:,} {what}")
+    return asked, values, depth

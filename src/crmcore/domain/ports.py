@@ -208,6 +208,20 @@ class Transaction(Protocol):
         """
         ...
 
+    def count_each(self, where: Predicate | None, asked: Sequence[Predicate]) -> list[int]:
+        """How many of those for whom `where` holds each of these predicates holds for, in their
+        order, as `count` says; in one pass over the profiles.
+        """
+        ...
+
+    def first_of(
+        self, where: Predicate | None, asked: Sequence[Predicate]
+    ) -> Iterator[tuple[CustomerId, int | None]]:
+        """Everybody for whom `where` holds, in the order of ids, with the place of the first of
+        these predicates that holds for them; `None` where none does.
+        """
+        ...
+
     def write(self, entry: Entry) -> None:
         """Append one row to the journal."""
         ...

@@ -28,7 +28,7 @@ from crmcore.domain.profile import Page, Profile, check_limit
 if TYPE_CHECKING:
     from crmcore.domain.unit_of_work import UnitOfWork
 
-__all__ = ["ProfileQuery", "Profiles"]
+__all__ = ["ProfileQuery", "Profiles", "each_resolved"]
 
 
 class Profiles:
@@ -78,6 +78,23 @@ class Profiles:
         """
         return self.where().search(text)
 
+    def count_each(
+        self, predicates: Mapping[str, Predicate], *, at: datetime | None = None
+    ) -> dict[str, int]:
+        """How many customers each of these predicates holds for, by its name, in one pass over the
+        profiles: a hundred segments at about the cost of a few. A customer counts for each that
+        holds. `at` as in `where`.
+        """
+        return self.where().count_each(predicates, at=at)
+
+    def classify(
+        self, cells: Mapping[str, Predicate], *, at: datetime | None = None
+    ) -> Iterator[tuple[CustomerId, str | None]]:
+        """Everybody, in the order of ids, with the name of the first of these predicates that holds
+        for them; `None` where none does. `at` as in `where`.
+        """
+        return self.where().classify(cells, at=at)
+
     def rebuild(self) -> None:
         """Fold every profile anew from the facts; nothing changes unless something was wrong."""
         with self._unit.writing() as transaction:
@@ -86,17 +103,16 @@ class Profiles:
 
 @attrs.frozen
 class ProfileQuery:
-    """A question to the profiles; ask it with `page`, `count`, `count_by` or `ids`."""
+    """A question to the profiles; ask it with `page`, `ids`, `count`, `count_by`, `count_each` or
+    `classify`.
+    """
 
     unit: UnitOfWork = attrs.field(repr=False)
     query: Query = attrs.field(repr=False)
 
     def where(self, predicate: Predicate, *, at: datetime | None = None) -> ProfileQuery:
         """Those of them for which this predicate holds as well, asked as `Profiles.where` says."""
-        model, before = self.unit.model, self.query.where
-        asked_at = self.unit.recorded_at if at is None else instant(at)
-        definition = self.unit.segment_definition
-        asked = model.resolved(model.checked(predicate), at=asked_at, definition=definition)
+        before, asked = self.query.where, _resolved(self.unit, predicate, at)
         if before is not None:
             asked = before & asked
             check_size(asked)
@@ -141,6 +157,25 @@ class ProfileQuery:
         known = sorted(value for value in found if value is not None)
         inline = [*known, *([None] if None in found else [])]
         return {value: found[value] for value in sorted(inline, key=lambda value: -found[value])}
+
+    def count_each(
+        self, predicates: Mapping[str, Predicate], *, at: datetime | None = None
+    ) -> dict[str, int]:
+        """How many of them each predicate holds for, as `Profiles.count_each` says."""
+        asked = each_resolved(self.unit, predicates, at)
+        counts = self.unit.reads.count_each(self.query.where, list(asked.values())) if asked else []
+        return dict(zip(asked, counts, strict=True))
+
+    def classify(
+        self, cells: Mapping[str, Predicate], *, at: datetime | None = None
+    ) -> Iterator[tuple[CustomerId, str | None]]:
+        """Each of them with the first predicate that holds, as `Profiles.classify` says."""
+        asked = each_resolved(self.unit, cells, at)
+        if not asked:
+            return ((id, None) for id in self.ids())
+        names = (*asked, None)
+        found = self.unit.reads.first_of(self.query.where, list(asked.values()))
+        return ((id, names[-1 if place is None else place]) for id, place in found)
 
     def ids(self) -> Iterator[CustomerId]:
         """The ids of all of them, in the order of ids."""
@@ -225,3 +260,27 @@ class ProfileQuery:
             case FieldType.DECIMAL:
                 value = Decimal(value)
         return fitting(value, known, self.unit.model.currency)
+
+
+def each_resolved(
+    unit: UnitOfWork, predicates: Mapping[str, Predicate], at: datetime | None
+) -> dict[str, Predicate]:
+    """The predicates as they are asked at one instant, by default the unit's own, by their names;
+    what is wrong with one is told under its name.
+    """
+    if not isinstance(predicates, Mapping):
+        raise InvalidInput.of("", "give predicates by name")
+    asked = {}
+    for name, predicate in predicates.items():
+        try:
+            asked[name] = _resolved(unit, predicate, at)
+        except InvalidInput as error:
+            raise error.under(f"[{name!r}]") from None
+    return asked
+
+
+def _resolved(unit: UnitOfWork, predicate: Predicate, at: datetime | None) -> Predicate:
+    model = unit.model
+    asked_at = unit.recorded_at if at is None else instant(at)
+    definition = unit.segment_definition
+    return model.resolved(model.checked(predicate), at=asked_at, definition=definition)

@@ -23,6 +23,7 @@ from crmcore.services.importing_kinds import IMPORT_ORDER, import_aggregates, im
 from crmcore.services.importing_order_lines import import_order_lines
 from crmcore.services.importing_purchases import import_purchases
 from crmcore.services.order_line_rows import OrderLineColumns
+from crmcore.services.partitions import PartitionCheck, check_partition
 from crmcore.services.purchase_rows import PurchaseColumns
 from crmcore.services.rates import RateColumns, read_rates
 from crmcore.services.refreshing import refresh_segments
@@ -52,6 +53,7 @@ __all__ = [
     "ImportReport",
     "MemoryCursor",
     "OrderLineColumns",
+    "PartitionCheck",
     "PurchaseColumns",
     "RateColumns",
     "Reject",
@@ -64,6 +66,7 @@ __all__ = [
     "SegmentComparison",
     "advance",
     "as_known",
+    "check_partition",
     "compare_segment",
     "consume",
     "data_dictionary",

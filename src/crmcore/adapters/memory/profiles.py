@@ -123,20 +123,44 @@ class MemoryProfiles:
         counts = Counter(found)
         return {unwired(known.type, v, self.model.currency): n for v, n in counts.items()}
 
+    @at_one_moment
+    def count_each(self, where: Predicate | None, asked: Sequence[Predicate]) -> list[int]:
+        counts = [0] * len(asked)
+        tests = self._tests(asked)
+        for id, row in self._matching(where):
+            for place, holds in enumerate(tests):
+                counts[place] += holds(id, row)
+        return counts
+
+    @at_one_moment
+    def first_of(
+        self, where: Predicate | None, asked: Sequence[Predicate]
+    ) -> Iterator[tuple[CustomerId, int | None]]:
+        tests, found = self._tests(asked), list[tuple[CustomerId, int | None]]()
+        for id, row in self._matching(where):
+            holding = (place for place, holds in enumerate(tests) if holds(id, row))
+            found.append((CustomerId(id), next(holding, None)))
+        return iter(sorted(found, key=lambda pair: pair[0]))
+
     def _matching(self, where: Predicate | None) -> Iterator[tuple[UUID, Row]]:
         rows = self.table("profiles").items()
         if where is None:
             return rows
-        holds = matcher(wire_predicate(where, self.model.profile_fields))
+        (holds,) = self._tests([where])
+        return ((id, row) for id, row in rows if holds(id, row))
+
+    def _tests(self, asked: Sequence[Predicate]) -> list[Callable[[UUID, Row], bool]]:
+        """Whether each of these holds for a row; what several ask about is looked up once."""
         look_up = {
             term: self._folded(term) if isinstance(term, FactTerm) else self._looked_up(term)
-            for term in set(terms(where))
+            for term in {term for one in asked for term in terms(one)}
         }
-        return (
-            (id, row)
-            for id, row in rows
-            if holds(lambda term, row=row, id=id: look_up[term](row, id))  # type: ignore[misc]
-        )
+
+        def test(predicate: Predicate) -> Callable[[UUID, Row], bool]:
+            holds = matcher(wire_predicate(predicate, self.model.profile_fields))
+            return lambda id, row: holds(lambda term: look_up[term](row, id))
+
+        return [test(one) for one in asked]
 
     def _folded(self, term: FactTerm) -> Callable[[Row, UUID], Any]:
         """The wire value of facts folded, by customer; folded once for all of them."""

@@ -21,6 +21,7 @@ from crmcore.adapters.mongo.folding import folded_anew
 from crmcore.adapters.mongo.predicates import compiled
 from crmcore.adapters.term_groups import Folded, folded_in, grouped_by_term
 from crmcore.adapters.wire import column_of, unwired, wire_predicate, wired
+from crmcore.domain.bounds import in_turns
 from crmcore.domain.customer import Customer
 from crmcore.domain.errors import InvalidInput
 from crmcore.domain.fields import FieldType
@@ -155,6 +156,44 @@ class MongoProfiles(MongoFacts):
         currency = self.model.currency
         return {unwired(known.type, value, currency): count for value, count in counted.items()}
 
+    def count_each(self, where: Predicate | None, asked: Sequence[Predicate]) -> list[int]:
+        counts: list[int] = []
+        for turn in in_turns(asked):
+            each = {
+                f"{place}_{nth}": [{"$match": part}, {"$count": "count"}]
+                for place, one in enumerate(turn)
+                for nth, part in enumerate(self._where(one))
+            }
+            counted: Counter[int] = Counter()
+            for part in self._where(where):
+                mine = {"$match": {"tenant": self.tenant, **part}}
+                for row in self._aggregated("profiles", [mine, {"$facet": each}]):
+                    for name, found in row.items():
+                        # Of whom there is nobody, nothing is counted.
+                        counted[int(name.split("_")[0])] += sum(int(n["count"]) for n in found)
+            counts += [counted[place] for place in range(len(turn))]
+        return counts
+
+    def first_of(
+        self, where: Predicate | None, asked: Sequence[Predicate]
+    ) -> Iterator[tuple[CustomerId, int | None]]:
+        # A filter has no form as an expression, so each cell is asked for by itself.
+        mine = list(self._where(where))
+        found: dict[bytes, int | None] = dict.fromkeys(self._ids_of(mine))
+        for place, one in enumerate(asked):
+            parts = list(self._where(one))
+            for id in self._ids_of([_both(part, own) for part in parts for own in mine]):
+                if found.get(id, place) is None:
+                    found[id] = place
+        for id, first in found.items():
+            yield CustomerId(UUID(bytes=id)), first
+
+    def _ids_of(self, parts: list[Document]) -> Iterator[bytes]:
+        order = [("customer_id", 1)]
+        for part in parts:
+            for row in self.read("profiles", part, projection=["customer_id"], sort=order):
+                yield row["customer_id"]
+
     def _among(self, customers: Iterable[CustomerId]) -> Iterator[Document]:
         ids = [customer.bytes for customer in customers]
         return self.read_each("profiles", "customer_id", ids)
@@ -216,6 +255,8 @@ class MongoProfiles(MongoFacts):
 
 def _both(*filters: Document) -> Document:
     kept = [found for found in filters if found]
+    if len(kept) == 1:  # as it is: not every server looks for an index within an "and"
+        return kept[0]
     return {"$and": kept} if kept else {}
 
 

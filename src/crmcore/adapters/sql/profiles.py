@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy.sql import operators
 
 from crmcore.adapters.profile_codec import FOLDED, SAME_FOLDED, ProfileCodec
 from crmcore.adapters.profile_codec import deltas as wire_deltas
@@ -20,9 +21,11 @@ from crmcore.adapters.sql.folds import fold_statements, merge_statement
 from crmcore.adapters.sql.predicates import attribute, compiled
 from crmcore.adapters.sql.records import chunks
 from crmcore.adapters.sql.tables import Tables
+from crmcore.adapters.sql.types import MARIADB
 from crmcore.adapters.sql.words import change_words, count_words, has_words
 from crmcore.adapters.term_groups import Folded, grouped_by_term
 from crmcore.adapters.wire import column_of, unwired, wire_predicate, wired
+from crmcore.domain.bounds import in_turns
 from crmcore.domain.customer import Customer
 from crmcore.domain.errors import InvalidInput
 from crmcore.domain.fields import FieldType
@@ -168,7 +171,10 @@ class SqlProfiles(SqlFacts):
     def select_ids(self, where: Predicate | None, among: Among = EVERYBODY) -> Iterator[CustomerId]:
         id = self.tables.profiles.c.customer_id
         statement = sa.select(id).where(self._mine, *self._where(where), *_behind(id, among.after))
-        statement = statement.order_by(id).limit(among.limit)
+        order: sa.ColumnElement[Any] = id
+        if where is not None and among.limit is None:
+            order = _unwalked(id, self.connection.dialect.name)
+        statement = statement.order_by(order).limit(among.limit)
         wanted = among.ids and chunks(sorted(one.bytes for one in among.ids))
         # All at once: a cursor left open would see what is written while it is gone through.
         found: list[bytes] = []
@@ -205,6 +211,35 @@ class SqlProfiles(SqlFacts):
             rows = [(None if value is None else int(value), n) for value, n in rows]
         return {unwired(known.type, value, currency): n for value, n in rows}
 
+    def count_each(self, where: Predicate | None, asked: Sequence[Predicate]) -> list[int]:
+        chosen, counts = (self._mine, *self._where(where)), list[int]()
+        for turn in in_turns(asked):
+            each = [sa.func.count(sa.case((self._condition(one), 1))) for one in turn]
+            with translated():
+                counts += self.run(sa.select(*each).where(*chosen)).one()
+        return counts
+
+    def first_of(
+        self, where: Predicate | None, asked: Sequence[Predicate]
+    ) -> Iterator[tuple[CustomerId, int | None]]:
+        id, begun = self.tables.profiles.c.customer_id, 0
+        chosen = (self._mine, *self._where(where))
+        found: dict[bytes, int | None] = {}
+        for turn in in_turns(asked):
+            # Places stand in the text: bound, each would be a parameter of no known type.
+            cases: list[tuple[Any, Any]] = [
+                (self._condition(one), sa.literal_column(str(place)))
+                for place, one in enumerate(turn, start=begun)
+            ]
+            with translated():
+                statement = sa.select(id, sa.case(*cases)).where(*chosen)
+                rows: list[Any] = list(self.run(statement.order_by(id)).all())
+            for customer, place in rows:
+                if found.get(customer) is None:
+                    found[customer] = place
+            begun += len(turn)
+        return ((CustomerId(UUID(bytes=id)), place) for id, place in found.items())
+
     @property
     def _all(self) -> sa.Select[Any]:
         return sa.select(*statements.profile_columns(self.tables)).where(self._mine)
@@ -221,9 +256,12 @@ class SqlProfiles(SqlFacts):
 
     def _where(self, where: Predicate | None) -> Iterator[sa.ColumnElement[bool]]:
         if where is not None:
-            asked = grouped_by_term(wire_predicate(where, self.model.profile_fields))
-            elsewhere = partial(self._found_elsewhere, asked)
-            yield compiled(asked, self._column, elsewhere, self._folded)
+            yield self._condition(where)
+
+    def _condition(self, predicate: Predicate) -> sa.ColumnElement[bool]:
+        asked = grouped_by_term(wire_predicate(predicate, self.model.profile_fields))
+        elsewhere = partial(self._found_elsewhere, asked)
+        return compiled(asked, self._column, elsewhere, self._folded)
 
     def _found_elsewhere(
         self, whole: Predicate, asked: Has | HasWord | Folded
@@ -265,6 +303,15 @@ class SqlProfiles(SqlFacts):
 def _behind(id: sa.ColumnElement[bytes], last: UUID | None) -> Iterator[sa.ColumnElement[bool]]:
     if last is not None:
         yield id > last.bytes
+
+
+def _unwalked(id: sa.ColumnElement[bytes], dialect: str) -> sa.ColumnElement[Any]:
+    """`id` as an expression: to have ids in order, SQLite and MariaDB would rather walk all of them
+    than the index of a few and sort those.
+    """
+    if dialect == "sqlite":
+        return sa.UnaryExpression(id, operator=operators.custom_op("+"))
+    return sa.func.concat(id) if dialect in MARIADB else id
 
 
 def _ahead(

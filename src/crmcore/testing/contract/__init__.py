@@ -35,6 +35,7 @@ pytest.register_assert_rewrite(
             "consents",
             "consuming",
             "contents",
+            "counting",
             "crowd",
             "deeds",
             "dictionaries",
@@ -83,6 +84,7 @@ from crmcore.testing.contract.columns import ColumnsContract  # noqa: E402
 from crmcore.testing.contract.concurrency import ConcurrencyContract  # noqa: E402
 from crmcore.testing.contract.consents import ConsentsContract  # noqa: E402
 from crmcore.testing.contract.consuming import ConsumingContract  # noqa: E402
+from crmcore.testing.contract.counting import CountingContract  # noqa: E402
 from crmcore.testing.contract.dictionaries import DictionariesContract  # noqa: E402
 from crmcore.testing.contract.exchange import ExchangeContract  # noqa: E402
 from crmcore.testing.contract.fact_terms import FactTermsContract  # noqa: E402
@@ -126,6 +128,7 @@ __all__ = [
     "ConcurrencyContract",
     "ConsentsContract",
     "ConsumingContract",
+    "CountingContract",
     "DictionariesContract",
     "ExchangeContract",
     "FactTermsContract",
@@ -183,6 +186,7 @@ class BackendContract(
     PredicatesContract,
     LocalDaysContract,
     FactTermsContract,
+    CountingContract,
     TextsContract,
     ValuesContract,
     JournalContract,
