@@ -30,10 +30,15 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "analytics": ("crmcore.analytics",),
     "frames": (
         "crmcore.adapters.columns.arrow",
+        "crmcore.adapters.columns.fact_terms",
+        "crmcore.adapters.columns.predicates",
+        "crmcore.adapters.columns.segments",
+        "crmcore.adapters.columns.tables",
+        "crmcore.adapters.columns.texts",
         "crmcore.analytics.frames",
         "crmcore.services.frames",
     ),
-    "spark": (),  # to come
+    "spark": (),  # an engine for crmcore.adapters.columns
     "report": ("crmcore.report",),
     "cli": ("crmcore.cli",),
     "contact": (),  # to come

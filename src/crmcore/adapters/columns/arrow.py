@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from crmcore.adapters.codec import Column
 from crmcore.domain.errors import MissingExtra
@@ -14,7 +15,7 @@ try:
 except ImportError as _error:
     raise MissingExtra("frames") from _error
 
-__all__ = ["arrow_stream"]
+__all__ = ["TYPES", "arrow_stream"]
 
 TYPES: dict[FieldType, pa.DataType] = {
     FieldType.TEXT: pa.string(),
@@ -38,7 +39,7 @@ def arrow_stream(
         for batch in batches:
             arrays = [
                 pa.array(
-                    map(bool, batch[c.name]) if c.type is FieldType.BOOLEAN else batch[c.name],
+                    map(_truth, batch[c.name]) if c.type is FieldType.BOOLEAN else batch[c.name],
                     type=schema.field(c.name).type,
                 )
                 for c in columns
@@ -47,3 +48,8 @@ def arrow_stream(
 
     reader = pa.RecordBatchReader.from_batches(schema, records())
     return reader.__arrow_c_stream__(requested)
+
+
+def _truth(value: Any) -> bool | None:
+    """Some stores keep a truth value as a number; an absent one is no answer."""
+    return None if value is None else bool(value)
