@@ -29,6 +29,7 @@ from crmcore.testing.builders import (
     a_payment,
     a_return,
     a_score,
+    a_segment_change,
     an_interaction,
     an_order,
 )
@@ -106,6 +107,7 @@ def fill(uow: UnitOfWork) -> None:
         scorer = draw.choice(["probability_alive", "lifetime_value"])
         uow.scores.add(a_score(who, draw.choice([0.0, 0.5, 1.0]), scorer=scorer, at=at, nth=nth))
         uow.consents.add(a_consent(who, given=draw.random() < 0.5, at=at, nth=nth))
+        uow.segment_changes.add(a_segment_change(who, entered=draw.random() < 0.5, at=at, nth=nth))
     for kind in FACTS:
         first, *_ = (fact for who in people for fact in getattr(uow, kind.name).of(who.id))
         getattr(uow, kind.name).remove(first.id)
