@@ -28,7 +28,7 @@ __all__ = [
 AT = datetime(2024, 3, 10, 7, 30, tzinfo=UTC)
 """When all is asked: a day on which the clocks of New York change."""
 MODEL = Model(attributes=EVERYTHING.attributes, measures=EVERYTHING.measures, zone="Europe/Madrid")
-KINDS = ("orders", "purchases", "interactions", "scores", "consents")
+KINDS = tuple(MEASURABLE)
 SEGMENTS: Mapping[str, Predicate] = {
     "vip": field("tags").has("vip"),
     "recent": field("last_purchase_at") >= ago(days=30, zone="customer"),
