@@ -86,6 +86,14 @@ def storable(text: str) -> bool:
     return "\0" not in text and not any(unicodedata.category(c) == "Cs" for c in text)
 
 
+def longest(text: str) -> int:
+    """Its characters, as it is or folded: a ligature of a tag is two, and some are more."""
+    folded = text
+    for _ in range(2):
+        folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", folded).casefold())
+    return max(len(text), len(folded))
+
+
 def _batch(texts: tuple[str, ...]) -> Batch:
     made, rows, undecided = [], {}, []
     stored = refused = 0
@@ -101,8 +109,7 @@ def _batch(texts: tuple[str, ...]) -> Batch:
                 except InvalidInput:
                     taken = False
                 stored, refused = stored + taken, refused + (not taken)
-                plain = storable(text) and text.strip() and len(text) <= SHORTEST_LIMIT
-                expected = bool(plain) if storable(text) else False
+                expected = storable(text) and bool(text.strip()) and longest(text) <= SHORTEST_LIMIT
                 if taken != expected and (expected or not storable(text)):
                     undecided.append(text)
         ana = kinds["customers"]
