@@ -84,7 +84,8 @@ def _customers(tables: Tables, tenant: str, asked: Folded, plain: Plain) -> sa.S
     kept = [*_window(asked.name, rows.c.at), *conditions(measure, rows)]
     if beside is not None:
         kept.append(customer.in_(beside))
-    value: Any = sa.func.count()
+    # What it is compared with may be beyond 32 bits, which SQLAlchemy's own type would bind.
+    value: Any = sa.type_coerce(sa.func.count(), sa.BigInteger())
     if measure.value is not None:
         value = rows.c[column_of(MEASURABLE[measure.of].comparable[measure.value])]
         kept.append(value.is_not(None))
