@@ -157,7 +157,7 @@ def _postgres(*, durable: bool) -> Iterator[Server]:
             "-c", "deadlock_timeout=100ms",  # tests bring deadlocks about on purpose
         ]  # fmt: skip
         if not durable:
-            quick = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
+            quick = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "jit=off")
             command += [word for setting in quick for word in ("-c", setting)]
         socket_file = path / f".s.PGSQL.{port}"
 

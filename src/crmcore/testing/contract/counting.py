@@ -39,7 +39,7 @@ class CountingContract(Subject):
         """`count_each` says what `count` says of each, also within a question."""
         with people.reading() as uow:
 
-            @settings(max_examples=3 * self.examples, deadline=None)
+            @settings(max_examples=self.examples, deadline=None)
             @given(SEVERAL, QUESTIONS)
             def check(asked: dict[str, Predicate], within: Predicate) -> None:
                 alone = {name: uow.profiles.where(one).count() for name, one in asked.items()}
@@ -53,7 +53,7 @@ class CountingContract(Subject):
         """In the order of ids, and `None` where none of them holds."""
         with people.reading() as uow:
 
-            @settings(max_examples=3 * self.examples, deadline=None)
+            @settings(max_examples=self.examples, deadline=None)
             @given(SEVERAL)
             def check(asked: dict[str, Predicate]) -> None:
                 first: dict[object, str | None] = dict.fromkeys(uow.profiles.where().ids())

@@ -35,7 +35,7 @@ __all__ = ["Choices", "Language"]
 T = TypeVar("T")
 Ask = Callable[["Choices", FieldRef, Field], Predicate]
 
-ZONES = (Zone.MODEL, Zone.MODEL, Zone.MODEL, Zone.CUSTOMER)
+ZONES = (*(Zone.MODEL,) * 9, Zone.CUSTOMER)
 """A question in the customers' zones becomes some forty, so there are fewer of them."""
 SHIFTS: Mapping[str, tuple[int, ...]] = {
     "days": (1, 0, 2, 7, 30, 90), "hours": (1, 0, 24, 36), "weeks": (1, 2), "months": (1, 3, 6, 12),
