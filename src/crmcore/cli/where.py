@@ -164,7 +164,10 @@ class _Reading:
         tokens = self.tokens
         kind = tokens.take()
         if kind.text not in MEASURABLE:
-            raise tokens.placed(UnknownField.named(kind.text, known=tuple(MEASURABLE)), kind)
+            near = get_close_matches(kind.text, MEASURABLE, n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            told = f"facts are none of {', '.join(MEASURABLE)} {kind.where}{hint}"
+            raise InvalidInput.of("where", told)
         about = facts(kind.text)
         if tokens.takes("where"):
             tokens.wants("(", "the condition of facts stands in parentheses,")
