@@ -234,6 +234,11 @@ def test_what_cannot_be_asked_is_refused_with_its_place(asked: Predicate, path: 
     assert raised.value.faults[0].path == path
 
 
+def test_several_questions_are_given_by_name():
+    with pytest.raises(InvalidInput, match="give predicates by name"):
+        with_segments([field("seat") == "12A"], pl.DataFrame(), model=MODEL)  # type: ignore[arg-type]
+
+
 def test_facts_are_asked_of_a_frame_of_the_same_library(backend: Backend):
     frame, asked = profile_frame(backend, "polars"), facts("orders").count() > 0
     with pytest.raises(InvalidInput, match=r"facts\.orders: is asked about"):

@@ -309,9 +309,20 @@ class TestSegment:
         made = shop("segments", "define", "awake", "--where", "not in segment asleep")
         assert made.out == "awake defined: cannot be asked yet.\n"
         assert "cannot be asked" in shop("segments").out
-        assert "no segments with id asleep" in shop("segments", "evaluate", "awake", code=1).err
+        assert "no segments with name asleep" in shop("segments", "evaluate", "awake", code=1).err
         shop(*self.ASLEEP, "revenue < 100")
         assert shop("segments", "evaluate", "awake").out == "1\n"
+
+    def test_a_word_that_no_action_has_is_told_with_those_there_are(self, shop: Shell):
+        told = shop("segments", "delete", "ana@example.com", code=2).err
+        assert "show, evaluate, explain, define, refresh" in told
+        assert "ana" not in told
+        assert "customers does not take the last 1" in shop("customers", "ana", code=2).err
+
+    def test_a_kind_of_fact_that_there_is_not_is_no_field(self, shop: Shell):
+        told = shop("customers", "--where", "count of purchase > 1", code=2).err
+        assert "did you mean purchases?" in told
+        assert "field" not in told
 
     def test_who_came_and_who_went_is_recorded_once(self, shop: Shell):
         assert "no dynamic segment" in shop("segments", "refresh").out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -25,6 +26,8 @@ from crmcore import (
     to_json,
 )
 from crmcore.cli.where import where
+from crmcore.domain.predicates import FactTerm, terms
+from tests.repository.sources import ROOT
 
 MODEL = Model(
     zone="Europe/Madrid",
@@ -255,3 +258,19 @@ def test_whatever_is_typed_is_read_or_refused(text: str):
         event("refused")
     else:
         assert found == MODEL.checked(found)
+
+
+RECIPES = (ROOT / "docs/guides/segment_recipes.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("text", re.findall(r"^\| [^|`]+ \| `(.+)` \|$", RECIPES, re.MULTILINE))
+def test_each_recipe_of_the_guide_is_read(text: str):
+    attributes = [AttributeType("level", "text"), AttributeType("born", "date")]
+    asked = where(text, Model(currency="EUR", attributes=attributes))
+    assert set(re.findall(r'facts\("(\w+)"\)', RECIPES)) >= {
+        term.of for term in terms(asked) if isinstance(term, FactTerm)
+    }
+
+
+def test_the_guide_has_recipes():
+    assert len(re.findall(r"^\| [^|`]+ \| `", RECIPES, re.MULTILINE)) == 8

@@ -20,7 +20,10 @@ from crmcore import (
     Money,
     Predicate,
     UnknownField,
+    ago,
+    facts,
     field,
+    in_segment,
 )
 from crmcore.domain.fields import Field, FieldType
 from crmcore.domain.matching import matcher
@@ -244,3 +247,35 @@ def test_no_repr_shows_what_a_field_is_compared_with():
     assert "canary" not in repr(asked) + repr(query)
     assert "email" in repr(asked)
     assert "==" in repr(asked)
+
+
+@pytest.mark.parametrize(
+    ("mistake", "hint"),
+    [
+        (lambda: "gold" & field("tags").has("vip"), "parentheses around each comparison"),
+        (lambda: "gold" | field("tags").has("vip"), "parentheses around each comparison"),
+        (lambda: "vip" in field("tags"), r"\.has\(value\)"),
+        (lambda: field("tags") and field("tags").has("vip"), r"join with & \| ~"),
+    ],
+)
+def test_pythons_own_words_are_refused_with_what_to_write(mistake: Any, hint: str):
+    """As by who leaves out parentheses, which would join a text, or writes `and` behind a field."""
+    with pytest.raises(TypeError, match=hint):
+        mistake()
+
+
+@pytest.mark.parametrize(
+    ("mistake", "hint"),
+    [
+        (field("language").is_in(["es", "ca"]), r"is_in\(\*values\)"),  # type: ignore[arg-type]
+        (field("revenue") > 500, r'Money\("12.50", "EUR"\)'),
+        (field("last_purchase_at") < date(2026, 1, 1), "a datetime with a time zone"),
+        (facts("purchase").count() > 1, "did you mean purchases"),
+        (facts("purchases").latest("at") > ago(days=9), "take max of at"),
+        (in_segment(field("vip")), "by its name, not by FieldRef"),  # type: ignore[arg-type]
+        (field("vip"), "one is a comparison"),
+    ],
+)
+def test_a_fault_says_what_was_meant(mistake: Any, hint: str):
+    with pytest.raises(InvalidInput, match=hint):
+        Model(currency="EUR").checked(mistake)

@@ -338,7 +338,7 @@ def test_days_are_days_of_the_models_zone(open_store: Open):
 
 
 def test_without_numpy_it_names_the_extra():
-    """The services can be imported and used without it; scoring says what to install."""
+    """The services can be imported and used without it; what needs it says what to install."""
     code = """
         import sys
         class Blocked:
@@ -348,19 +348,28 @@ def test_without_numpy_it_names_the_extra():
         sys.meta_path.insert(0, Blocked())
         from datetime import date
         import crmcore
-        from crmcore.services import import_purchases, score
+        from crmcore.services import (
+            compare_segment, find_segments, import_purchases, rfm_cells, score
+        )
         backend = crmcore.connect("memory://")
         backend.migrate()
         row = {"customer_id": "c1", "date": "2024-01-10", "amount": "5"}
         assert import_purchases(backend, [row], source="shop").added == 1
-        try:
-            score(backend, as_of=date(2024, 12, 31))
-        except crmcore.MissingExtra as error:
-            print(error.extra)
+        bought = crmcore.field("purchase_count") >= 1
+        for ask in (
+            lambda: score(backend, as_of=date(2024, 12, 31)),
+            lambda: rfm_cells(backend),
+            lambda: find_segments(backend, by=["revenue"]),
+            lambda: compare_segment(backend, bought),
+        ):
+            try:
+                ask()
+            except crmcore.MissingExtra as error:
+                print(error.extra)
     """
     done = subprocess.run(
         [sys.executable, "-c", dedent(code)], capture_output=True, text=True, check=False
     )
 
-    assert (done.stdout, done.stderr) == ("analytics\n", "")
+    assert (done.stdout, done.stderr) == ("analytics\n" * 4, "")
     assert issubclass(MissingExtra, ImportError)

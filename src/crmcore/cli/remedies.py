@@ -5,7 +5,12 @@ from __future__ import annotations
 import re
 
 import attrs
-from cyclopts import CycloptsError, MissingArgumentError, UnknownCommandError
+from cyclopts import (
+    CycloptsError,
+    MissingArgumentError,
+    UnknownCommandError,
+    UnusedCliTokensError,
+)
 
 from crmcore.cli.faults import fault_text, option_remedy
 from crmcore.cli.places import is_file, shown
@@ -133,7 +138,19 @@ def ending_of(error: BaseException, *, place: str = "") -> Ending:
 def _usage(error: CycloptsError) -> str:
     if isinstance(error, MissingArgumentError) and error.argument is not None:
         return f"{error.argument.name} is missing"
+    if isinstance(error, UnusedCliTokensError):
+        return _unused(error)
     return str(error).partition(" Available commands:")[0]
+
+
+def _unused(error: UnusedCliTokensError) -> str:
+    """What may follow the command, if anything; the words themselves may be a customer's."""
+    command = " ".join(error.command_chain or ())
+    actions = [name for name in error.app or () if not name.startswith("-")]
+    if actions:
+        return f"after {command} stands one of {', '.join(actions)}, or nothing but options"
+    many = len(error.unused_tokens or ())
+    return f"{command or 'crmcore'} does not take the last {many} of these words"
 
 
 def _text(error: CrmError) -> str:

@@ -56,7 +56,8 @@ def where(text: str, model: Model) -> Predicate:
         raise unreadable("it is empty")
     found = _Reading(tokens, model, model.profile_fields, is_fact=False).joined(0)
     if tokens.peek().kind != "end":
-        raise unreadable("conditions are joined by `and` or `or`,", tokens.peek())
+        told = "conditions are joined by `and` or `or`, and text with spaces is quoted,"
+        raise unreadable(told, tokens.peek())
     return model.checked(found)
 
 
@@ -129,7 +130,7 @@ class _Reading:
                 self._check_stage()
             return self._literals.compared(left, sign, known)
         if found is None:
-            told = "= != < <= > >=, is, in, contains, starts with, has, has word, during"
+            told = "= != < <= > >=, is, in, contains, starts with, has, has word, during, falls on"
             raise unreadable(f"{known.name} is followed by none of {told},", tokens.peek())
         return ~found if negated else found
 
@@ -164,7 +165,10 @@ class _Reading:
         tokens = self.tokens
         kind = tokens.take()
         if kind.text not in MEASURABLE:
-            raise tokens.placed(UnknownField.named(kind.text, known=tuple(MEASURABLE)), kind)
+            near = get_close_matches(kind.text, MEASURABLE, n=1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            told = f"facts are none of {', '.join(MEASURABLE)} {kind.where}{hint}"
+            raise InvalidInput.of("where", told)
         about = facts(kind.text)
         if tokens.takes("where"):
             tokens.wants("(", "the condition of facts stands in parentheses,")

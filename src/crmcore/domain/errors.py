@@ -166,13 +166,14 @@ class MoveRefused(Refused):
 
 @attrs.define
 class NotFound(CrmError):
-    """No `kind` with that id is stored for this tenant."""
+    """No `kind` with that id, or what else it was asked `by`, is stored for this tenant."""
 
     kind: str
     id: str
+    by: str = "id"
 
     def __str__(self) -> str:
-        return f"no {self.kind} with id {self.id}"
+        return f"no {self.kind} with {self.by} {self.id}"
 
 
 class Conflict(CrmError):
@@ -193,12 +194,17 @@ class Stale(Conflict):
 
 @attrs.define
 class IdentifierTaken(Conflict):
-    """An exclusive identifier of this type belongs to another customer already."""
+    """An exclusive identifier of this type belongs to another customer already. Of another `kind`,
+    it is the exclusive name or key of one of those, and `customer_id` whose it was to be.
+    """
 
     type: str
     customer_id: str
+    kind: str = "customers"
 
     def __str__(self) -> str:
+        if self.kind != "customers":
+            return f"another one of the {self.kind} has this {self.type} already"
         return f"the {self.type} of customer {self.customer_id} belongs to another customer"
 
 

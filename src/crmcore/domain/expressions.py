@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, NoReturn
 
 import attrs
 
@@ -92,6 +92,14 @@ class FieldRef:
 
     def __ge__(self, other: Value | FieldRef) -> Predicate:
         return self._compared(">=", other)
+
+    def __contains__(self, value: object) -> NoReturn:
+        raise TypeError("`in` asks nothing of a field: write .has(value) or .is_in(...)")
+
+    def __bool__(self) -> NoReturn:
+        raise TypeError(
+            "a field has no truth value: compare it, as .is_in(True), and join with & | ~"
+        )
 
     def between(self, first: Value, last: Value) -> Predicate:
         """Is the value from `first` to `last`, both included? Absent: false."""

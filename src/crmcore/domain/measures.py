@@ -39,12 +39,17 @@ class Fold(Words):
 SUMMABLE = (FieldType.INTEGER, FieldType.MONEY)
 ORDERED = (*SUMMABLE, FieldType.INSTANT, FieldType.FLOAT)
 LATEST = (*ORDERED, FieldType.TEXT, FieldType.BOOLEAN)
+DERIVED = "take max of at, or the latest of orders"
 _RECORDED = {kind.name for kind in FACTS}
 
 
 def _kind(_: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
     if value not in MEASURABLE:
-        raise InvalidInput.of(attribute.name, f"is none of {', '.join(MEASURABLE)}")
+        from difflib import get_close_matches
+
+        near = get_close_matches(str(value)[:80], MEASURABLE, n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise InvalidInput.of(attribute.name, f"is none of {', '.join(MEASURABLE)}{hint}")
 
 
 @attrs.frozen(cache_hash=True)
@@ -79,7 +84,9 @@ class Measure:
         if known[self.value].type not in allowed:
             raise InvalidInput.of("value", f"{self.fold} does not take {known[self.value].type}")
         if self.fold is Fold.LATEST and self.of not in _RECORDED:
-            raise InvalidInput.of("fold", f"{self.of} are derived, so none was recorded last")
+            raise InvalidInput.of(
+                "fold", f"{self.of} are derived, so none was recorded last: {DERIVED}"
+            )
         if self.indexed and (known[self.value].limit or 0) > INDEXED_TEXT:
             raise InvalidInput.of("indexed", f"{self.value} is longer than an index holds")
 

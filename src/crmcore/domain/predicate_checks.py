@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
 from typing import Any
@@ -50,6 +50,7 @@ CheckedTerm = Callable[[FactTerm, str], tuple[FactTerm, Field]]
 """From facts folded, and the model's currency, to the same checked, and what they are like."""
 
 MONTH_DAY = re.compile(r"(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])")
+WRITTEN = 'one is a comparison, as field("stage") == "active", or in_segment("vip")'
 LONGEST_TEXT = 10_000
 FURTHEST = 36_600
 
@@ -143,7 +144,8 @@ class _Checking:
                 return _birthday(node, self._field(name))
             case InSegment(segment):
                 return self._segment(node, segment)
-        raise InvalidInput.of("", f"{type(node).__name__} is no predicate")
+        what = f"{type(node).__name__} is no predicate: {WRITTEN}"
+        raise InvalidInput.of("", what)
 
     def _field(self, name: object) -> Field:
         if not isinstance(name, str) or name not in self.fields:
@@ -178,7 +180,10 @@ class _Checking:
     def _segment(self, node: Predicate, segment: object) -> Predicate:
         if self.fact_term is None:
             raise InvalidInput.of("segment", "is not asked about here: only fields are")
-        if not isinstance(segment, str) or not NAME.fullmatch(segment):
+        if not isinstance(segment, str):
+            what = f"is asked for by its name, not by {type(segment).__name__}"
+            raise InvalidInput.of("segment", what)
+        if not NAME.fullmatch(segment):
             raise InvalidInput.of("segment", "is no name of a segment")
         return node
 
@@ -252,7 +257,7 @@ def fitting(value: Any, known: Field, currency: str) -> Any:
         return float(value) if known.type is FieldType.FLOAT else Decimal(value)
     if given is not known.type:
         what = f"is {known.type.value}, and cannot be compared with {type(value).__name__}"
-        raise InvalidInput.of(known.name, what)
+        raise InvalidInput.of(known.name, what + _hint(value, known, currency))
     if isinstance(value, float) and not math.isfinite(value):
         raise InvalidInput.of(known.name, "is compared with finite numbers only")
     if isinstance(value, Decimal):
@@ -264,3 +269,14 @@ def fitting(value: Any, known: Field, currency: str) -> Any:
     if isinstance(value, Money) and value.currency != currency:
         raise MixedCurrencies.between(value.currency, currency)
     return value
+
+
+def _hint(value: object, known: Field, currency: str) -> str:
+    """What was meant, where that is plain from what was given."""
+    if isinstance(value, list | tuple | set | frozenset):
+        return ": give the values one by one, as is_in(*values)"
+    if known.type is FieldType.MONEY and isinstance(value, int | float | Decimal | str):
+        return f': give Money("12.50", "{currency}")'
+    if known.type is FieldType.INSTANT and isinstance(value, date):
+        return ': give a datetime with a time zone, or what is relative, as start_of("day")'
+    return ""

@@ -56,6 +56,9 @@ OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
 }
 
 
+JOINED = "& and | join predicates; put parentheses around each comparison"
+
+
 class Predicate:
     """What all predicates share: `&`, `|`, `~`, and no truth value."""
 
@@ -66,6 +69,12 @@ class Predicate:
 
     def __or__(self, other: Predicate) -> Predicate:
         return Or((*_parts(Or, self), *_parts(Or, other)))
+
+    def __rand__(self, other: object) -> NoReturn:
+        raise TypeError(JOINED)
+
+    def __ror__(self, other: object) -> NoReturn:
+        raise TypeError(JOINED)
 
     def __invert__(self) -> Predicate:
         return Not(self)
@@ -226,5 +235,5 @@ def terms(predicate: Predicate) -> Iterator[Term]:
 
 def _parts(cls: type[And] | type[Or], node: Predicate) -> tuple[Predicate, ...]:
     if not isinstance(node, Predicate):
-        raise TypeError("& and | join predicates; put parentheses around each comparison")
+        raise TypeError(JOINED)
     return node.parts if isinstance(node, cls) else (node,)

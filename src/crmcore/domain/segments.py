@@ -66,7 +66,7 @@ class Segments(Aggregates[Segment]):
         """The segment of this name; `NotFound` if there is none."""
         found = self.find(name)
         if found is None:
-            raise NotFound("segments", name)
+            raise NotFound("segments", name, "name")
         return found
 
     def definition(self, name: str) -> Predicate:

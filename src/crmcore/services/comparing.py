@@ -120,6 +120,8 @@ def compare_segment(
     for all the same. `fewest` is the minimum of customers below which `enough` is false. Nobody
     on either side is `InvalidInput`.
     """
+    import crmcore.analytics  # noqa: F401 - names the extra where it is missing
+
     model = backend.model
     members = ids_where(backend, predicate)
     others = None if against is None else ids_where(backend, against) - members

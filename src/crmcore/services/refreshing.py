@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
+from crmcore.domain.errors import InvalidInput
 from crmcore.domain.ids import CustomerId
 from crmcore.domain.instants import instant
 from crmcore.domain.ports import Backend
@@ -28,6 +29,8 @@ def refresh_segments(
     memory needed follows neither the number of customers nor of members. What is interrupted is
     taken up by calling it again. A name of no segment is `NotFound`; of a static one, `Refused`.
     """
+    if isinstance(names, str):
+        raise InvalidInput.of("names", "is one text: give several names, as in [name]")
     when = instant(backend.clock() if at is None else at)
     if names is None:
         with backend.reading() as unit:

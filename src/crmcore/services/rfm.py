@@ -91,6 +91,8 @@ def rfm_cells(
     `groups` of their own, which must hold each pair of scores once, else `InvalidInput`. With
     `where` only they are scored, and every predicate asks that as well.
     """
+    import crmcore.analytics  # noqa: F401 - names the extra where it is missing
+
     if type(bins) is not int or not 2 <= bins <= MOST_BINS:
         raise InvalidInput.of("bins", f"must be a whole number from 2 to {MOST_BINS}")
     check_groups(groups, bins)

@@ -85,9 +85,9 @@ def find_segments(
     and every predicate asks that as well. A field that does not exist is `UnknownField`; one that
     cannot be used so, `InvalidInput`.
     """
-    import numpy as np
+    from crmcore.analytics import KMeans, RuleTree  # isort: skip - first, to name the extra
 
-    from crmcore.analytics import KMeans, RuleTree
+    import numpy as np
 
     known = backend.model
     among = None if where is None else ids_where(backend, where)

@@ -51,6 +51,8 @@ class Asking:
         segments: Definition | None,
     ) -> Asking:
         """The questions as they are asked of this frame; what cannot be asked is `InvalidInput`."""
+        if not isinstance(asked, Mapping):
+            raise InvalidInput.of("", "give predicates by name")
         told = _resolved(asked, model, at, segments)
         known = _known(frame, "frame")
         rows = known.lazy()

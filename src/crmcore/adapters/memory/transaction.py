@@ -109,7 +109,7 @@ class MemoryTransaction(MemoryProfiles):
         for key in keys:
             holders = by_key.get((key.scope, key.value), frozenset())
             if key.exclusive and holders - {id}:
-                raise IdentifierTaken(key.scope, str(id))
+                raise IdentifierTaken(key.scope, str(id), kind.name)
             by_key.put((key.scope, key.value), holders | {id})
         self.table(f"{kind.name} keys").put(id, tuple((k.scope, k.value) for k in keys))
 

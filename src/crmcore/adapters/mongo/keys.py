@@ -50,7 +50,7 @@ class MongoKeys(MongoAccess):
                 if place is None:
                     raise
                 id, key = claims[place]
-                raise IdentifierTaken(key.scope, str(id)) from None
+                raise IdentifierTaken(key.scope, str(id), kind.name) from None
 
     def rekey(self, kind: AggregateKind[A], saved: Sequence[tuple[A, Collection[Key]]]) -> None:
         """Let go of keys that are no longer named, and claim the new ones."""

@@ -236,7 +236,7 @@ class SqlRecords:
         for id, key in exclusive:
             others = set(held[key.scope].get(key.value, ())) - {id}
             if others or wanted.setdefault((key.scope, key.value), id) != id:
-                return IdentifierTaken(key.scope, str(id))
+                return IdentifierTaken(key.scope, str(id), kind.name)
         return Busy("who had one of these keys has just let go of it")
 
     def _rekey(self, kind: AggregateKind[A], saved: Sequence[tuple[A, Collection[Key]]]) -> None:

@@ -8,7 +8,7 @@ import attrs
 import pytest
 
 from crmcore.adapters.backend import Backend
-from crmcore.domain.errors import NotFound, Refused
+from crmcore.domain.errors import InvalidInput, NotFound, Refused
 from crmcore.domain.expressions import field
 from crmcore.domain.measures import Fold, Measure
 from crmcore.domain.segments import SegmentRefresh
@@ -129,6 +129,8 @@ class RefreshingContract(Subject):
             refresh_segments(backend, names=["nobody"])
         with pytest.raises(Refused):
             refresh_segments(backend, names=["friends"])
+        with pytest.raises(InvalidInput, match="give several names"):
+            refresh_segments(backend, names="buyers")
 
     def test_who_refreshes_at_once_records_each_change_once(self, backend: Backend) -> None:
         """One of them appends the facts, the others find them there."""

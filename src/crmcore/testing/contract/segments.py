@@ -79,14 +79,15 @@ class SegmentsContract(Subject):
             assert uow.segments.get(made.id) == uow.segments.named("vip_2024") == stored
             assert list(uow.segments.stream()) == [stored]
             assert uow.segments.find("vip") is uow.segments.find("VIP_2024") is None
-            with pytest.raises(NotFound):
+            with pytest.raises(NotFound, match="no segments with name vip"):
                 uow.segments.named("vip")
 
     def test_a_name_belongs_to_one_segment(self, backend: Backend) -> None:
         """Another of that name is refused, and nothing of it is kept."""
         with backend.unit_of_work() as uow:
             first = uow.segments.add(a_segment("vip", BUYERS))
-        with pytest.raises(IdentifierTaken), backend.unit_of_work() as uow:
+        taken = pytest.raises(IdentifierTaken, match="of the segments has this name already")
+        with taken, backend.unit_of_work() as uow:
             uow.segments.add(a_segment("vip", id=a_segment("other").id))
         with backend.reading() as uow:
             assert list(uow.segments.stream()) == [first]
