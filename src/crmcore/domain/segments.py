@@ -14,13 +14,15 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from crmcore.domain.errors import InvalidInput, NotFound, Refused
+from crmcore.domain.errors import InvalidInput, NotFound, Refused, Stale
 from crmcore.domain.ids import CustomerId, SegmentId, as_id
 from crmcore.domain.instants import instant, optional_instant
+from crmcore.domain.journal import Operation
 from crmcore.domain.kinds import SEGMENT_CHANGES, SEGMENTS
 from crmcore.domain.ports import Among
 from crmcore.domain.predicates import And, Comparison, FactTerm, InSegment, Predicate
 from crmcore.domain.repositories import Aggregates
+from crmcore.domain.resolving import inlined
 from crmcore.domain.segment import Segment, SegmentChange
 from crmcore.domain.text import checked_text
 
@@ -150,6 +152,27 @@ class Segments(Aggregates[Segment]):
         behind = None if after is None else CustomerId(as_id(after, "after"))
         segment = self._held(name, dynamic=True)
         return self._page(segment, at, Among(after=behind, limit=limit))
+
+    def remove(self, segment: Segment) -> None:
+        """Remove a segment; its name is free again. Who was recorded as a member leaves it, so that
+        another one of that name begins with nobody; the changes stay. `Stale` if it was changed;
+        as long as another segment names it, `Refused`.
+        """
+        unit = self._unit
+        held = unit.writes.fetch(SEGMENTS, [segment.id], lock=True).get(segment.id)
+        if held is None:
+            raise NotFound("segments", str(segment.id))
+        if held.version != segment.version:
+            raise Stale("segments", str(segment.id), segment.version)
+        for other in self.stream():
+            if held.name in _named_by(other):
+                raise Refused("segments.named", f"is named by {other.name}", held.name)
+        with unit.writing() as transaction:
+            for ids in _batches(self._recorded(held.name, None)):
+                known = self._known(held.name, Among(ids=ids))
+                self._record(held, None, known, dict.fromkeys(ids, False))
+            transaction.delete(SEGMENTS, held)
+            unit.record(self._entry(Operation.REMOVED, [held], [unit.recorded_at]))
 
     # how
 
@@ -286,6 +309,19 @@ class Segments(Aggregates[Segment]):
 
 EVERYBODY = And(())
 STATIC = "is put together by hand: enter() and leave()"
+
+
+def _named_by(segment: Segment) -> set[str]:
+    """The segments that the definition of this one names."""
+    names = set[str]()
+
+    def note(name: str) -> Predicate:
+        names.add(name)
+        return EVERYBODY
+
+    if segment.predicate is not None:
+        inlined(segment.predicate, note)
+    return names
 
 
 def _of(segment: Segment) -> Predicate:

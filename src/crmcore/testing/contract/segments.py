@@ -66,6 +66,30 @@ def migrated(backends: Make, clock: FrozenClock, model: Model, *, tenant: str = 
 class SegmentsContract(Subject):
     """`uow.segments` and `uow.segment_changes`."""
 
+    def test_a_removed_segment_leaves_its_name_and_nobody_in_it(self, backend: Backend) -> None:
+        """Who was recorded leaves; while another names it, it stays; a stale one is refused."""
+        with backend.unit_of_work() as uow:
+            ids = some_people(uow)
+            jury = uow.segments.add(a_segment("jury"))
+            uow.segments.enter("jury", ids[:2])
+            others = uow.segments.add(a_segment("others", ~InSegment("jury")))
+            with pytest.raises(Refused, match="is named by others"):
+                uow.segments.remove(jury)
+        with backend.unit_of_work() as uow:
+            uow.segments.remove(uow.segments.get(others.id))
+            held = uow.segments.save(uow.segments.get(jury.id).owned_by("eva"))
+            with pytest.raises(Stale):
+                uow.segments.remove(jury)
+            uow.segments.remove(held)
+        with backend.unit_of_work() as uow:
+            assert uow.segments.find("jury") is None
+            assert [c.entered for c in uow.segment_changes.of(ids[0])] == [True, False]
+            assert uow.segments.history(jury.id)[-1].operation is Operation.REMOVED
+            uow.segments.add(attrs.evolve(a_segment("jury"), id=a_segment("another").id))
+            assert list(uow.segments.members("jury")) == []
+            with pytest.raises(NotFound):
+                uow.segments.remove(held)
+
     @pytest.mark.parametrize(
         "asked", [None, BUYERS & ~(field("name") == "Ana") | field("zone").is_absent()]
     )
