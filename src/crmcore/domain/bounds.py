@@ -81,14 +81,16 @@ def in_turns(predicates: Sequence[Predicate]) -> Iterator[Sequence[Predicate]]:
 
 
 def _size(predicate: Predicate) -> tuple[int, list[object], int]:
-    """How many terms, which values, and how many levels; beyond the last level none is counted."""
+    """How many terms, which values, and how many levels; what is beyond a limit is not gone through
+    to its end. An "and" or "or" of nothing is a term as well.
+    """
     asked, values, depth = 0, list[object](), 0
     pending: list[tuple[object, int]] = [(predicate, 0)]
-    while pending and depth <= DEPTH:
+    while pending and depth <= DEPTH and asked <= TERMS:
         node, level = pending.pop()
         depth = max(depth, level)
         match node:
-            case And(parts) | Or(parts):
+            case And(parts) | Or(parts) if parts:
                 pending += ((part, level + 1) for part in parts)
             case Not(part):
                 pending.append((part, level + 1))

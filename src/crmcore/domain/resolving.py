@@ -15,6 +15,7 @@ from zoneinfo import available_timezones
 
 import attrs
 
+from crmcore.domain.bounds import DEPTH
 from crmcore.domain.errors import InvalidInput
 from crmcore.domain.fact_terms import term_field
 from crmcore.domain.fields import Field, FieldType
@@ -49,25 +50,32 @@ def zone_names() -> tuple[str, ...]:
 
 
 def inlined(predicate: Predicate, definition: Definition) -> Predicate:
-    """`predicate` with the definitions of segments in the place of their names; one that is
-    defined by itself is `InvalidInput`.
+    """`predicate` with the definitions of segments in the place of their names, each asked for
+    once. One that is defined by itself, or goes deeper than predicates do, is `InvalidInput`; how
+    large the whole is, `check_size` says.
     """
+    known: dict[str, Predicate] = {}
 
-    def walk(node: Predicate, within: tuple[str, ...]) -> Predicate:
+    def walk(node: Predicate, within: tuple[str, ...], level: int) -> Predicate:
+        # Before Python's own limit: what is defined is stored by many hands, in any order.
+        if level > DEPTH or len(within) > DEPTH:
+            raise InvalidInput.of("", f"is a predicate of more than {DEPTH} levels")
         match node:
             case And(parts):
-                return And(tuple(walk(part, within) for part in parts))
+                return And(tuple(walk(part, within, level + 1) for part in parts))
             case Or(parts):
-                return Or(tuple(walk(part, within) for part in parts))
+                return Or(tuple(walk(part, within, level + 1) for part in parts))
             case Not(part):
-                return Not(walk(part, within))
+                return Not(walk(part, within, level + 1))
             case InSegment(name):
                 if name in within:
                     raise InvalidInput.of("segment", f"{name} is defined by itself")
-                return walk(definition(name), (*within, name))
+                if name not in known:
+                    known[name] = walk(definition(name), (*within, name), level)
+                return known[name]
         return node
 
-    return walk(predicate, ())
+    return walk(predicate, (), 0)
 
 
 def resolved(
