@@ -86,16 +86,23 @@ def resolved(
     def walk(node: Predicate) -> Predicate:
         match node:
             case And(parts):
-                return And(tuple(map(walk, parts)))
+                return And(_each(And, parts))
             case Or(parts):
-                return Or(tuple(map(walk, parts)))
+                return Or(_each(Or, parts))
             case Not(part):
                 return Not(walk(part))
-        asked = set(_zones_asked(node))
-        if not asked:
+        if not any(True for _ in _zones_asked(node)):
             return node
         fixed = _Fixed(fields, at, zone, zone).leaf(node)
-        return fixed if Zone.CUSTOMER not in asked else _by_zone(node, fixed)
+        return _by_zone(node, fixed) if _is_there(node) else fixed
+
+    def _each(join: type[And] | type[Or], parts: tuple[Predicate, ...]) -> tuple[Predicate, ...]:
+        """The parts; comparisons in the customer's zone as one, so that zones are named once."""
+        there = tuple(part for part in parts if isinstance(part, Comparison) and _is_there(part))
+        if len(there) < 2:
+            return tuple(map(walk, parts))
+        together, others = join(there), (walk(part) for part in parts if part not in there)
+        return (_by_zone(together, _Fixed(fields, at, zone, zone).leaf(together)), *others)
 
     def _by_zone(node: Predicate, fixed: Predicate) -> Predicate:
         """One comparison for each group of zones; whoever is in none of them has the model's."""
@@ -139,6 +146,10 @@ def _zones_asked(node: Predicate) -> Iterator[Zone]:
                 yield from _zones_asked(part)
         case Not(part):
             yield from _zones_asked(part)
+
+
+def _is_there(node: Predicate) -> bool:
+    return Zone.CUSTOMER in _zones_asked(node)
 
 
 def _zones_of(term: Term) -> Iterator[Zone]:
