@@ -155,6 +155,13 @@ def test_personal_values_are_told_only_when_asked_for(backend: Backend):
         assert "1990" not in shown
 
 
+def test_what_a_personal_field_is_compared_with_is_not_told_as_a_day_either(backend: Backend):
+    asked = ~(field("born") < ago(years=18))
+    assert len(lines(backend, asked)) == 1
+    assert len(lines(backend, asked, personal=True)) == 2
+    assert len(lines(backend, field("last_purchase_at") < ago(days=90))) == 2
+
+
 def test_what_where_refuses_is_refused(backend: Backend):
     with backend.reading() as uow:
         with pytest.raises(UnknownField):

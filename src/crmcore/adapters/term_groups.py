@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import attrs
 
+from crmcore.domain.bounds import values_bound
 from crmcore.domain.fact_terms import term_field
 from crmcore.domain.matching import matcher
 from crmcore.domain.predicates import (
@@ -26,12 +27,16 @@ from crmcore.domain.predicates import (
 
 __all__ = ["Folded", "folded_in", "grouped_by_term"]
 
+AMONG = 10_000
+"""How many values are repeated beside the terms: a statement takes 65,535 on PostgreSQL."""
+
 
 @attrs.frozen
 class Folded(Predicate):
     """What is `asked`, in wire form, of one term and nothing else.
 
-    `among` are the conditions beside it: of whom they do not hold, nobody asks its answer.
+    `among` are the conditions beside it: of whom they do not hold, nobody asks its answer. They
+    are left out where all terms together would repeat too much of them.
     """
 
     name: FactTerm
@@ -96,6 +101,8 @@ def _joined(join: type[And] | type[Or], parts: tuple[Predicate, ...]) -> Predica
         else:
             plain.append(part)
     fields = tuple(part for part in plain if not list(folded_in(part)))
+    if values_bound(And(fields)) * len(by_term) > AMONG:
+        fields = ()
     found = (
         *plain,
         *(

@@ -27,7 +27,10 @@ from crmcore.domain.predicates import (
     StartsWith,
 )
 
-__all__ = ["DEPTH", "INDEXED_TEXT", "SUM_LIMIT", "beyond_limit", "check_size", "in_turns"]
+__all__ = [
+    "DEPTH", "INDEXED_TEXT", "SUM_LIMIT", "beyond_limit", "check_bound", "check_size", "in_turns",
+    "values_bound",
+]  # fmt: skip
 
 INDEXED_TEXT = 500
 """Characters of a text that an index holds."""
@@ -40,6 +43,9 @@ VALUES = 10_000
 CHARACTERS = 1_000_000
 DEPTH = 50
 """Levels of "and", "or", "not" and conditions of facts, the one within the other."""
+BOUND = 30_000
+"""Values of one resolved predicate; PostgreSQL takes 65,535 in a statement, which may ask two. The
+customers' own days take some 1,200 for each comparison: the names of the zones, twice."""
 TOGETHER = 250
 """How many predicates one statement asks: PostgreSQL answers 1,664 columns, SQLite 2,000."""
 
@@ -64,13 +70,25 @@ def check_size(predicate: Predicate) -> None:
             raise InvalidInput.of("", f"is a predicate of more than {most:,} {what}")
 
 
+def check_bound(predicate: Predicate) -> None:
+    """Refuse a resolved predicate of more than 30,000 values."""
+    if values_bound(predicate) > BOUND:
+        what = f"asks for more than {BOUND:,} values, with the zones of customers spelt out"
+        raise InvalidInput.of("", what)
+
+
+def values_bound(predicate: Predicate) -> int:
+    """How many values a resolved predicate has."""
+    return len(_size(predicate, whole=True)[1])
+
+
 def in_turns(predicates: Sequence[Predicate]) -> Iterator[Sequence[Predicate]]:
     """`predicates` in their order, so many at a time as one statement takes on every engine; all of
     them at once where a hundred ask as much as they commonly do.
     """
     begun = weight = 0
     for place, predicate in enumerate(predicates):
-        asked, values, _ = _size(predicate)
+        asked, values, _ = _size(predicate, whole=True)
         own = asked + len(values) + sum(len(v) for v in values if isinstance(v, str)) // 100
         if place > begun and (weight + own > VALUES or place - begun == TOGETHER):
             yield predicates[begun:place]
@@ -80,15 +98,17 @@ def in_turns(predicates: Sequence[Predicate]) -> Iterator[Sequence[Predicate]]:
         yield predicates[begun:]
 
 
-def _size(predicate: Predicate) -> tuple[int, list[object], int]:
-    """How many terms, which values, and how many levels; beyond the last level none is counted."""
+def _size(predicate: Predicate, *, whole: bool = False) -> tuple[int, list[object], int]:
+    """How many terms, which values, and how many levels; unless asked for the `whole`, what is
+    beyond a limit is not gone through to its end. An "and" or "or" of nothing is a term as well.
+    """
     asked, values, depth = 0, list[object](), 0
     pending: list[tuple[object, int]] = [(predicate, 0)]
-    while pending and depth <= DEPTH:
+    while pending and (whole or (depth <= DEPTH and asked <= TERMS)):
         node, level = pending.pop()
         depth = max(depth, level)
         match node:
-            case And(parts) | Or(parts):
+            case And(parts) | Or(parts) if parts:
                 pending += ((part, level + 1) for part in parts)
             case Not(part):
                 pending.append((part, level + 1))

@@ -91,8 +91,11 @@ class Explanation:
     def meanings(self, *, personal: bool = False) -> tuple[str, ...]:
         """What is relative to the instant of asking, and what it came to, in words."""
         wording = self._wording(personal=personal)
+        hidden = () if personal else tuple(_compared_in_private(self.predicate, wording))
         told = []
         for asked, came in self.meant.items():
+            if asked in hidden:
+                continue
             if isinstance(asked, Relative):
                 told.append(f"{relative_words(asked)} is {spelt(came, zone=self.model.zone)}")
             elif personal or not wording.is_personal(asked.name):
@@ -182,6 +185,18 @@ class _Explaining:
         if known.type is FieldType.MONEY and value is not None:
             return Money.of_minor(value, self.unit.model.currency)
         return value
+
+
+def _compared_in_private(node: Predicate, wording: Wording) -> Iterator[Relative]:
+    """What is relative and compared with personal fields, which the words do not tell either."""
+    match node:
+        case And(parts) | Or(parts):
+            for part in parts:
+                yield from _compared_in_private(part, wording)
+        case Not(part):
+            yield from _compared_in_private(part, wording)
+        case Comparison(name, _, Relative() as value) if wording.is_personal(name):
+            yield value
 
 
 def _by_periods(parts: tuple[Predicate, ...]) -> Iterator[Predicate]:

@@ -11,7 +11,7 @@ from typing import Any
 import attrs
 
 from crmcore.domain.attributes import AttributeType, scalar_type
-from crmcore.domain.bounds import INDEXED_TEXT, check_size
+from crmcore.domain.bounds import INDEXED_TEXT, check_bound, check_size
 from crmcore.domain.consent import PURPOSES, Purpose
 from crmcore.domain.currencies import minor_digits
 from crmcore.domain.customer import Customer
@@ -140,7 +140,9 @@ class Model:
         whole = inlined(predicate, lambda name: self.checked(definition(name)))
         if whole is not predicate:
             check_size(whole)
-        return resolved(whole, self.profile_fields, at=at, zone=self.zone)
+        found = resolved(whole, self.profile_fields, at=at, zone=self.zone)
+        check_bound(found)
+        return found
 
     def field(self, name: str) -> FieldRef:
         """The profile field called `name`, to be compared: what this model does not know, or could

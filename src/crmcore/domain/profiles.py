@@ -12,7 +12,7 @@ from uuid import UUID
 
 import attrs
 
-from crmcore.domain.bounds import check_size
+from crmcore.domain.bounds import check_bound, check_size
 from crmcore.domain.errors import InvalidInput, NotFound, UnknownField
 from crmcore.domain.explaining import Explanation, explained
 from crmcore.domain.expressions import field
@@ -109,14 +109,19 @@ class ProfileQuery:
 
     unit: UnitOfWork = attrs.field(repr=False)
     query: Query = attrs.field(repr=False)
+    asked: Predicate | None = attrs.field(default=None, repr=False)
+    """What was asked, before it was resolved."""
 
     def where(self, predicate: Predicate, *, at: datetime | None = None) -> ProfileQuery:
         """Those of them for which this predicate holds as well, asked as `Profiles.where` says."""
-        before, asked = self.query.where, _resolved(self.unit, predicate, at)
-        if before is not None:
-            asked = before & asked
-            check_size(asked)
-        return attrs.evolve(self, query=attrs.evolve(self.query, where=asked))
+        before, found = self.query.where, _resolved(self.unit, predicate, at)
+        if before is not None and self.asked is not None:
+            predicate = self.asked & predicate
+            check_size(predicate)
+            found = before & found
+            check_bound(found)
+        query = attrs.evolve(self.query, where=found)
+        return attrs.evolve(self, query=query, asked=predicate)
 
     def search(self, text: str) -> ProfileQuery:
         """Those of them whose name is found so, as `Profiles.search` says."""

@@ -15,6 +15,7 @@ from zoneinfo import available_timezones
 
 import attrs
 
+from crmcore.domain.bounds import DEPTH
 from crmcore.domain.errors import InvalidInput
 from crmcore.domain.fact_terms import term_field
 from crmcore.domain.fields import Field, FieldType
@@ -49,25 +50,32 @@ def zone_names() -> tuple[str, ...]:
 
 
 def inlined(predicate: Predicate, definition: Definition) -> Predicate:
-    """`predicate` with the definitions of segments in the place of their names; one that is
-    defined by itself is `InvalidInput`.
+    """`predicate` with the definitions of segments in the place of their names, each asked for
+    once. One that is defined by itself, or goes deeper than predicates do, is `InvalidInput`; how
+    large the whole is, `check_size` says.
     """
+    known: dict[str, Predicate] = {}
 
-    def walk(node: Predicate, within: tuple[str, ...]) -> Predicate:
+    def walk(node: Predicate, within: tuple[str, ...], level: int) -> Predicate:
+        # Before Python's own limit: what is defined is stored by many hands, in any order.
+        if level > DEPTH or len(within) > DEPTH:
+            raise InvalidInput.of("", f"is a predicate of more than {DEPTH} levels")
         match node:
             case And(parts):
-                return And(tuple(walk(part, within) for part in parts))
+                return And(tuple(walk(part, within, level + 1) for part in parts))
             case Or(parts):
-                return Or(tuple(walk(part, within) for part in parts))
+                return Or(tuple(walk(part, within, level + 1) for part in parts))
             case Not(part):
-                return Not(walk(part, within))
+                return Not(walk(part, within, level + 1))
             case InSegment(name):
                 if name in within:
                     raise InvalidInput.of("segment", f"{name} is defined by itself")
-                return walk(definition(name), (*within, name))
+                if name not in known:
+                    known[name] = walk(definition(name), (*within, name), level)
+                return known[name]
         return node
 
-    return walk(predicate, ())
+    return walk(predicate, (), 0)
 
 
 def resolved(
@@ -78,16 +86,23 @@ def resolved(
     def walk(node: Predicate) -> Predicate:
         match node:
             case And(parts):
-                return And(tuple(map(walk, parts)))
+                return And(_each(And, parts))
             case Or(parts):
-                return Or(tuple(map(walk, parts)))
+                return Or(_each(Or, parts))
             case Not(part):
                 return Not(walk(part))
-        asked = set(_zones_asked(node))
-        if not asked:
+        if not any(True for _ in _zones_asked(node)):
             return node
         fixed = _Fixed(fields, at, zone, zone).leaf(node)
-        return fixed if Zone.CUSTOMER not in asked else _by_zone(node, fixed)
+        return _by_zone(node, fixed) if _is_there(node) else fixed
+
+    def _each(join: type[And] | type[Or], parts: tuple[Predicate, ...]) -> tuple[Predicate, ...]:
+        """The parts; comparisons in the customer's zone as one, so that zones are named once."""
+        there = tuple(part for part in parts if isinstance(part, Comparison) and _is_there(part))
+        if len(there) < 2:
+            return tuple(map(walk, parts))
+        together, others = join(there), (walk(part) for part in parts if part not in there)
+        return (_by_zone(together, _Fixed(fields, at, zone, zone).leaf(together)), *others)
 
     def _by_zone(node: Predicate, fixed: Predicate) -> Predicate:
         """One comparison for each group of zones; whoever is in none of them has the model's."""
@@ -131,6 +146,10 @@ def _zones_asked(node: Predicate) -> Iterator[Zone]:
                 yield from _zones_asked(part)
         case Not(part):
             yield from _zones_asked(part)
+
+
+def _is_there(node: Predicate) -> bool:
+    return Zone.CUSTOMER in _zones_asked(node)
 
 
 def _zones_of(term: Term) -> Iterator[Zone]:

@@ -20,6 +20,7 @@ from crmcore.domain.matching import matcher
 from crmcore.domain.measures import Fold, Measure
 from crmcore.domain.model import Model
 from crmcore.domain.money import Money
+from crmcore.domain.predicates import And
 from crmcore.testing.builders import (
     AT,
     a_cancellation,
@@ -251,6 +252,14 @@ class FactTermsContract(Subject):
             uow.rollback()
         with backend.reading() as uow:
             assert selected(uow, facts("interactions").count() == 0) == [ana.id]
+
+    def test_many_terms_stand_beside_many_values(self, backend: Backend) -> None:
+        """Within the limits of a predicate no engine says that there are too many parameters."""
+        with backend.unit_of_work() as uow:
+            ana = uow.customers.add(a_customer("Ana"))
+            called = [facts("interactions").within(days=n).count() == 0 for n in range(1, 9)]
+            named = field("name").is_in("Ana", *map(str, range(9_000)))
+            assert selected(uow, And((named, *called))) == [ana.id]
 
     def test_a_measure_of_lines_merges_and_folds_alike(
         self, backends: Make, clock: FrozenClock

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from crmcore.adapters.backend import Backend
-from crmcore.domain.expressions import ago, facts, field
-from crmcore.domain.predicates import Predicate
+from crmcore.domain.expressions import ago, facts, field, start_of
+from crmcore.domain.predicates import And, Predicate
 from crmcore.domain.unit_of_work import UnitOfWork
 from crmcore.testing.builders import a_customer, an_interaction
 from crmcore.testing.clock import FrozenClock
@@ -94,6 +94,15 @@ class LocalDaysContract(Subject):
             for at, days in DAYS.items():
                 for zone, _, _ in days:
                     assert _places(uow, at, zone, asked) == ["1", "2"], (at, zone)
+
+    def test_many_local_days_are_asked_at_once(self, travellers: Backend) -> None:
+        """The names of the zones are not said for each: every engine takes only so many values."""
+        known, at = field("renewed_at"), _utc("2024-05-17T10:30")
+        began = [known >= start_of("day", shift=-n, zone="customer") for n in range(60)]
+        with travellers.reading() as uow:
+            one = list(uow.profiles.where(began[0], at=at).ids())
+            assert one
+            assert list(uow.profiles.where(And(tuple(began)), at=at).ids()) == one
 
     def test_the_models_day_is_the_same_for_everybody(self, travellers: Backend) -> None:
         """Whatever zone they live in."""

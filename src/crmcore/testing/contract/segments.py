@@ -141,7 +141,7 @@ class SegmentsContract(Subject):
         assert after["name"] == "interaction_count"
         assert told[2].changes[0].keys() == {"owner", "description"}
 
-    def test_a_stale_save_ischanges_of(self, backend: Backend) -> None:
+    def test_a_stale_save_is_refused(self, backend: Backend) -> None:
         """The second of two who read the same version is `Stale`."""
         with backend.unit_of_work() as uow:
             held = uow.segments.add(a_segment("vip", BUYERS))
