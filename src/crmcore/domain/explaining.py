@@ -10,7 +10,7 @@ customer on every engine.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ from crmcore.domain.fact_repositories import counted
 from crmcore.domain.fact_terms import fact_values, term_field
 from crmcore.domain.fields import FieldType
 from crmcore.domain.html import MASKED
+from crmcore.domain.instants import instant
 from crmcore.domain.matching import matcher
 from crmcore.domain.model import Model
 from crmcore.domain.money import Money
@@ -124,13 +125,20 @@ class Explanation:
 
 
 def explained(
-    unit: UnitOfWork, predicate: Predicate, profile: Profile, at: datetime
+    unit: UnitOfWork, predicate: Predicate, profile: Profile, at: datetime | None
 ) -> Explanation:
-    """Why it holds for the customer of that profile, or does not, asked at that instant."""
+    """Why it holds for the customer of that profile, or does not, asked at that instant, or the
+    unit's own.
+    """
     checked = unit.model.checked(predicate)
+
+    def definition(name: str) -> Predicate:
+        return unit.model.checked(unit.segment_definition(name, at=at))
+
     # Refuses what `where` refuses: an unknown segment, one within itself, or what is too large.
-    check_size(inlined(checked, lambda name: unit.model.checked(unit.segment_definition(name))))
-    return _Explaining(unit, profile, at).walk(checked)
+    check_size(inlined(checked, definition))
+    asked_at = unit.recorded_at if at is None else instant(at)
+    return _Explaining(unit, profile, asked_at, definition).walk(checked)
 
 
 @attrs.frozen
@@ -138,6 +146,7 @@ class _Explaining:
     unit: UnitOfWork
     profile: Profile
     at: datetime
+    definition: Callable[[str], Predicate]
     facts: dict[str, Any] = attrs.field(factory=dict[str, Any])
     """By kind, what the customer has of it: read once."""
 
@@ -150,7 +159,7 @@ class _Explaining:
                 parts = tuple(map(self.walk, several))
                 return self._made(node, any(part.holds for part in parts), parts=parts)
             case InSegment(name):
-                inner = self.walk(self.unit.model.checked(self.unit.segment_definition(name)))
+                inner = self.walk(self.definition(name))
                 return self._made(node, inner.holds, parts=(inner,))
             case Not(part):
                 inner = self.walk(part)

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -54,7 +55,8 @@ class Profiles:
         self, predicate: Predicate | None = None, *, at: datetime | None = None
     ) -> ProfileQuery:
         """The profiles for which the predicate holds; all of them without one. What is relative in
-        it is asked at `at`, by default the unit's own instant, which its backend's clock told.
+        it is asked at `at`, by default the unit's own instant, which its backend's clock told. A
+        static segment has the members of `at`, where it is given.
         """
         everybody = ProfileQuery(self._unit, Query())
         return everybody if predicate is None else everybody.where(predicate, at=at)
@@ -67,8 +69,7 @@ class Profiles:
         `where` asks, and holds just where `where` selects the customer. `NotFound` if there is no
         such customer.
         """
-        asked_at = self._unit.recorded_at if at is None else instant(at)
-        return explained(self._unit, predicate, self.get(customer_id), asked_at)
+        return explained(self._unit, predicate, self.get(customer_id), at)
 
     def search(self, text: str) -> ProfileQuery:
         """The profiles of those, people or organisations, of whose name a word begins with `text`,
@@ -287,5 +288,5 @@ def each_resolved(
 def _resolved(unit: UnitOfWork, predicate: Predicate, at: datetime | None) -> Predicate:
     model = unit.model
     asked_at = unit.recorded_at if at is None else instant(at)
-    definition = unit.segment_definition
+    definition = partial(unit.segment_definition, at=at)
     return model.resolved(model.checked(predicate), at=asked_at, definition=definition)

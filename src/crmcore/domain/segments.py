@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -71,15 +72,17 @@ class Segments(Aggregates[Segment]):
             raise NotFound("segments", name, "name")
         return found
 
-    def definition(self, name: str) -> Predicate:
+    def definition(self, name: str, *, at: datetime | None = None) -> Predicate:
         """What holds for the members of the segment: its predicate, or for a static one that their
-        last change of it is an entry. `NotFound` if there is none of this name.
+        last change of it, until `at` where it is given, is an entry. `NotFound` if there is none of
+        this name.
         """
         segment = self.named(name)
         if segment.predicate is not None:
             return segment.predicate
         of_it = Comparison("segment", "==", segment.name)
-        last = FactTerm(SEGMENT_CHANGES.name, "latest", "entered", of_it)
+        until = None if at is None else instant(at) + MILLISECOND
+        last = FactTerm(SEGMENT_CHANGES.name, "latest", "entered", of_it, until=until)
         return Comparison(last, "==", True)
 
     def members(self, name: str, *, at: datetime | None = None) -> Iterator[CustomerId]:
@@ -183,7 +186,8 @@ class Segments(Aggregates[Segment]):
         unit = self._unit
         asked_at = unit.recorded_at if at is None else instant(at)
         checked = unit.model.checked(_of(segment))
-        return unit.model.resolved(checked, at=asked_at, definition=self.definition)
+        definition = partial(self.definition, at=at)
+        return unit.model.resolved(checked, at=asked_at, definition=definition)
 
     def _matching(self, where: Predicate) -> Iterator[CustomerId]:
         last: CustomerId | None = None

@@ -216,9 +216,11 @@ class UnitOfWork:
             self.state = "ended"
             self.transaction.rollback()
 
-    def segment_definition(self, name: str) -> Predicate:
-        """What the segment of that name is defined by; `NotFound` if there is none."""
-        return self.segments.definition(name)
+    def segment_definition(self, name: str, *, at: datetime | None = None) -> Predicate:
+        """What the segment of that name is defined by, as `Segments.definition` says; `NotFound` if
+        there is none.
+        """
+        return self.segments.definition(name, at=at)
 
     @property
     def recording(self) -> Recording:

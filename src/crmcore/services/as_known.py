@@ -56,7 +56,9 @@ def as_known(backend: Backend, predicate: Predicate, *, at: datetime) -> Iterato
     undo, later = _since(backend, at)
     model = backend.model
     with backend.reading() as unit:
-        asked = model.resolved(model.checked(predicate), at=at, definition=unit.segment_definition)
+        asked = model.resolved(
+            model.checked(predicate), at=at, definition=partial(unit.segment_definition, at=at)
+        )
     holds, wanted = matcher(asked), set(terms(asked))
     last: CustomerId | None = None
     while True:

@@ -66,6 +66,25 @@ def migrated(backends: Make, clock: FrozenClock, model: Model, *, tenant: str = 
 class SegmentsContract(Subject):
     """`uow.segments` and `uow.segment_changes`."""
 
+    def test_a_static_segment_is_asked_as_of_an_instant(self, backend: Backend) -> None:
+        """In a predicate, in another segment and by `members` alike: who was in it then."""
+        with backend.unit_of_work() as uow:
+            ids = some_people(uow)
+            uow.segments.add(a_segment("jury"))
+            uow.segments.add(a_segment("others", ~InSegment("jury")))
+            uow.segments.enter("jury", ids[:2], at=AT)
+            uow.segments.leave("jury", ids[:1], at=AT + 2 * DAY)
+            for at, inside in (
+                (AT - DAY, []), (AT, ids[:2]), (AT + DAY, ids[:2]), (AT + 2 * DAY, ids[1:2]),
+            ):  # fmt: skip
+                assert list(uow.segments.members("jury", at=at)) == inside
+                assert list(uow.profiles.where(InSegment("jury"), at=at).ids()) == inside
+                told = [uow.profiles.explain(InSegment("jury"), id, at=at).holds for id in ids]
+                assert [id for id, holds in zip(ids, told, strict=True) if holds] == inside
+                others = [id for id in ids if id not in inside]
+                assert list(uow.segments.members("others", at=at)) == others
+            assert list(uow.profiles.where(InSegment("jury")).ids()) == ids[1:2]
+
     def test_a_removed_segment_leaves_its_name_and_nobody_in_it(self, backend: Backend) -> None:
         """Who was recorded leaves; while another names it, it stays; a stale one is refused."""
         with backend.unit_of_work() as uow:
