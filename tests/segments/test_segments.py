@@ -13,7 +13,8 @@ import pytest
 from crmcore.adapters.memory import MemoryBackend, MemoryStore
 from crmcore.testing.contract.draws import MODEL
 from tests.hostile.stores import opened
-from tests.segments.comparing import Population, Tally, compare, population
+from tests.segments.comparing import Tally, compare
+from tests.segments.people import Population, population
 from tests.segments.planted import PLANTED
 from tests.segments.questions import questions, shown
 
