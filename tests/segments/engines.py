@@ -38,6 +38,8 @@ LIBRARIES: Mapping[str, FrameLibrary] = {
     "polars": "polars", "pandas": "pandas", "duckdb": "duckdb", "spark": "pyspark",
 }  # fmt: skip
 ENGINES = (*STORES, *LIBRARIES)
+BATCHES: Mapping[FrameLibrary, int] = {"duckdb": 8}
+"""It plans longer than it computes, and a query twice as long takes more than twice the time."""
 SEARCHED = ("name", "seat", "language", "email")
 """Fields for whose searches a frame can be prepared."""
 
@@ -45,8 +47,10 @@ SEARCHED = ("name", "seat", "language", "email")
 class Engine(Protocol):
     """Something that holds one population and is asked about it."""
 
-    batch: int
-    """How many pairs it is best asked about at once."""
+    @property
+    def batch(self) -> int:
+        """How many pairs it is best asked about at once."""
+        ...
 
     def each(self, asked: Sequence[Predicate]) -> list[Ids]:
         """Whom each of the predicates selects."""
@@ -87,7 +91,7 @@ class Frames:
     facts: Mapping[str, Any]
     at: datetime
     definition: Callable[[str], Predicate]
-    batch: int = 40
+    batch: int
 
     @property
     def asking(self) -> dict[str, Any]:
@@ -133,7 +137,7 @@ def frames_of(
     profiles = profile_frame(backend, library, personal=True, folded=searched)
     if prepared and library == "polars":
         profiles, facts = profiles.lazy(), {kind: one.lazy() for kind, one in facts.items()}
-    return Frames(profiles, facts, at, uow.segment_definition)
+    return Frames(profiles, facts, at, uow.segment_definition, batch=BATCHES.get(library, 40))
 
 
 @contextmanager
