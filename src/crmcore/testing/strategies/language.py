@@ -93,7 +93,7 @@ class Language:
         return And(parts) if shape == "and" else Or(parts)
 
     def _leaf(self, choose: Choices) -> Predicate:
-        if self.segments and choose.pick((False, False, False, False, False, False, False, True)):
+        if self.segments and choose.whole(0, 7) == 7:
             return in_segment(choose.pick(self.segments))
         if self.facts and choose.pick((False, False, True)):
             return self._about_facts(choose)
