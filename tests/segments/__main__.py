@@ -1,8 +1,8 @@
-"""`python -m tests.segments --pairs 100000 --engine sqlite`: one predicate, one answer everywhere.
+"""`python -m tests.segments --pairs 100000 --engine polars`: one predicate, one answer everywhere.
 
-Draws populations and predicates from a seed, asks the engine, the domain's definition and an
-oracle that shares no code with them, and counts differences. `--plant` plants a mistake, which
-must be found.
+Draws populations and predicates from a seed, asks the engine (a store, or frames of one), the
+domain's definition and an oracle that shares no code with them, and counts differences. Many pairs
+can be asked in parts, each with a seed of its own. `--plant` plants a mistake, which must be found.
 """
 
 from __future__ import annotations

@@ -49,14 +49,14 @@ ASKED = tuple(
 BY_HAND = "vip"
 LAST = facts("segment_changes").where(field("segment") == BY_HAND).latest("entered")
 SEGMENTS: dict[str, Predicate] = {
-    "recent": (field("last_purchase_at") >= ago(days=30, zone="customer"))
-    | field("vip").is_in(True),
+    "recent": (field("last_purchase_at") >= ago(days=30)) | field("vip").is_in(True),
+    "festive": field("born").has_birthday(within=60, zone="customer"),
     "buyers": facts("purchases").within(months=6).count() >= 1,
     "others": ~in_segment(BY_HAND) & ~in_segment("recent"),
     BY_HAND: LAST.is_in(True),
 }
 """What those in a segment have in common; one of them is put together by hand."""
-DYNAMIC = ("recent", "buyers", "others")
+DYNAMIC = ("recent", "festive", "buyers", "others")
 
 MS = timedelta(milliseconds=1)
 BOUNDS = (

@@ -23,7 +23,7 @@ T = TypeVar("T")
 
 NAMES = ("Ana", "Ben", "José Núñez", "ÅSA O'Brien", "Łukasz Straße", "%_\\", "ana")
 TAGS = ("vip", "new", "überfällig")
-SEGMENT_NAMES = ("vip", "recent", "buyers", "others")
+SEGMENT_NAMES = ("vip", "recent", "festive", "buyers", "others")
 ZONES = (
     None, "Europe/Madrid", "Pacific/Kiritimati", "Etc/GMT+12", "America/Sao_Paulo", "Africa/Cairo",
     "Asia/Beirut", "Australia/Lord_Howe", "Pacific/Apia", "Asia/Kathmandu", "America/New_York",
