@@ -2,37 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from datetime import datetime
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from random import Random
-from typing import Any
 
 import attrs
 
-from crmcore.adapters.backend import Backend
 from crmcore.domain.errors import InvalidInput
-from crmcore.domain.fact_repositories import counted
-from crmcore.domain.fact_terms import fact_values, term_field
-from crmcore.domain.fields import FieldType
-from crmcore.domain.ids import CustomerId
-from crmcore.domain.kinds import MEASURABLE
-from crmcore.domain.matching import matcher
-from crmcore.domain.money import Money
-from crmcore.domain.predicates import FactTerm, Predicate, terms
-from crmcore.domain.profile import Profile
-from crmcore.domain.unit_of_work import UnitOfWork
-from crmcore.testing.contract.draws import MODEL
-from crmcore.testing.contract.plain import facts_told, plain_profile
-from crmcore.testing.local_days import zone_of
-from crmcore.testing.meanings import meaning
-from tests.segments.populations import ASKED, fill
+from crmcore.domain.predicates import Predicate
+from tests.segments.engines import Ids
+from tests.segments.people import Population
 from tests.segments.questions import questions, shown, within
 
-__all__ = ["Plant", "Population", "Tally", "compare", "population"]
+__all__ = ["Plant", "Tally", "compare"]
 
-Ids = frozenset[CustomerId]
 Plant = Callable[[Predicate], Predicate]
 """A mistake: what is asked of the library instead of the predicate."""
 
@@ -56,140 +39,104 @@ class Tally:
         )
 
 
-@attrs.frozen(eq=False)
-class Population:
-    """Customers with facts: as the library has them, and as the oracle does."""
+@attrs.frozen
+class Claim:
+    """For whom a predicate must hold, by a law or as the oracle reads it."""
 
-    uow: UnitOfWork
-    at: datetime
-    instants: list[datetime]
-    profiles: dict[CustomerId, Profile]
-    facts: dict[str, list[Any]]
-    told: dict[CustomerId, dict[str, list[dict[str, Any]]]]
-    rows: dict[CustomerId, dict[str, Any]]
-
-    @property
-    def everybody(self) -> Ids:
-        """All of them."""
-        return frozenset(self.rows)
-
-    def by_engine(self, predicate: Predicate) -> Ids:
-        """What the engine selects."""
-        return frozenset(self.uow.profiles.where(predicate, at=self.at).ids())
-
-    def by_oracle(self, predicate: Predicate) -> Ids:
-        """For whom it holds as the oracle reads it."""
-        holds = meaning(predicate, at=self.at, zone=MODEL.zone)
-        return frozenset(
-            id
-            for id, row in self.rows.items()
-            if holds(row, self.told[id], zone_of(row["zone"], MODEL.zone))
-        )
-
-    def by_python(self, predicate: Predicate) -> Ids:
-        """For whom the domain's own definition holds, resolved, on profiles and facts."""
-        asked = MODEL.checked(predicate)
-        fixed = MODEL.resolved(asked, at=self.at, definition=lambda name: asked)
-        holds = matcher(fixed)
-        folded = {t: self._folded(t) for t in set(terms(fixed)) if isinstance(t, FactTerm)}
-
-        def look_up(id: CustomerId, profile: Profile) -> Callable[[Any], Any]:
-            return lambda term: profile[term] if isinstance(term, str) else folded[term](id)
-
-        return frozenset(id for id, one in self.profiles.items() if holds(look_up(id, one)))
-
-    def _folded(self, term: FactTerm) -> Callable[[CustomerId], Any]:
-        known = term_field(term)
-        found: dict[CustomerId, Any] = fact_values(term, self.facts[term.of])
-        none: Any = None if known.optional else 0
-        if known.type is FieldType.MONEY:
-            none = None if none is None else Money.of_minor(0, MODEL.currency)
-            found = {id: Money.of_minor(n, MODEL.currency) for id, n in found.items()}
-        return lambda id: found.get(id, none)
-
-
-@contextmanager
-def population(backend: Backend, random: Random, many: int) -> Iterator[Population]:
-    """A population of that size in an empty tenant."""
-    at = random.choice(ASKED)
-    with backend.unit_of_work(source="shop") as uow:
-        instants = fill(uow, random, many, at)
-    with backend.reading() as uow:
-        profiles = dict(uow.profiles.get_many(list(uow.profiles.where().ids())))
-        facts = {of: list(counted(uow.reads, of, list(profiles))) for of in MEASURABLE}
-        rows = {id: plain_profile(profile) for id, profile in profiles.items()}
-        yield Population(uow, at, instants, profiles, facts, facts_told(uow), rows)
+    law: str
+    predicate: Predicate
+    ids: Ids
 
 
 def compare(
     people: Population, random: Random, many: int, tally: Tally, *, plant: Plant | None = None
 ) -> None:
     """Ask so many predicates; differences are told with the smallest part that differs."""
-    asked = islice(questions(random, people.instants), many)
-    before: Asked | None = None
-    for predicate in asked:
-        tally.pairs += 1
-        expected = people.by_oracle(predicate)
-        tally.nobody += not expected
-        tally.everybody += expected == people.everybody
-        changed = predicate if plant is None else plant(predicate)
-        ways = _differing(people, changed, expected)
-        ways += _broken(people, Asked(predicate, expected), before, tally, plant)
-        if ways:
-            tally.findings.append(_told(people, predicate, ways, plant))
-        before = Asked(predicate, expected)
+    drawn = islice(questions(random, people.instants), many)
+    ask = plant or (lambda predicate: predicate)
+    before: Claim | None = None
+    while batch := list(islice(drawn, people.engine.batch)):
+        claimed: list[list[Claim]] = []
+        for predicate in batch:
+            asked = Claim("", predicate, people.by_oracle(predicate))
+            tally.pairs += 1
+            tally.nobody += not asked.ids
+            tally.everybody += asked.ids == people.everybody
+            claimed.append([asked, *_laws(people, asked, before, tally.pairs)])
+            before = asked
+        every = [claim for claims in claimed for claim in claims]
+        answers = iter(_answers(people, [ask(claim.predicate) for claim in every]))
+        first = tally.pairs - len(batch) + 1
+        for pair, claims in enumerate(claimed, first):
+            tally.laws += len(claims) - 1
+            asked = claims[0]
+            ways = _unlike("python", _tried(people.by_python, ask(asked.predicate)), asked)
+            for claim in claims:
+                ways += _unlike("engine", next(answers), claim)
+            if pair % 8 == 4:
+                tally.laws += 1
+                ways += _otherwise(people, ask(asked.predicate), asked)
+            if ways:
+                tally.findings.append(_told(people, asked.predicate, ways, ask))
 
 
-def _differing(people: Population, asked: Predicate, expected: Ids) -> list[str]:
-    """By which ways another answer is given."""
-    found = []
-    for name, way in (("python", people.by_python), ("engine", people.by_engine)):
-        try:
-            answer = way(asked)
-        except InvalidInput as error:
-            found.append(f"{name}: {error}")
-            continue
-        if answer != expected:
-            more, fewer = len(answer - expected), len(expected - answer)
-            found.append(f"{name}: {more} too many, {fewer} too few")
-    return found
-
-
-@attrs.frozen
-class Asked:
-    """A predicate and for whom it holds."""
-
-    predicate: Predicate
-    ids: Ids
-
-
-def _broken(
-    people: Population, asked: Asked, before: Asked | None, tally: Tally, plant: Plant | None
-) -> list[str]:
-    """Laws that do not hold: complement, De Morgan with the predicate before, and the count."""
+def _laws(people: Population, asked: Claim, before: Claim | None, pair: int) -> Iterator[Claim]:
+    """Complement, and De Morgan with the predicate before."""
     everybody, p = people.everybody, asked.predicate
-    laws: dict[str, tuple[Predicate, Ids]] = {}
-    if tally.pairs % 2 == 0:
-        laws["~p"] = ~p, everybody - asked.ids
-    if before is not None and tally.pairs % 8 == 0:
+    if pair % 2 == 0:
+        yield Claim("~p", ~p, everybody - asked.ids)
+    if before is not None and pair % 8 == 0:
         q, both = before.predicate, asked.ids & before.ids
-        laws["p & q"] = p & q, both
-        laws["~(p & q)"] = ~(p & q), everybody - both
-        laws["~p | ~q"] = ~p | ~q, everybody - both
-    plant = plant or (lambda predicate: predicate)
-    found = [law for law, (q, ids) in laws.items() if people.by_engine(plant(q)) != ids]
-    if tally.pairs % 8 == 4:
-        laws["count"] = p, asked.ids
-        if people.uow.profiles.where(plant(p), at=people.at).count() != len(asked.ids):
-            found.append("count")
-    tally.laws += len(laws)
-    return [f"engine: the law of {law}" for law in found]
+        yield Claim("p & q", p & q, both)
+        yield Claim("~(p & q)", ~(p & q), everybody - both)
+        yield Claim("~p | ~q", ~p | ~q, everybody - both)
 
 
-def _told(people: Population, predicate: Predicate, ways: list[str], plant: Plant | None) -> str:
+Answer = Ids | InvalidInput
+
+
+def _tried(way: Callable[[Predicate], Ids], asked: Predicate) -> Answer:
+    try:
+        return way(asked)
+    except InvalidInput as error:
+        return error
+
+
+def _answers(people: Population, asked: Sequence[Predicate]) -> Sequence[Answer]:
+    """The engine's, all in one; where something cannot be asked, one by one."""
+    try:
+        return people.engine.each(asked)
+    except InvalidInput:
+        return [_tried(people.engine.alone, one) for one in asked]
+
+
+def _otherwise(people: Population, asked: Predicate, claim: Claim) -> list[str]:
+    """The same counted, and asked by itself."""
+    try:
+        count = people.engine.count(asked)
+    except InvalidInput as error:
+        return [f"engine: {error}"]
+    ways = _unlike("alone", _tried(people.engine.alone, asked), claim)
+    return ways if count == len(claim.ids) else [*ways, "engine: the law of count"]
+
+
+def _unlike(way: str, answer: Answer, claim: Claim) -> list[str]:
+    """In what an answer is not as claimed."""
+    if isinstance(answer, InvalidInput):
+        return [f"{way}: {answer}"]
+    if answer == claim.ids:
+        return []
+    if claim.law:
+        return [f"{way}: the law of {claim.law}"]
+    more, fewer = len(answer - claim.ids), len(claim.ids - answer)
+    return [f"{way}: {more} too many, {fewer} too few"]
+
+
+def _told(people: Population, predicate: Predicate, ways: list[str], ask: Plant) -> str:
     smallest = predicate
     for part in within(predicate):
-        asked = part if plant is None else plant(part)
-        if found := _differing(people, asked, people.by_oracle(part)):
+        claim = Claim("", part, people.by_oracle(part))
+        found = _unlike("python", _tried(people.by_python, ask(part)), claim)
+        if found := found + _unlike("engine", _answers(people, [ask(part)])[0], claim):
             smallest, ways = part, found
     return f"asked at {people.at}: {shown(smallest)}: {'; '.join(ways)}"

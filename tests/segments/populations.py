@@ -12,8 +12,10 @@ import attrs
 from crmcore.domain.consent import Consent
 from crmcore.domain.contact_points import ContactKind, ContactPoint
 from crmcore.domain.customer import Customer
-from crmcore.domain.expressions import ago, from_now, start_of
+from crmcore.domain.expressions import ago, facts, field, from_now, in_segment, start_of
+from crmcore.domain.ids import CustomerId
 from crmcore.domain.money import Money
+from crmcore.domain.predicates import Predicate
 from crmcore.domain.relative import Period
 from crmcore.domain.unit_of_work import UnitOfWork
 from crmcore.testing.builders import (
@@ -24,6 +26,7 @@ from crmcore.testing.builders import (
     a_payment,
     a_return,
     a_score,
+    a_segment,
     an_interaction,
     an_order,
 )
@@ -31,7 +34,7 @@ from crmcore.testing.contract.draws import MODEL
 from crmcore.testing.local_days import moment_meant
 from tests.segments.questions import NAMES, POOLS, TAGS, ZONES
 
-__all__ = ["ASKED", "bounds_of", "fill"]
+__all__ = ["ASKED", "SEGMENTS", "bounds_of", "fill"]
 
 ASKED = tuple(
     datetime.fromisoformat(text).replace(tzinfo=UTC)
@@ -42,6 +45,18 @@ ASKED = tuple(
     )
 )  # fmt: skip
 """When it is asked: leap days, ends of months and years, days on which clocks are changed."""
+
+BY_HAND = "vip"
+LAST = facts("segment_changes").where(field("segment") == BY_HAND).latest("entered")
+SEGMENTS: dict[str, Predicate] = {
+    "recent": (field("last_purchase_at") >= ago(days=30)) | field("vip").is_in(True),
+    "festive": field("born").has_birthday(within=60, zone="customer"),
+    "buyers": facts("purchases").within(months=6).count() >= 1,
+    "others": ~in_segment(BY_HAND) & ~in_segment("recent"),
+    BY_HAND: LAST.is_in(True),
+}
+"""What those in a segment have in common; one of them is put together by hand."""
+DYNAMIC = ("recent", "festive", "buyers", "others")
 
 MS = timedelta(milliseconds=1)
 BOUNDS = (
@@ -77,9 +92,22 @@ def fill(uow: UnitOfWork, random: Random, many: int, at: datetime) -> list[datet
         instants.append(ats[0])
         if random.random() < 0.85:
             _live(random, who, ats, told)
-    for name, facts in told.items():
-        getattr(uow, name).add_many(facts)
+    for name, some in told.items():
+        getattr(uow, name).add_many(some)
+    _divide(uow, random, [who.id for who in everybody], instants)
     return instants
+
+
+def _divide(
+    uow: UnitOfWork, random: Random, ids: Sequence[CustomerId], instants: Sequence[datetime]
+) -> None:
+    """The segments: some come and go, some stay, some come again."""
+    uow.segments.add(a_segment(BY_HAND))
+    uow.segments.add_many(a_segment(name, SEGMENTS[name]) for name in DYNAMIC)
+    for put in (uow.segments.enter, uow.segments.leave, uow.segments.enter):
+        for _ in range(2):
+            put(BY_HAND, random.sample(ids, len(ids) // 4), at=random.choice(instants))
+    uow.segments.refresh("recent", at=random.choice(instants))
 
 
 def _of(random: Random, pool: Sequence[Any] | str) -> Any:

@@ -23,6 +23,7 @@ T = TypeVar("T")
 
 NAMES = ("Ana", "Ben", "José Núñez", "ÅSA O'Brien", "Łukasz Straße", "%_\\", "ana")
 TAGS = ("vip", "new", "überfällig")
+SEGMENT_NAMES = ("vip", "recent", "festive", "buyers", "others")
 ZONES = (
     None, "Europe/Madrid", "Pacific/Kiritimati", "Etc/GMT+12", "America/Sao_Paulo", "Africa/Cairo",
     "Asia/Beirut", "Australia/Lord_Howe", "Pacific/Apia", "Asia/Kathmandu", "America/New_York",
@@ -62,6 +63,7 @@ POOLS: dict[Any, Sequence[Any]] = {
     "products": ("SKU-1", "SKU-2", "é"),
     "categories": ("flights", "hotels"),
     "method": ("card", "cash"),
+    "segment": SEGMENT_NAMES,
 }  # fmt: skip
 """By field, else by type, what is stored and what is asked for."""
 
@@ -91,7 +93,7 @@ class Drawn:
 
 def questions(random: Random, instants: Sequence[datetime]) -> Iterator[Predicate]:
     """Predicates over the profiles of the contract's model and their facts, without end."""
-    language = Language(MODEL.profile_fields, facts=True)
+    language = Language(MODEL.profile_fields, facts=True, segments=SEGMENT_NAMES)
     choices = Drawn(random, instants)
     while True:
         yield language.predicate(choices)

@@ -20,6 +20,7 @@ from crmcore.domain.expressions import (
     facts,
     field,
     from_now,
+    in_segment,
     start_of,
 )
 from crmcore.domain.fact_terms import term_field
@@ -74,6 +75,8 @@ class Language:
     fields: Mapping[str, Field]
     facts: bool = False
     absolute: bool = False
+    segments: tuple[str, ...] = ()
+    """Names of segments that are asked about, of profiles."""
 
     def predicate(self, choose: Choices, depth: int = 3) -> Predicate:
         """A predicate of at most so many levels."""
@@ -90,6 +93,8 @@ class Language:
         return And(parts) if shape == "and" else Or(parts)
 
     def _leaf(self, choose: Choices) -> Predicate:
+        if self.segments and choose.whole(0, 7) == 7:
+            return in_segment(choose.pick(self.segments))
         if self.facts and choose.pick((False, False, True)):
             return self._about_facts(choose)
         known = choose.pick(tuple(self.fields.values()))
