@@ -136,7 +136,7 @@ def sql_plan(backend: SqlBackend, ask: Callable[[UnitOfWork], int]) -> tuple[int
     dialect = backend.engine.dialect.name
     explain = "EXPLAIN QUERY PLAN" if dialect == "sqlite" else "EXPLAIN"
     with backend.engine.connect() as connection:
-        rows = connection.exec_driver_sql(f"{explain} {statement}", parameters).all()
+        rows: list[Any] = list(connection.exec_driver_sql(f"{explain} {statement}", parameters))
     if dialect == "mariadb":  # which names the keys that it might have used as well
         rows = [(row.table, row.type, row.key) for row in rows]
     return found, "\n".join(" ".join(map(str, row)) for row in rows)

@@ -65,4 +65,4 @@ def test_a_measure_takes_what_is_absolute():
     asked = predicates(fields=MEASURABLE["orders"].comparable, absolute=True)
     where = find(asked, lambda p: bool(list(terms(p))), settings=ANY)
 
-    assert Measure("some", "orders", "count", where=where).checked("EUR").where is not None  # type: ignore[arg-type]
+    assert Measure("some", "orders", "count", where=where).checked("EUR").where is not None

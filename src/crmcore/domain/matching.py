@@ -22,12 +22,12 @@ from crmcore.domain.predicates import (
     Predicate,
     Present,
     StartsWith,
-    Term,
 )
 
 __all__ = ["matcher"]
 
-LookUp = Callable[[Term], Any]
+LookUp = Callable[[Any], Any]
+"""From a term to its value: who asks about fields alone looks up names alone."""
 
 
 def matcher(predicate: Predicate) -> Callable[[LookUp], bool]:

@@ -17,7 +17,7 @@ import attrs
 
 from crmcore.domain.errors import InvalidInput, NotFound, Refused, Stale
 from crmcore.domain.ids import CustomerId, SegmentId, as_id
-from crmcore.domain.instants import instant, optional_instant
+from crmcore.domain.instants import LATEST, instant, optional_instant
 from crmcore.domain.journal import Operation
 from crmcore.domain.kinds import SEGMENT_CHANGES, SEGMENTS
 from crmcore.domain.ports import Among
@@ -81,7 +81,7 @@ class Segments(Aggregates[Segment]):
         if segment.predicate is not None:
             return segment.predicate
         of_it = Comparison("segment", "==", segment.name)
-        until = None if at is None else instant(at) + MILLISECOND
+        until = None if at is None or instant(at) == LATEST else instant(at) + MILLISECOND
         last = FactTerm(SEGMENT_CHANGES.name, "latest", "entered", of_it, until=until)
         return Comparison(last, "==", True)
 
