@@ -72,7 +72,7 @@ def test_today_is_from_its_first_instant_to_before_the_next_days(
 
     for instant, expected in told.items():
         row = {"last_purchase_at": instant, "zone": None}
-        assert fixed(row.__getitem__) is expected, instant  # type: ignore[arg-type]
+        assert fixed(row.__getitem__) is expected, instant
         assert holds(today, row, at=at, zone=zone) is expected, instant
 
 
@@ -85,7 +85,7 @@ def test_a_customers_today_is_that_of_their_own_zone(zone: str, asked: str, begi
 
     def is_today(instant: datetime, own: str | None) -> bool:
         row = {"last_purchase_at": instant, "zone": own}
-        return fixed(row.__getitem__)  # type: ignore[arg-type]
+        return fixed(row.__getitem__)
 
     told = {utc(begins) - MS: False, utc(begins): True, utc(ends) - MS: True, utc(ends): False}
     assert {instant: is_today(instant, zone) for instant in told} == told

@@ -15,6 +15,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import Grouping
+from sqlalchemy.sql.functions import FunctionElement
 
 from crmcore.adapters.sql.types import BY_CODE_POINT, INDEXED_TEXT, INTEGER, IndexedText
 from crmcore.adapters.term_groups import Folded
@@ -146,7 +147,7 @@ class _Apart(Grouping[bool]):
     inherit_cache = True
 
 
-class _place(sa.sql.functions.FunctionElement[int]):  # noqa: N801  written as a SQL function
+class _place(FunctionElement[int]):  # noqa: N801  written as a SQL function
     """Where in a text another one begins, from 1; 0 where it is nowhere. Text of the collations
     that are stored is compared character by character, and none of them is a pattern.
     """

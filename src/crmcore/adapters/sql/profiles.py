@@ -175,14 +175,14 @@ class SqlProfiles(SqlFacts):
         if where is not None and among.limit is None:
             order = _unwalked(id, self.connection.dialect.name)
         statement = statement.order_by(order).limit(among.limit)
-        wanted = among.ids and chunks(sorted(one.bytes for one in among.ids))
         # All at once: a cursor left open would see what is written while it is gone through.
         found: list[bytes] = []
         with translated():
             if among.ids is None:
                 found += self.run(statement).scalars()
-            for chunk in wanted or ():
-                found += self.run(statement.where(id.in_(chunk))).scalars()
+            else:
+                for chunk in chunks(sorted(one.bytes for one in among.ids)):
+                    found += self.run(statement.where(id.in_(chunk))).scalars()
         return (CustomerId(UUID(bytes=id)) for id in found)
 
     def count(self, where: Predicate | None) -> int:
