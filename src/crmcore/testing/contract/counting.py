@@ -69,7 +69,7 @@ class CountingContract(Subject):
         """
         with people.reading() as uow:
 
-            @settings(max_examples=3 * self.examples, deadline=None)
+            @settings(max_examples=self.examples, deadline=None)
             @given(SEVERAL)
             def check(cells: dict[str, Predicate]) -> None:
                 exact = partition(cells)

@@ -67,7 +67,7 @@ class FactTermsContract(Subject):
             everybody = list(uow.profiles.where().ids())
             held = {of: facts_counted(uow, of, everybody) for of in MEASURABLE}
 
-            @settings(max_examples=12 * self.examples, deadline=None)
+            @settings(max_examples=5 * self.examples, deadline=None)
             @given(st.data())
             def check(data: st.DataObject) -> None:
                 question, terms = question_about(data, held)

@@ -83,7 +83,7 @@ class PredicatesContract(Subject):
             told, zone = facts_told(uow), uow.model.zone
             own = {id: zone_of(row["zone"], zone) for id, row in rows.items()}
 
-            @settings(max_examples=10 * self.examples, deadline=None)
+            @settings(max_examples=4 * self.examples, deadline=None)
             @given(QUESTIONS, ASKED)
             def check(question: Predicate, at: datetime) -> None:
                 holds = meaning(question, at=at, zone=zone)
@@ -99,7 +99,7 @@ class PredicatesContract(Subject):
         with people.reading() as uow:
             whole = {profile.customer_id for profile in everybody(uow)}
 
-            @settings(max_examples=5 * self.examples, deadline=None)
+            @settings(max_examples=2 * self.examples, deadline=None)
             @given(QUESTIONS, QUESTIONS, ASKED)
             def check(p: Predicate, q: Predicate, at: datetime) -> None:
                 def ids(predicate: Predicate) -> list[CustomerId]:
@@ -126,7 +126,7 @@ class PredicatesContract(Subject):
         with people.reading() as uow:
             ids = [profile.customer_id for profile in everybody(uow)]
 
-            @settings(max_examples=3 * self.examples, deadline=None)
+            @settings(max_examples=self.examples, deadline=None)
             @given(QUESTIONS, st.sampled_from(moving))
             def check(question: Predicate, relative: Predicate) -> None:
                 asked = question | relative
