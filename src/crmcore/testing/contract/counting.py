@@ -131,7 +131,8 @@ class CountingContract(Subject):
         recent = field("last_purchase_at") >= ago(days=1)
         asked = {"recent": recent, "not": ~recent}
         with people.reading() as uow:
-            buyers = uow.profiles.where(field("last_purchase_at").is_present()).count()
+            day = timedelta(days=1)
+            buyers = uow.profiles.where(field("last_purchase_at") >= AT - day).count()
             total = uow.profiles.where().count()
             then = uow.profiles.count_each(asked, at=AT)
             later = uow.profiles.count_each(asked, at=AT + timedelta(days=400))

@@ -70,7 +70,7 @@ class IdentifiersContract(Subject):
 
         with pytest.raises(IdentifierTaken) as raised, backend.unit_of_work() as uow:
             uow.customers.add(ben)
-        assert attrs.astuple(raised.value) == ("card", str(ben.id))
+        assert attrs.astuple(raised.value) == ("card", str(ben.id), "customers")
 
         with backend.unit_of_work() as uow:
             stored = uow.customers.add(a_customer("Ben"))
