@@ -32,7 +32,7 @@ CUSTOMER = (
 KEY = ("tenant", "kind", "scope", "value", "id", "claim")
 PROFILE = (
     "tenant", "customer_id", "kind", "name", "stage", "stage_since", "known_since", "language",
-    "zone", "region", "email", "phone", "attributes",
+    "zone", "region", "email", "phone", "texts__folded", "attributes",
 )  # fmt: skip
 WORD = ("tenant", "field", "word", "customer_id")
 ORDER = (
@@ -144,7 +144,7 @@ def profile_row(c: Customer) -> tuple[Any, ...]:
     at, since = millis(c.at), millis(c.stage_since)
     return (
         TENANT, c.id.bytes, c.kind.value, c.name, c.stage, since, at, c.language, c.zone, c.region,
-        first.get("email"), first.get("phone"), "{}",
+        first.get("email"), first.get("phone"), json.dumps({"name": (c.name or "").lower()}), "{}",
     )  # fmt: skip
 
 

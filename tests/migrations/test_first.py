@@ -80,7 +80,7 @@ def test_every_column_has_values_and_every_optional_one_a_null(tmp_path: Path):
 
 NEW = {
     "customers": {"tags", "notes", "attachments"},
-    "profiles": {"tags"},
+    "profiles": {"tags", "texts__folded"},
     "words": {"tenant", "field", "word", "customer_id"},
     "consents": {
         "tenant",

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from importlib.util import find_spec
 from typing import Any, Protocol
 from uuid import UUID
@@ -137,7 +138,9 @@ def frames_of(
     profiles = profile_frame(backend, library, personal=True, folded=searched)
     if prepared and library == "polars":
         profiles, facts = profiles.lazy(), {kind: one.lazy() for kind, one in facts.items()}
-    return Frames(profiles, facts, at, uow.segment_definition, batch=BATCHES.get(library, 40))
+    return Frames(
+        profiles, facts, at, partial(uow.segment_definition, at=at), batch=BATCHES.get(library, 40)
+    )
 
 
 @contextmanager

@@ -12,6 +12,7 @@ import attrs
 
 from crmcore.adapters.backend import Backend
 from crmcore.adapters.columns import FrameLibrary
+from crmcore.domain.expressions import facts, field
 from crmcore.domain.fact_repositories import counted
 from crmcore.domain.fact_terms import fact_values, term_field
 from crmcore.domain.fields import FieldType
@@ -26,7 +27,7 @@ from crmcore.testing.contract.plain import facts_told, plain_profile
 from crmcore.testing.local_days import zone_of
 from crmcore.testing.meanings import meaning
 from tests.segments.engines import Engine, Ids, Store, frames_of
-from tests.segments.populations import ASKED, SEGMENTS, fill
+from tests.segments.populations import ASKED, BY_HAND, MS, SEGMENTS, fill
 
 __all__ = ["Population", "population"]
 
@@ -51,12 +52,19 @@ class Population:
 
     def by_oracle(self, predicate: Predicate) -> Ids:
         """For whom it holds as the oracle reads it."""
-        holds = meaning(predicate, at=self.at, zone=MODEL.zone, definition=SEGMENTS.__getitem__)
+        holds = meaning(predicate, at=self.at, zone=MODEL.zone, definition=self._as_of)
         return frozenset(
             id
             for id, row in self.rows.items()
             if holds(row, self.told[id], zone_of(row["zone"], MODEL.zone))
         )
+
+    def _as_of(self, name: str) -> Predicate:
+        """What a segment is defined by; who was put in by hand is as of the instant of asking."""
+        if name != BY_HAND:
+            return SEGMENTS[name]
+        changes = facts("segment_changes").where(field("segment") == name)
+        return changes.between(None, self.at + MS).latest("entered").is_in(True)
 
     def by_python(self, predicate: Predicate) -> Ids:
         """For whom the domain's own definition holds, resolved, on profiles and facts."""
@@ -94,7 +102,10 @@ def population(
         profiles = dict(uow.profiles.get_many(list(uow.profiles.where().ids())))
         facts = {of: list(counted(uow.reads, of, list(profiles))) for of in MEASURABLE}
         rows = {id: plain_profile(profile) for id, profile in profiles.items()}
-        told, known = facts_told(uow), {name: uow.segment_definition(name) for name in SEGMENTS}
+        told, known = (
+            facts_told(uow),
+            {name: uow.segment_definition(name, at=at) for name in SEGMENTS},
+        )
         engine: Engine = Store(uow, at)
         if library is not None:
             prepared = random.random() < 0.5
