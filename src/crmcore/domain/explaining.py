@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Explanation", "explained"]
 
-HEADS = {And: "all of these", Or: "any of these", Not: "not this"}
+HEADS: dict[type[Predicate], str] = {And: "all of these", Or: "any of these", Not: "not this"}
 
 
 @attrs.frozen

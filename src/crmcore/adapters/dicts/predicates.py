@@ -222,8 +222,8 @@ def _made(op: str, found: Mapping[str, Any]) -> Predicate:
     return Comparison(about, op, found["value"])
 
 
-TEXT = {"type": "string"}
-PART = {"type": "object", "description": "A predicate.", "required": ["op"]}
+TEXT: dict[str, Any] = {"type": "string"}
+PART: dict[str, Any] = {"type": "object", "description": "A predicate.", "required": ["op"]}
 OPERAND: dict[str, Any] = {
     "description": "A value, one relative to the instant of asking, or another field of the row.",
     "anyOf": [
