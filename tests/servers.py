@@ -178,6 +178,8 @@ def _mariadb(*, durable: bool) -> Iterator[Server]:
     client = program("mariadb")
     with folder() as path:
         data, sock, port = path / "data", path / "sock", free_port()
+        temporary = path / "tmp"  # a server that starts deletes the others' temporary tables
+        temporary.mkdir()
         user = ["--user=root"] if os.geteuid() == 0 else []
         subprocess.run(
             [install, "--no-defaults", f"--datadir={data}", *user, "--skip-test-db",
@@ -185,7 +187,8 @@ def _mariadb(*, durable: bool) -> Iterator[Server]:
             check=True, capture_output=True,
         )  # fmt: skip
         command = [
-            server, "--no-defaults", *user, f"--datadir={data}", f"--socket={sock}",
+            server, "--no-defaults", *user, f"--datadir={data}", f"--tmpdir={temporary}",
+            f"--socket={sock}",
             f"--port={port}", "--bind-address=127.0.0.1", "--max-allowed-packet=64M",
             "--skip-log-bin", f"--innodb-flush-log-at-trx-commit={1 if durable else 0}",
         ]  # fmt: skip
