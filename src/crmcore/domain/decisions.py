@@ -11,6 +11,7 @@ from datetime import datetime
 import attrs
 
 from crmcore.domain.ids import CustomerId, FactId
+from crmcore.domain.money import Money
 from crmcore.domain.text import Words
 
 __all__ = ["Decision", "Reason", "Verdict"]
@@ -43,7 +44,8 @@ class Decision:
     """What `policy` says of a customer at an instant.
 
     `policy` is the name and version of the rules (`contact 1`); `authority` names who may approve
-    where the verdict is `needs_approval`.
+    where the verdict is `needs_approval`; `cost` and `value` are what it costs and is
+    expected to gain, where the policy reckons them.
     """
 
     verdict: Verdict = attrs.field(converter=Verdict)
@@ -52,6 +54,8 @@ class Decision:
     at: datetime
     policy: str
     authority: str | None = None
+    cost: Money | None = None
+    value: Money | None = None
 
     @property
     def allowed(self) -> bool:

@@ -19,6 +19,7 @@ from crmcore.domain.instants import to_millis
 __all__ = [
     "CustomerId",
     "FactId",
+    "MembershipId",
     "OrderId",
     "ProductId",
     "SegmentId",
@@ -33,6 +34,7 @@ CustomerId = NewType("CustomerId", UUID)
 ProductId = NewType("ProductId", UUID)
 SegmentId = NewType("SegmentId", UUID)
 FactId = NewType("FactId", UUID)
+MembershipId = NewType("MembershipId", UUID)
 OrderId = FactId
 """An order is a fact; its id is a fact's."""
 

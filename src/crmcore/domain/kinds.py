@@ -14,11 +14,14 @@ import attrs
 
 from crmcore.domain.consent import Consent
 from crmcore.domain.customer import Customer
+from crmcore.domain.deciding import RecordedDecision
 from crmcore.domain.facts import Fact
 from crmcore.domain.fields import Field, FieldType, fields_of
 from crmcore.domain.interaction import Interaction
+from crmcore.domain.membership import Membership, TierChange
 from crmcore.domain.order import Order
 from crmcore.domain.order_facts import Cancellation, Fulfilment, Payment, Purchase, Return
+from crmcore.domain.points import PointsEntry
 from crmcore.domain.product import Product
 from crmcore.domain.score import Score
 from crmcore.domain.segment import Segment, SegmentChange
@@ -28,18 +31,22 @@ __all__ = [
     "CANCELLATIONS",
     "CONSENTS",
     "CUSTOMERS",
+    "DECISIONS",
     "FACTS",
     "FULFILMENTS",
     "INTERACTIONS",
     "MEASURABLE",
+    "MEMBERSHIPS",
     "ORDERS",
     "PAYMENTS",
+    "POINTS",
     "PRODUCTS",
     "PURCHASES",
     "RETURNS",
     "SCORES",
     "SEGMENTS",
     "SEGMENT_CHANGES",
+    "TIER_CHANGES",
     "AggregateKind",
     "DerivedKind",
     "FactKind",
@@ -52,7 +59,7 @@ OF_LINES = (
 )
 """Of an order, what its lines are asked about: derived, never stored."""
 
-A = TypeVar("A", Customer, Product, Segment)
+A = TypeVar("A", Customer, Product, Segment, Membership)
 F_co = TypeVar("F_co", bound=Fact, covariant=True)
 
 
@@ -127,6 +134,7 @@ class DerivedKind:
 CUSTOMERS = AggregateKind("customers", Customer)
 PRODUCTS = AggregateKind("products", Product, key="sku")
 SEGMENTS = AggregateKind("segments", Segment, key="name")
+MEMBERSHIPS = AggregateKind("memberships", Membership)
 ORDERS = FactKind("orders", Order)
 PAYMENTS = FactKind("payments", Payment, of_order=True)
 FULFILMENTS = FactKind("fulfilments", Fulfilment, of_order=True)
@@ -136,14 +144,21 @@ INTERACTIONS = FactKind("interactions", Interaction)
 SCORES = FactKind("scores", Score)
 CONSENTS = FactKind("consents", Consent)
 SEGMENT_CHANGES = FactKind("segment_changes", SegmentChange, grouped_by="segment")
+POINTS = FactKind("points", PointsEntry)
+TIER_CHANGES = FactKind("tier_changes", TierChange)
+DECISIONS = FactKind("decisions", RecordedDecision)
 PURCHASES = DerivedKind("purchases", Purchase)
 
 AGGREGATES: tuple[
-    AggregateKind[Customer] | AggregateKind[Product] | AggregateKind[Segment], ...
-] = (CUSTOMERS, PRODUCTS, SEGMENTS)
+    AggregateKind[Customer]
+    | AggregateKind[Product]
+    | AggregateKind[Segment]
+    | AggregateKind[Membership],
+    ...,
+] = (CUSTOMERS, PRODUCTS, SEGMENTS, MEMBERSHIPS)
 FACTS: tuple[FactKind[Fact], ...] = (
     ORDERS, PAYMENTS, FULFILMENTS, CANCELLATIONS, RETURNS, INTERACTIONS, SCORES, CONSENTS,
-    SEGMENT_CHANGES,
+    SEGMENT_CHANGES, POINTS, TIER_CHANGES, DECISIONS,
 )  # fmt: skip
 
 MEASURABLE: Mapping[str, FactKind[Fact] | DerivedKind] = {
