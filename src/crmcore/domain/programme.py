@@ -19,7 +19,7 @@ from crmcore.domain.earning import EarningRule
 from crmcore.domain.errors import InvalidInput, UnknownField
 from crmcore.domain.instants import EARLIEST, instant, zone_named
 from crmcore.domain.money import Money, number
-from crmcore.domain.periods import Calendar, Expiry, Fixed, Qualifying, Rolling
+from crmcore.domain.periods import Calendar, Expiry, Qualifying, Rolling
 from crmcore.domain.text import Words, optional_text, symbol
 
 __all__ = [
@@ -259,11 +259,10 @@ class Programme:
                 return known
         raise InvalidInput.of("at", f"is before the first rules of {self.name}")
 
+    def rules_from(self, at: datetime) -> Rules:
+        """The rules that hold at an instant; before the first ones, the first."""
+        return self.rules_at(max(at, self.rules[0].since))
+
     def version_at(self, at: datetime) -> str:
         """The name of the version that holds then: `iberia_plus 2`."""
         return f"{self.name} {self.rules.index(self.rules_at(at)) + 1}"
-
-    @property
-    def is_fixed(self) -> bool:
-        """Do its present rules have one period that ends for good?"""
-        return isinstance(self.rules[-1].window, Fixed)

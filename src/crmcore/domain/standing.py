@@ -1,0 +1,282 @@
+"""Standing: which tier a member is in, by what they earned and as time passes (S40, S43).
+
+One function says it for what happened and for what will happen: `advance` appends the steps until
+now, `project` tells the steps until a later instant, so a projection without further activity is
+what then comes about (O4).
+
+Every purchase that reaches a tier within its period entitles to it from then to the tier's end,
+and a member has the highest tier that they are entitled to. Once given, a tier is kept to its end,
+whatever comes back later. At its end it is renewed, or after the grace it falls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+from operator import itemgetter
+
+import attrs
+
+from crmcore.domain.instants import LATEST, instant, start_of, zone_named
+from crmcore.domain.membership import Membership, TierChange, TierReason
+from crmcore.domain.periods import Fixed, Rolling
+from crmcore.domain.points import PointsEntry
+from crmcore.domain.programme import Downgrade, Programme, Rules
+
+__all__ = ["Entitlement", "Standing", "Step", "Sums", "entitlements", "period_sums", "standing"]
+
+
+@attrs.frozen
+class Sums:
+    """What counts for a tier: points, spend in minor units, purchases."""
+
+    points: int = 0
+    spend: int = 0
+    purchases: int = 0
+
+    def plus(self, other: Sums, times: int = 1) -> Sums:
+        """Both together."""
+        return Sums(
+            self.points + times * other.points,
+            self.spend + times * other.spend,
+            self.purchases + times * other.purchases,
+        )
+
+    def rank(self, rules: Rules) -> int:
+        """The place of the highest tier that they reach."""
+        return rules.rank_reached(self.points, self.spend, self.purchases)
+
+
+@attrs.frozen
+class Entitlement:
+    """To the tier at this place, from `since` to before `until`."""
+
+    since: datetime
+    until: datetime
+    rank: int
+
+
+@attrs.frozen
+class Step:
+    """A tier that is entered or kept, at an instant, until when at least, and why."""
+
+    tier: str
+    at: datetime
+    until: datetime
+    reason: TierReason
+
+
+@attrs.frozen
+class Standing:
+    """The tier, since when and until when at least; the steps that led there from what is stored;
+    and when something falls due next, if nothing happens.
+    """
+
+    tier: str
+    since: datetime
+    until: datetime
+    steps: tuple[Step, ...]
+    due_at: datetime
+
+
+def counted(entries: Iterable[PointsEntry]) -> list[tuple[datetime, Sums]]:
+    """What counts for a tier, by when it was earned: returns are taken out of there."""
+    found: dict[datetime, Sums] = {}
+    for entry in entries:
+        if entry.qualifying or entry.spend or entry.purchases:
+            own = Sums(entry.qualifying, entry.spend, entry.purchases)
+            before = found.get(entry.qualifies_at)
+            found[entry.qualifies_at] = own if before is None else before.plus(own)
+    return sorted(found.items(), key=itemgetter(0))
+
+
+def entitlements(
+    programme: Programme, joined: datetime, earned: Sequence[tuple[datetime, Sums]]
+) -> list[Entitlement]:
+    """To which tiers, from when to when, what was earned entitles; to the lowest nobody needs it.
+
+    What was earned before the first rules, or before joining, counts by the first rules.
+    """
+    found: list[Entitlement] = []
+    sums, begin = Sums(), None
+    for place, (at, more) in enumerate(earned):
+        rules = programme.rules_from(at)
+        if isinstance(rules.window, Rolling):
+            if rules.tier_expiry is None:
+                continue
+            sums, begin = _rolling(programme, rules.window, earned[: place + 1], at), None
+        else:
+            period, end = rules.window.period(at, joined, programme.zone)
+            if period == end:
+                continue
+            sums, begin = (sums.plus(more) if begin == period else more), period
+        if (rank := sums.rank(rules)) and rules.tier_expiry is not None:
+            until = rules.tier_expiry.end(
+                at, window=rules.window, joined=joined, zone=programme.zone
+            )
+            found.append(Entitlement(at, until, rank))
+    return [*found, *_while_it_holds(programme, earned)]
+
+
+def _rolling(
+    programme: Programme, window: Rolling, earned: Sequence[tuple[datetime, Sums]], at: datetime
+) -> Sums:
+    total = Sums()
+    for earlier, own in reversed(earned):
+        if earlier <= at:
+            if window.leaves(earlier, programme.zone) <= at:
+                break
+            total = total.plus(own)
+    return total
+
+
+def _while_it_holds(
+    programme: Programme, earned: Sequence[tuple[datetime, Sums]]
+) -> Iterator[Entitlement]:
+    """With a rolling window and no expiry: each stretch in which the window's sums reach a tier."""
+    events: list[tuple[datetime, Sums, int]] = []
+    for at, own in earned:
+        rules = programme.rules_from(at)
+        if isinstance(rules.window, Rolling) and rules.tier_expiry is None:
+            events += [(at, own, 1), (rules.window.leaves(at, programme.zone), own, -1)]
+    events.sort(key=itemgetter(0))
+    total = Sums()
+    for place, (at, own, sign) in enumerate(events):
+        total = total.plus(own, sign)
+        until = events[place + 1][0] if place + 1 < len(events) else at
+        if at < until and (rank := total.rank(programme.rules_from(at))):
+            yield Entitlement(at, until, rank)
+
+
+def period_sums(
+    programme: Programme, membership: Membership, entries: Iterable[PointsEntry], at: datetime
+) -> tuple[Sums, datetime]:
+    """What counts at `at` in the period that it lies in, and when that period ends; a rolling one
+    does not.
+    """
+    rules, total = programme.rules_from(at), Sums()
+    earned = [(e, own) for e, own in counted(entries) if e <= at]
+    if isinstance(rules.window, Rolling):
+        return _rolling(programme, rules.window, earned, at), LATEST
+    begin, end = rules.window.period(at, membership.at, programme.zone)
+    for e, own in earned:
+        if begin <= e < end:
+            total = total.plus(own)
+    return total, end
+
+
+def standing(
+    programme: Programme,
+    membership: Membership,
+    entries: Iterable[PointsEntry],
+    changes: Iterable[TierChange],
+    *,
+    at: datetime,
+) -> Standing:
+    """The tier of a member at `at`, from the last change on, by all that is known of them.
+
+    `changes` are the tier changes that hold still: what was given is kept to its end.
+    """
+    rights = entitlements(programme, membership.at, counted(entries))
+    last = membership.tier_since
+    for change in changes:
+        last = max(last, change.at)
+        if rank := programme.rank_of(change.tier):
+            rights.append(Entitlement(change.at, change.until, rank))
+    rank, since, until = (
+        programme.rank_of(membership.tier), membership.tier_since, membership.tier_until
+    )  # fmt: skip
+    steps: list[Step] = []
+
+    def step(reached: int, when: datetime, end: datetime, reason: TierReason) -> None:
+        nonlocal rank, since, until
+        since = when if reached != rank else since
+        rank, until = reached, end if reached else LATEST
+        steps.append(Step(programme.tiers[rank], when, until, reason))
+
+    while True:
+        last = steps[-1].at if steps else last
+        rise = _next_rise(rights, rank, last, at)
+        if rise is not None and (rank == 0 or rise <= until):
+            reached = _rank_at(rights, rise)
+            step(reached, rise, _kept(programme, rights, reached, rise), TierReason.QUALIFIED)
+            continue
+        if rank == 0 or until > at:
+            due_at = until if rank else LATEST
+            return Standing(programme.tiers[rank], since, until, tuple(steps), due_at)
+        fall = _after_grace(programme, until)
+        again = _again(rights, rank, until, fall)
+        if again is not None and again <= at:
+            step(rank, again, _kept(programme, rights, rank, again), TierReason.RENEWED)
+            continue
+        if fall > at:
+            due_at = min(fall, again or fall)
+            return Standing(programme.tiers[rank], since, until, tuple(steps), due_at)
+        reached = _fallen(programme, rights, rank, fall)
+        end = _kept(programme, rights, reached, fall)
+        if end <= fall:  # nothing entitles to it: it is one step down, for a period
+            end = _a_period(programme, membership.at, fall)
+        step(reached, fall, end, TierReason.LOWERED if reached < rank else TierReason.RENEWED)
+
+
+def _rank_at(rights: Iterable[Entitlement], at: datetime) -> int:
+    return max((r.rank for r in rights if r.since <= at < r.until), default=0)
+
+
+def _next_rise(
+    rights: Iterable[Entitlement], rank: int, last: datetime, until: datetime
+) -> datetime | None:
+    """When first, behind the last change, somebody is entitled to a higher tier."""
+    found = (max(r.since, last) for r in rights if r.rank > rank and r.until > last)
+    return min((at for at in found if at <= until), default=None)
+
+
+def _again(
+    rights: Iterable[Entitlement], rank: int, until: datetime, fall: datetime
+) -> datetime | None:
+    """When, from the end of a tier to the end of its grace, somebody is entitled to it again."""
+    found = (max(r.since, until) for r in rights if r.rank >= rank and r.until > until)
+    return min((at for at in found if at == until or at < fall), default=None)
+
+
+def _kept(programme: Programme, rights: Sequence[Entitlement], rank: int, at: datetime) -> datetime:
+    """Until when somebody is entitled to this tier or a higher one, without a gap, from `at` on."""
+    if rank and programme.rules_from(at).downgrade is Downgrade.NONE:
+        return LATEST
+    end, before = at, None
+    while end != before:
+        before = end
+        end = max(
+            (r.until for r in rights if r.rank >= rank and r.since <= end < r.until), default=end
+        )
+    return end
+
+
+def _after_grace(programme: Programme, until: datetime) -> datetime:
+    days = programme.rules_from(until).grace
+    if not days:
+        return until
+    local = until.astimezone(zone_named(programme.zone))
+    if local.year >= 9990:
+        return LATEST
+    begin = start_of(local.date(), zone=programme.zone)
+    return instant(start_of(local.date() + timedelta(days=days), zone=programme.zone)) + (
+        until - begin
+    )
+
+
+def _fallen(programme: Programme, rights: Sequence[Entitlement], rank: int, at: datetime) -> int:
+    entitled, downgrade = _rank_at(rights, at), programme.rules_from(at).downgrade
+    if downgrade is Downgrade.NONE:
+        return rank
+    return max(rank - 1, entitled) if downgrade is Downgrade.ONE_DOWN else entitled
+
+
+def _a_period(programme: Programme, joined: datetime, at: datetime) -> datetime:
+    """How long a tier is kept that nobody qualified for: as one that is reached at `at`."""
+    rules = programme.rules_from(at)
+    if rules.tier_expiry is None and isinstance(rules.window, Rolling):
+        return rules.window.leaves(at, programme.zone)
+    if rules.tier_expiry is None or isinstance(rules.window, Fixed):
+        return LATEST
+    return rules.tier_expiry.end(at, window=rules.window, joined=joined, zone=programme.zone)
