@@ -27,6 +27,7 @@ SOURCE = "crmcore"
 """The source of entries whose key the ledger itself makes."""
 
 MOST = 2**53
+NOTHING = Sums()
 
 
 @attrs.frozen
@@ -50,9 +51,7 @@ def _entry(
     )  # fmt: skip
 
 
-def _with(
-    programme: Programme, member: Membership, lots: Iterable[Lot], entry: PointsEntry
-) -> Membership:
+def _with(member: Membership, lots: Iterable[Lot], entry: PointsEntry) -> Membership:
     """The membership with these lots, behind this entry; empty lots are closed."""
     left = tuple(lot for lot in lots if lot.points)
     counts = entry.qualifying or entry.spend or entry.purchases
@@ -111,7 +110,7 @@ def _expired(programme: Programme, member: Membership, lot: Lot, at: datetime) -
         lots=(LotPart(lot.id, -lot.points),), source=SOURCE, source_key=f"expire:{lot.id}",
     )  # fmt: skip
     lots = [known for known in member.lots if known.id != lot.id]
-    return Posting(_with(programme, member, lots, entry), (entry,))
+    return Posting(_with(member, lots, entry), (entry,))
 
 
 def _released(
@@ -129,7 +128,7 @@ def _released(
         programme, member, Movement.RELEASE, at, active=lot.points, pending=-lot.points,
         lots=parts, source=SOURCE, source_key=key, of_fact=lot.id,
     )  # fmt: skip
-    return Posting(_with(programme, member, lots, entry), (entry,))
+    return Posting(_with(member, lots, entry), (entry,))
 
 
 def _positive(points: object) -> int:
@@ -154,7 +153,7 @@ def gain(
     *,
     at: datetime,
     movement: Movement,
-    counts: Sums = Sums(),
+    counts: Sums = NOTHING,
     expires_at: datetime | None = None,
     **more: Any,
 ) -> Posting:
@@ -188,7 +187,7 @@ def gain(
         qualifying=counts.points, spend=counts.spend, purchases=counts.purchases,
         lots=[part for part in parts if part.points], expires_at=lot.expires_at, **more,
     )  # fmt: skip
-    return before.then(Posting(_with(programme, member, lots, entry), (entry,)))
+    return before.then(Posting(_with(member, lots, entry), (entry,)))
 
 
 def release(programme: Programme, member: Membership, lot: FactId, *, at: datetime) -> Posting:
@@ -226,7 +225,7 @@ def take(
         raise Refused("points.enough", "has not so many active points", str(member.id))
     lots, parts = _taken(member.lots, asked, programme.rules_at(at).redeems)
     entry = _entry(programme, member, movement, at, active=-asked, lots=parts, **more)
-    return before.then(Posting(_with(programme, member, lots, entry), (entry,)))
+    return before.then(Posting(_with(member, lots, entry), (entry,)))
 
 
 def _taken(
@@ -294,7 +293,7 @@ def reverse(
         spend=-counts.spend, purchases=-counts.purchases, qualifies_at=qualifies_at, lots=parts,
         **more,
     )  # fmt: skip
-    return before.then(Posting(_with(programme, member, lots, entry), (entry,)))
+    return before.then(Posting(_with(member, lots, entry), (entry,)))
 
 
 def transfer(
@@ -334,6 +333,6 @@ def transfer(
                 source_key=key,
                 of_fact=out.id,
                 reason=reason,
-            )  # fmt: skip
+            )
         )
     return given, taken

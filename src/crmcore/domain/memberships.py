@@ -1,0 +1,535 @@
+"""The memberships of a unit of work: enrolled, posted to, advanced, foreseen.
+
+What is posted changes a membership as it is stored now, under a lock: two redemptions at once do
+not overspend. A posting with a source key is made once, however often it is asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import attrs
+
+from crmcore.domain import ledger
+from crmcore.domain.earning import earned
+from crmcore.domain.errors import ConflictingFact, InvalidInput, NotFound, Refused
+from crmcore.domain.foresight import Projection, projection
+from crmcore.domain.ids import CustomerId, FactId, MembershipId, as_id
+from crmcore.domain.instants import LATEST, instant
+from crmcore.domain.kinds import MEMBERSHIPS, POINTS, TIER_CHANGES
+from crmcore.domain.ledger import SOURCE, Posting
+from crmcore.domain.membership import Membership, TierChange, TierReason
+from crmcore.domain.order import Order
+from crmcore.domain.order_facts import Cancellation, Return
+from crmcore.domain.points import Movement, PointsBalance, PointsEntry
+from crmcore.domain.programme import Programme
+from crmcore.domain.repositories import Aggregates
+from crmcore.domain.reversing import reversal
+from crmcore.domain.standing import Standing, Sums, standing
+from crmcore.domain.text import checked_text
+
+if TYPE_CHECKING:
+    from crmcore.domain.unit_of_work import UnitOfWork
+
+__all__ = ["LoyaltyAdvance", "Memberships"]
+
+PAGE = 2_000
+
+
+@attrs.frozen
+class LoyaltyAdvance:
+    """How many members something fell due for, how many entries and tier changes that made; were
+    there more than one page of them?
+    """
+
+    members: int = 0
+    entries: int = 0
+    tier_changes: int = 0
+    more: bool = False
+
+    def and_(self, other: LoyaltyAdvance) -> LoyaltyAdvance:
+        """Both together."""
+        return LoyaltyAdvance(
+            self.members + other.members,
+            self.entries + other.entries,
+            self.tier_changes + other.tier_changes,
+            other.more,
+        )
+
+
+class Memberships(Aggregates[Membership]):
+    """`uow.memberships`. A programme that the model does not declare is `InvalidInput`; too few
+    points, time that runs backwards or a membership that is closed is `Refused`.
+    """
+
+    def __init__(self, unit: UnitOfWork) -> None:
+        super().__init__(unit, MEMBERSHIPS)
+
+    def enrol(
+        self, customer_id: CustomerId, programme: str, *, at: datetime, number: str | None = None
+    ) -> Membership:
+        """Make a customer a member, in the lowest tier. `IdentifierTaken` if they are one already,
+        or the number is another's.
+        """
+        known, at = self._programme(programme), instant(at)
+        known.rules_at(at)
+        who = CustomerId(as_id(customer_id, "customer_id"))
+        member = self.add(
+            Membership(
+                customer_id=who, programme=programme, number=number, at=at, tier=known.tiers[0]
+            )
+        )
+        self._unit.tier_changes.add(
+            _change(member, member.tier, at, LATEST, TierReason.ENROLLED, previous=None)
+        )
+        return member
+
+    def of(self, customer_id: CustomerId, programme: str) -> Membership | None:
+        """The membership of a customer in a programme, or `None`."""
+        self._programme(programme)
+        who = as_id(customer_id, "customer_id")
+        return self._by_key("member", f"{programme}:{who.hex}")
+
+    def find_by_number(self, number: str, programme: str) -> Membership | None:
+        """The membership with this number in a programme, or `None`."""
+        self._programme(programme)
+        checked_text(number, "number", 64)
+        return self._by_key("number", f"{programme}:{number}")
+
+    def earn(self, order: Order) -> list[Membership]:
+        """Post a purchase to every programme that its customer was a member of then; once. The
+        order is a stored one. Who was no member earns nothing.
+        """
+        return self._earn([order])
+
+    def earn_many(self, orders: Iterable[Order]) -> int:
+        """Post purchases in bulk; answer how many memberships they changed."""
+        count, batch = 0, list[Order]()
+        for order in orders:
+            batch.append(order)
+            if len(batch) == PAGE:
+                count += len(self._earn(batch))
+                batch = []
+        return count + len(self._earn(batch))
+
+    def reverse(self, fact: Return | Cancellation) -> list[Membership]:
+        """Take back what an order earned, in proportion to what came back of it; once. What is left
+        to take is for the programme's policy. `NotFound` if the order earned nothing anywhere.
+        """
+        unit, found = self._unit, list[Posting]()
+        order = unit.orders.get(fact.order_id)
+        held = self._held(self._of_customers([order.customer_id]))
+        entries = unit.points.of(order.customer_id)
+        returns = unit.returns.of_order(order.id)
+        known = False
+        for member in held.values():
+            own = [entry for entry in entries if entry.membership_id == member.id]
+            programme = self._programme(member.programme)
+            made = reversal(programme, member, order, fact, entries=own, returns=returns)
+            known = known or made is not None
+            found += [made] if made is not None and made.entries else []
+        if not known:
+            raise NotFound("points", str(order.id))
+        return self._post(found)
+
+    def bonus(
+        self,
+        membership: Membership,
+        points: int,
+        *,
+        at: datetime,
+        source_key: str | None = None,
+        reason: str | None = None,
+        qualifying: bool = False,
+        of_fact: FactId | None = None,
+    ) -> Membership:
+        """Give points that no purchase earned; they count for a tier where `qualifying`."""
+        some = _above_zero(points)
+        more: dict[str, Any] = {
+            "source_key": source_key, "reason": reason, "of_fact": of_fact,
+        }  # fmt: skip
+        if qualifying:
+            more["counts"] = Sums(points=some)
+        return self._once(membership, Movement.BONUS, some, instant(at), more)
+
+    def redeem(
+        self,
+        membership: Membership,
+        points: int,
+        *,
+        at: datetime,
+        source_key: str | None = None,
+        reason: str | None = None,
+        of_fact: FactId | None = None,
+    ) -> Membership:
+        """Spend active points; more than there are is `Refused`."""
+        more = {"source_key": source_key, "reason": reason, "of_fact": of_fact}
+        return self._once(
+            membership, Movement.REDEEM, -_above_zero(points), instant(at), None, more
+        )
+
+    def adjust(
+        self,
+        membership: Membership,
+        points: int,
+        *,
+        at: datetime,
+        reason: str,
+        source_key: str | None = None,
+    ) -> Membership:
+        """Correct the ledger by so many active points, up or down; why is asked for, and who: the
+        unit of work's actor.
+        """
+        if self._unit.actor is None:
+            raise InvalidInput.of("actor", "unit_of_work(actor=...) says who adjusts")
+        checked_text(reason, "reason", 500)
+        if type(points) is not int or not points:
+            raise InvalidInput.of("points", "must be a whole number, not zero")
+        _above_zero(abs(points))
+        more = {"source_key": source_key, "reason": reason}
+        return self._once(membership, Movement.ADJUST, points, instant(at), more)
+
+    def transfer(
+        self,
+        giver: Membership,
+        taker: Membership,
+        points: int,
+        *,
+        at: datetime,
+        source_key: str | None = None,
+        reason: str | None = None,
+    ) -> tuple[Membership, Membership]:
+        """Give active points to another member of the programme; they expire when they would have.
+        None of them counts for a tier.
+        """
+        some = _above_zero(points)
+        if giver.programme != taker.programme or giver.id == taker.id:
+            raise InvalidInput.of("taker", "must be another member of the same programme")
+        held = self._held([giver.id, taker.id])
+        more = {"source_key": source_key, "reason": reason}
+        if self._again(held[giver.id], Movement.TRANSFER, -some, instant(at), more) is not None:
+            return held[giver.id], held[taker.id]
+        self._open(held[giver.id]), self._open(held[taker.id])
+        given, taken = ledger.transfer(
+            self._programme(giver.programme), held[giver.id], held[taker.id], some,
+            at=instant(at), source=None, source_key=source_key, reason=reason,
+        )  # fmt: skip
+        first, second = self._post([given, taken])
+        return first, second
+
+    def release(self, membership: Membership, entry: FactId, *, at: datetime) -> Membership:
+        """Make the pending points of one entry active, by somebody's action."""
+        member = self._one(membership)
+        programme, lot = self._programme(member.programme), FactId(as_id(entry, "entry"))
+        return self._post([ledger.release(programme, member, lot, at=instant(at))])[0]
+
+    def promote(
+        self,
+        membership: Membership,
+        tier: str,
+        *,
+        at: datetime,
+        until: datetime,
+        decision_id: FactId | None = None,
+    ) -> Membership:
+        """Put a member into a higher tier than they qualified for, until then at least; a decision
+        that it rests on can be revoked. A tier that is not higher is `Refused`.
+        """
+        member, at, until = self._one(membership), instant(at), instant(until, "until")
+        programme = self._programme(member.programme)
+        if programme.rank_of(tier) <= programme.rank_of(member.tier):
+            raise Refused("tiers.higher", f"is in {member.tier} already", str(member.id))
+        if at < member.tier_since or until <= at:
+            raise Refused("tiers.time_runs_forward", "entered its tier later", str(member.id))
+        change = _change(member, tier, at, until, TierReason.PROMOTED, decision_id=decision_id)
+        return self._changed([(member, (), [change])])[0]
+
+    def revoke(self, membership: Membership, decision_id: FactId, *, at: datetime) -> Membership:
+        """Take back a promotion: the member is in the tier that they are entitled to without it.
+        `NotFound` if nothing rests on that decision.
+        """
+        member, at = self._one(membership), instant(at)
+        changes = self._changes([member])
+        if not any(change.decision_id == decision_id for change in changes):
+            raise NotFound("tier_changes", str(decision_id), "decision_id")
+        programme = self._programme(member.programme)
+        left = [change for change in changes if change.decision_id != decision_id]
+        bare = attrs.evolve(member, tier=programme.tiers[0], tier_since=at, tier_until=LATEST)
+        found = standing(programme, bare, self._entries([member]), left, at=at)
+        change = _change(
+            member, found.tier, at, found.until, TierReason.REVOKED, decision_id=decision_id
+        )
+        return self._changed([(member, (), [change])])[0]
+
+    def balance(self, membership: Membership, *, at: datetime | None = None) -> PointsBalance:
+        """The accounts of a member's ledger by what was posted, as of an instant."""
+        return PointsBalance.of(self._entries([membership]), at=None if at is None else instant(at))
+
+    def standing(self, membership: Membership, *, at: datetime) -> Standing:
+        """The tier at an instant, now or later, by what is stored; nothing is written."""
+        changes = _holding(self._changes([membership]))
+        programme = self._programme(membership.programme)
+        entries = self._entries([membership])
+        return standing(programme, membership, entries, changes, at=instant(at))
+
+    def project(
+        self, membership: Membership, *, at: datetime, planned: Iterable[Order] = ()
+    ) -> Projection:
+        """What a member's tier and points will be at an instant, without further activity or with
+        these planned purchases; what is missing to the next tier and to keep this one. Nothing is
+        written, and without more activity it is what then comes about (O4).
+        """
+        changes = _holding(self._changes([membership]))
+        programme, bought = self._programme(membership.programme), list[tuple[Order, Any]]()
+        for order in planned:
+            bought.append((order, self._unit.in_base(order.total, order.at)))
+        entries = self._entries([membership])
+        return projection(
+            programme,
+            membership,
+            entries,
+            changes,
+            at=instant(at),
+            planned=bought,
+            currency=self._unit.model.currency,
+        )
+
+    def advance(self, membership: Membership, *, at: datetime) -> Membership:
+        """Post what fell due for one member until `at`: points released and expired, tiers reached,
+        renewed and lowered, each dated when it was.
+        """
+        return self._advanced(self._held([membership.id]), instant(at))[0][0]
+
+    def advance_page(self, programme: str, *, at: datetime, limit: int = PAGE) -> LoyaltyAdvance:
+        """`advance` for the next members of a programme that something fell due for, at most
+        `limit` of them: `services.advance_programmes` goes on until there is none.
+        """
+        self._programme(programme)
+        due = self._unit.reads.due(programme, instant(at), limit)
+        if not due:
+            return LoyaltyAdvance()
+        held = self._held([member.id for member in due])
+        stored, entries, changes = self._advanced(held, instant(at))
+        return LoyaltyAdvance(len(stored), entries, changes, more=len(due) == limit)
+
+    # how
+
+    def _programme(self, name: str) -> Programme:
+        return self._unit.model.programme(name)
+
+    def _by_key(self, scope: str, value: str) -> Membership | None:
+        ids = self._unit.reads.find(MEMBERSHIPS, scope, [value]).get(value)
+        return self.get(MembershipId(ids[0])) if ids else None
+
+    def _of_customers(self, customers: Collection[CustomerId]) -> list[UUID]:
+        keys = [f"{p.name}:{id.hex}" for p in self._unit.model.programmes for id in customers]
+        found = self._unit.reads.find(MEMBERSHIPS, "member", keys) if keys else {}
+        return [id for ids in found.values() for id in ids]
+
+    def _held(self, ids: Iterable[UUID]) -> dict[UUID, Membership]:
+        """These memberships, held against others: profiles first, as appending facts does."""
+        transaction, wanted = self._unit.writes, sorted(set(ids))
+        known = transaction.fetch(MEMBERSHIPS, wanted)
+        for id in wanted:
+            if id not in known:
+                raise NotFound("memberships", str(id))
+        transaction.lock_profiles({member.customer_id for member in known.values()})
+        return transaction.fetch(MEMBERSHIPS, wanted, lock=True)
+
+    def _one(self, membership: Membership) -> Membership:
+        return self._open(self._held([membership.id])[membership.id])
+
+    def _open(self, member: Membership) -> Membership:
+        if not member.is_open:
+            raise Refused("memberships.open", "is closed", str(member.id))
+        return member
+
+    def _entries(self, members: Collection[Membership]) -> list[PointsEntry]:
+        customers = {member.customer_id for member in members}
+        ids = {member.id for member in members}
+        found = self._unit.reads.facts(POINTS, customers=customers)
+        return [entry for entry in found if entry.membership_id in ids]
+
+    def _changes(self, members: Collection[Membership]) -> list[TierChange]:
+        customers = {member.customer_id for member in members}
+        ids = {member.id for member in members}
+        found = self._unit.reads.facts(TIER_CHANGES, customers=customers)
+        return [change for change in found if change.membership_id in ids]
+
+    def _again(
+        self,
+        member: Membership,
+        movement: Movement,
+        points: int,
+        at: datetime,
+        more: Mapping[str, Any],
+    ) -> PointsEntry | None:
+        """The entry that was made for this source key already; `ConflictingFact` if it differs."""
+        key, source = more.get("source_key"), self._unit.source
+        if key is None:
+            return None
+        if source is None:
+            raise InvalidInput.of("source_key", "needs a source: unit_of_work(source=...)")
+        probe = PointsEntry(
+            customer_id=member.customer_id, membership_id=member.id, programme=member.programme,
+            movement=movement, at=at, source=source, source_key=key,
+        )  # fmt: skip
+        stored = self._unit.reads.recorded(POINTS, [probe], source).get(0)
+        if stored is None:
+            return None
+        told = (stored.membership_id, stored.movement, stored.active + stored.pending, stored.at)
+        if told != (member.id, movement, points, at):
+            raise ConflictingFact(POINTS.name, source, key, ("points",))
+        return stored
+
+    def _once(
+        self,
+        membership: Membership,
+        movement: Movement,
+        points: int,
+        at: datetime,
+        more: Mapping[str, Any],
+    ) -> Membership:
+        held = self._held([membership.id])[membership.id]
+        if self._again(held, movement, points, at, more) is not None:
+            return held
+        member, programme = self._open(held), self._programme(held.programme)
+        if points > 0:
+            posting = ledger.gain(programme, member, points, at=at, movement=movement, **more)
+        else:
+            posting = ledger.take(programme, member, -points, at=at, movement=movement, **more)
+        return self._post([posting])[0]
+
+    def _earn(self, orders: Sequence[Order]) -> list[Membership]:
+        unit, programmes = self._unit, {p.name: p for p in self._unit.model.programmes}
+        if not orders:
+            return []
+        held = self._held(self._of_customers({order.customer_id for order in orders}))
+        by_customer: dict[CustomerId, list[UUID]] = {}
+        for id, member in held.items():
+            by_customer.setdefault(member.customer_id, []).append(id)
+        wanted = [
+            (order, id)
+            for order in sorted(orders, key=attrgetter("at", "id"))
+            for id in by_customer.get(order.customer_id, ())
+        ]
+        probes = [
+            PointsEntry(
+                customer_id=order.customer_id, membership_id=held[id].id, movement=Movement.EARN,
+                programme=held[id].programme, at=order.at, source=SOURCE,
+                source_key=f"earn:{held[id].programme}:{order.id}",
+            )
+            for order, id in wanted
+        ]  # fmt: skip
+        made = unit.reads.recorded(POINTS, probes, SOURCE) if probes else {}
+        postings: dict[UUID, Posting] = {}
+        for place, (order, id) in enumerate(wanted):
+            before = postings.get(id, Posting(held[id], ()))
+            member, programme = before.membership, programmes[held[id].programme]
+            closed = member.closed_at is not None and member.closed_at <= order.at
+            if place in made or order.at < member.at or closed:
+                continue
+            worth = order.base_amount or unit.in_base(order.total, order.at)
+            rules = programme.rules_from(order.at)
+            given = earned(order, worth, member.tier, rules.earning, rules.rounding)
+            posting = ledger.gain(
+                programme, member, given.points, at=order.at, movement=Movement.EARN,
+                counts=Sums(given.qualifying, worth.minor, 1), of_fact=order.id, source=SOURCE,
+                source_key=probes[place].source_key,
+            )  # fmt: skip
+            postings[id] = before.then(posting)
+        return self._post(list(postings.values()))
+
+    def _post(self, postings: Sequence[Posting]) -> list[Membership]:
+        return self._changed([(p.membership, p.entries, ()) for p in postings])
+
+    def _changed(
+        self,
+        changed: Sequence[tuple[Membership, Sequence[PointsEntry], Sequence[TierChange]]],
+    ) -> list[Membership]:
+        """Store the next states, with the entries and tier changes that tell of them."""
+        if not changed:
+            return []
+        unit = self._unit
+        with unit.writing():
+            if entries := [entry for _, some, _ in changed for entry in some]:
+                unit.points.add_many(entries)
+            if changes := [change for _, _, some in changed for change in some]:
+                unit.tier_changes.add_many(changes)
+            return self._replace([_behind(member, some) for member, _, some in changed])
+
+    def _advanced(
+        self, held: Mapping[UUID, Membership], at: datetime
+    ) -> tuple[list[Membership], int, int]:
+        members = list(held.values())
+        entries: dict[UUID, list[PointsEntry]] = {id: [] for id in held}
+        changes: dict[UUID, list[TierChange]] = {id: [] for id in held}
+        for entry in self._entries(members):
+            entries[entry.membership_id].append(entry)
+        for change in self._changes(members):
+            changes[change.membership_id].append(change)
+        found = []
+        for member in members:
+            programme = self._programme(member.programme)
+            due = ledger.fallen_due(programme, member, at)
+            after = standing(
+                programme, member, entries[member.id], _holding(changes[member.id]), at=at
+            )
+            made, previous = list[TierChange](), member.tier
+            for step in after.steps:
+                made.append(
+                    _change(member, step.tier, step.at, step.until, step.reason, previous=previous)
+                )
+                previous = step.tier
+            moved = _behind(due.membership, made)
+            lots = [lot.expires_at for lot in moved.lots if lot.expires_at and lot.points > 0]
+            lots += [lot.available_at for lot in moved.lots if lot.pending and lot.available_at]
+            moved = attrs.evolve(moved, due_at=min([after.due_at, *lots]))
+            found.append((moved, due.entries, made))
+        stored = self._changed([row if row[2] else (row[0], row[1], ()) for row in found])
+        return stored, sum(len(e) for _, e, _ in found), sum(len(c) for _, _, c in found)
+
+
+def _above_zero(points: object) -> int:
+    if type(points) is not int or not 0 < points < 2**53:
+        raise InvalidInput.of("points", "must be a whole number above zero, below 2**53")
+    return points
+
+
+def _change(
+    member: Membership,
+    tier: str,
+    at: datetime,
+    until: datetime,
+    reason: TierReason,
+    *,
+    previous: str | None = "",
+    decision_id: FactId | None = None,
+) -> TierChange:
+    return TierChange(
+        customer_id=member.customer_id, membership_id=member.id, programme=member.programme,
+        tier=tier, previous=member.tier if previous == "" else previous, at=at, until=until,
+        reason=reason, decision_id=decision_id,
+    )  # fmt: skip
+
+
+def _behind(member: Membership, changes: Sequence[TierChange]) -> Membership:
+    """The membership after these tier changes."""
+    for change in changes:
+        since = member.tier_since if change.tier == member.tier else change.at
+        member = attrs.evolve(
+            member, tier=change.tier, tier_since=since, tier_until=change.until,
+            due_at=min(member.due_at, change.until),
+        )  # fmt: skip
+    return member
+
+
+def _holding(changes: Iterable[TierChange]) -> list[TierChange]:
+    """The changes that hold still: a revoked decision gives nothing."""
+    known = list(changes)
+    revoked = {c.decision_id for c in known if c.reason is TierReason.REVOKED}
+    return [c for c in known if c.decision_id is None or c.decision_id not in revoked]

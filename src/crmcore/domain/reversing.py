@@ -1,0 +1,75 @@
+"""Reversing: what a return takes back of what its order earned, in proportion (O2)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from crmcore.domain.ledger import SOURCE, Posting, reverse
+from crmcore.domain.membership import Membership
+from crmcore.domain.order import Order
+from crmcore.domain.order_facts import Cancellation, Return
+from crmcore.domain.points import Movement, PointsEntry
+from crmcore.domain.programme import Programme
+from crmcore.domain.standing import Sums
+
+__all__ = ["reversal"]
+
+
+def reversal(
+    programme: Programme,
+    member: Membership,
+    order: Order,
+    fact: Return | Cancellation,
+    *,
+    entries: Sequence[PointsEntry],
+    returns: Iterable[Return],
+) -> Posting | None:
+    """The posting of a return or a cancellation, without entries if it was posted already; `None`
+    if the order earned nothing in this membership. `entries` are the member's, `returns` the
+    order's.
+
+    Each takes its share of what is returned by then, so the shares of partial returns add up to
+    the whole. Points that have expired since are not taken a second time.
+    """
+    earned = next(
+        (e for e in entries if e.movement is Movement.EARN and e.of_fact == order.id), None
+    )
+    if earned is None:
+        return None
+    reversed_ = [e for e in entries if e.movement is Movement.REVERSE and e.of_fact == order.id]
+    keys = {entry.source_key for entry in reversed_}
+    key = f"reverse:{programme.name}:{fact.id}"
+    if key in keys:
+        return Posting(member, ())
+    total = order.total.minor
+    before = sum(
+        known.amount.minor for known in returns if f"reverse:{programme.name}:{known.id}" in keys
+    )
+    after = total if isinstance(fact, Cancellation) else min(total, before + fact.amount.minor)
+
+    def share(value: int) -> int:
+        return _part(value, after, total) - _part(value, before, total)
+
+    expired = -sum(
+        part.points
+        for entry in entries
+        if entry.movement is Movement.EXPIRE
+        for part in entry.lots
+        if part.lot == earned.id
+    )
+    taken = -sum(entry.active + entry.pending for entry in reversed_)
+    points = earned.active + earned.pending
+    whole = before < total <= after
+    return reverse(
+        programme, member, earned.id, max(0, min(share(points), points - expired - taken)),
+        at=max(fact.at, earned.at), qualifies_at=earned.qualifies_at,
+        counts=Sums(
+            share(earned.qualifying), share(earned.spend), earned.purchases if whole else 0
+        ),
+        of_fact=order.id, source=SOURCE, source_key=key,
+    )  # fmt: skip
+
+
+def _part(value: int, part: int, whole: int) -> int:
+    """`value` times part / whole, rounded half up; exact at both ends. Of nothing, all of it."""
+    return value if not whole else (2 * value * part + whole) // (2 * whole)
