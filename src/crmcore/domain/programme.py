@@ -16,7 +16,7 @@ import attrs
 
 from crmcore.domain.attributes import six_places
 from crmcore.domain.earning import EarningRule
-from crmcore.domain.errors import InvalidInput, UnknownField
+from crmcore.domain.errors import InvalidInput
 from crmcore.domain.instants import EARLIEST, instant, zone_named
 from crmcore.domain.money import Money, number
 from crmcore.domain.periods import Calendar, Expiry, Qualifying, Rolling
@@ -180,10 +180,8 @@ class Rules:
             if rolling and expiry is not None and expiry.ends_with_period:
                 raise InvalidInput.of(name, "a rolling window has no periods that end")
         for place, rule in enumerate(self.earning):
-            if unknown := sorted(set(rule.tiers) - set(names)):
-                raise UnknownField.named(unknown[0], known=tuple(names)).under(
-                    f"earning[{place}].tiers"
-                )
+            if set(rule.tiers) - set(names):
+                raise InvalidInput.of(f"earning[{place}].tiers", f"are none of {', '.join(names)}")
 
     def _check_tier(self, place: int, lower: Tier, tier: Tier) -> None:
         if not tier.asks:
@@ -197,11 +195,11 @@ class Rules:
                 raise InvalidInput.of(f"tiers[{place}].{name}", reason)
 
     def rank_of(self, tier: str) -> int:
-        """The place of a tier, from 0; `UnknownField` if there is none of that name."""
+        """The place of a tier, from 0; `InvalidInput` if there is none of that name."""
         for rank, known in enumerate(self.tiers):
             if known.name == tier:
                 return rank
-        raise UnknownField.named(tier, known=tuple(t.name for t in self.tiers))
+        raise InvalidInput.of("tier", f"is none of {', '.join(t.name for t in self.tiers)}")
 
     def rank_reached(self, points: int, spend: int, purchases: int) -> int:
         """The place of the highest tier that is reached with these sums of a period."""
@@ -249,7 +247,7 @@ class Programme:
         return tuple(tier.name for tier in self.rules[0].tiers)
 
     def rank_of(self, tier: str) -> int:
-        """The place of a tier, from 0; `UnknownField` if there is none of that name."""
+        """The place of a tier, from 0; `InvalidInput` if there is none of that name."""
         return self.rules[0].rank_of(tier)
 
     def rules_at(self, at: datetime) -> Rules:

@@ -214,8 +214,8 @@ def standing(
             return Standing(programme.tiers[rank], since, until, tuple(steps), due_at)
         reached = _fallen(programme, rights, rank, fall)
         end = _kept(programme, rights, reached, fall)
-        if end <= fall:  # nothing entitles to it: it is one step down, for a period
-            end = _a_period(programme, membership.at, fall)
+        if programme.rules_from(fall).downgrade is Downgrade.ONE_DOWN:
+            end = max(end, _a_period(programme, membership.at, fall))
         step(reached, fall, end, TierReason.LOWERED if reached < rank else TierReason.RENEWED)
 
 
@@ -273,7 +273,7 @@ def _fallen(programme: Programme, rights: Sequence[Entitlement], rank: int, at: 
 
 
 def _a_period(programme: Programme, joined: datetime, at: datetime) -> datetime:
-    """How long a tier is kept that nobody qualified for: as one that is reached at `at`."""
+    """How long a tier one step down is kept at least: as one that is reached at `at`."""
     rules = programme.rules_from(at)
     if rules.tier_expiry is None and isinstance(rules.window, Rolling):
         return rules.window.leaves(at, programme.zone)

@@ -1,0 +1,56 @@
+"""Rebuilding: a membership's open lots and tier, anew from the facts that they are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+import attrs
+
+from crmcore.domain.ids import FactId
+from crmcore.domain.instants import LATEST
+from crmcore.domain.membership import Lot, Membership, TierChange
+from crmcore.domain.points import Movement, PointsEntry
+from crmcore.domain.programme import Programme
+
+__all__ = ["rebuilt"]
+
+OPENING = (
+    Movement.EARN, Movement.BONUS, Movement.ADJUST, Movement.TRANSFER, Movement.REVERSE,
+)  # fmt: skip
+
+
+def rebuilt(
+    programme: Programme,
+    member: Membership,
+    entries: Iterable[PointsEntry],
+    changes: Iterable[TierChange],
+) -> Membership:
+    """`member` with the lots that these entries leave, by their ids, and the tier of the last of
+    these changes, in the order in which they were recorded.
+    """
+    lots: dict[FactId, Lot] = {}
+    left: dict[FactId, int] = {}
+    released = set[FactId]()
+    for entry in entries:
+        if entry.movement is Movement.RELEASE and entry.of_fact is not None:
+            released.add(entry.of_fact)
+        if entry.movement in OPENING:
+            days = programme.rules_from(entry.at).pending.days if entry.pending > 0 else None
+            until = None if days is None else entry.at + timedelta(days=days)
+            lots[entry.id] = Lot(entry.id, 0, entry.at, entry.expires_at, entry.pending > 0, until)
+        for part in entry.lots:
+            left[part.lot] = left.get(part.lot, 0) + part.points
+    found = []
+    for id, points in left.items():
+        if points:
+            lot = attrs.evolve(lots[id], points=points)
+            if id in released:
+                lot = attrs.evolve(lot, pending=False, available_at=None)
+            found.append(lot)
+    member = attrs.evolve(member, lots=found)
+    tier, since, until = programme.tiers[0], member.at, LATEST
+    for change in changes:
+        since = change.at if change.tier != tier else since
+        tier, until = change.tier, change.until
+    return attrs.evolve(member, tier=tier, tier_since=since, tier_until=until)
