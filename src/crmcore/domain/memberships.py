@@ -23,13 +23,14 @@ from crmcore.domain.instants import LATEST, instant
 from crmcore.domain.kinds import MEMBERSHIPS, POINTS, TIER_CHANGES
 from crmcore.domain.ledger import SOURCE, Posting
 from crmcore.domain.membership import Membership, TierChange, TierReason
+from crmcore.domain.money import Money
 from crmcore.domain.order import Order
 from crmcore.domain.order_facts import Cancellation, Return
 from crmcore.domain.points import Movement, PointsBalance, PointsEntry
 from crmcore.domain.programme import Programme
 from crmcore.domain.repositories import Aggregates
 from crmcore.domain.reversing import reversal
-from crmcore.domain.standing import Standing, Sums, standing
+from crmcore.domain.standing import Sums, standing
 from crmcore.domain.text import checked_text
 
 if TYPE_CHECKING:
@@ -269,13 +270,6 @@ class Memberships(Aggregates[Membership]):
         """The accounts of a member's ledger by what was posted, as of an instant."""
         return PointsBalance.of(self._entries([membership]), at=None if at is None else instant(at))
 
-    def standing(self, membership: Membership, *, at: datetime) -> Standing:
-        """The tier at an instant, now or later, by what is stored; nothing is written."""
-        changes = _holding(self._changes([membership]))
-        programme = self._programme(membership.programme)
-        entries = self._entries([membership])
-        return standing(programme, membership, entries, changes, at=instant(at))
-
     def project(
         self, membership: Membership, *, at: datetime, planned: Iterable[Order] = ()
     ) -> Projection:
@@ -283,20 +277,29 @@ class Memberships(Aggregates[Membership]):
         these planned purchases; what is missing to the next tier and to keep this one. Nothing is
         written, and without more activity it is what then comes about (O4).
         """
-        changes = _holding(self._changes([membership]))
-        programme, bought = self._programme(membership.programme), list[tuple[Order, Any]]()
-        for order in planned:
-            bought.append((order, self._unit.in_base(order.total, order.at)))
-        entries = self._entries([membership])
-        return projection(
-            programme,
-            membership,
-            entries,
-            changes,
-            at=instant(at),
-            planned=bought,
-            currency=self._unit.model.currency,
-        )
+        bought = [(order, self._unit.in_base(order.total, order.at)) for order in planned]
+        return self._projected([membership], instant(at), bought)[membership.id]
+
+    def project_many(
+        self, memberships: Iterable[Membership], *, at: datetime
+    ) -> dict[MembershipId, Projection]:
+        """By membership, what `project` says of each, without planned purchases."""
+        return self._projected(list(memberships), instant(at), ())
+
+    def entries_of(self, memberships: Iterable[Membership]) -> dict[UUID, list[PointsEntry]]:
+        """By membership, the entries of its ledger, by `at`."""
+        return self._by_member(list(memberships))[0]
+
+    def page(
+        self, programme: str, *, after: MembershipId | None = None, limit: int = PAGE
+    ) -> tuple[list[Membership], MembershipId | None]:
+        """Members of a programme in the order of their ids, behind one of them, found among the
+        next `limit` memberships; and behind whom to go on, `None` at the end.
+        """
+        self._programme(programme)
+        found = self._unit.reads.after(MEMBERSHIPS, after, limit)
+        last = MembershipId(found[-1].id) if len(found) == limit else None
+        return [member for member in found if member.programme == programme], last
 
     def advance(self, membership: Membership, *, at: datetime) -> Membership:
         """Post what fell due for one member until `at`: points released and expired, tiers reached,
@@ -359,6 +362,33 @@ class Memberships(Aggregates[Membership]):
         ids = {member.id for member in members}
         found = self._unit.reads.facts(TIER_CHANGES, customers=customers)
         return [change for change in found if change.membership_id in ids]
+
+    def _by_member(
+        self, members: Collection[Membership]
+    ) -> tuple[dict[UUID, list[PointsEntry]], dict[UUID, list[TierChange]]]:
+        """The ledger entries of each of these members, and the tier changes that hold still."""
+        entries: dict[UUID, list[PointsEntry]] = {member.id: [] for member in members}
+        changes: dict[UUID, list[TierChange]] = {member.id: [] for member in members}
+        for entry in self._entries(members):
+            entries[entry.membership_id].append(entry)
+        for change in self._changes(members):
+            changes[change.membership_id].append(change)
+        return entries, {id: _holding(known) for id, known in changes.items()}
+
+    def _projected(
+        self,
+        members: Sequence[Membership],
+        at: datetime,
+        planned: Sequence[tuple[Order, Money]],
+    ) -> dict[MembershipId, Projection]:
+        entries, changes = self._by_member(members)
+        return {
+            member.id: projection(
+                self._programme(member.programme), member, entries[member.id],
+                changes[member.id], at=at, currency=self._unit.model.currency, planned=planned,
+            )
+            for member in members
+        }  # fmt: skip
 
     def _again(
         self,
@@ -466,19 +496,12 @@ class Memberships(Aggregates[Membership]):
         self, held: Mapping[UUID, Membership], at: datetime
     ) -> tuple[list[Membership], int, int]:
         members = list(held.values())
-        entries: dict[UUID, list[PointsEntry]] = {id: [] for id in held}
-        changes: dict[UUID, list[TierChange]] = {id: [] for id in held}
-        for entry in self._entries(members):
-            entries[entry.membership_id].append(entry)
-        for change in self._changes(members):
-            changes[change.membership_id].append(change)
+        entries, changes = self._by_member(members)
         found = []
         for member in members:
             programme = self._programme(member.programme)
             due = ledger.fallen_due(programme, member, at)
-            after = standing(
-                programme, member, entries[member.id], _holding(changes[member.id]), at=at
-            )
+            after = standing(programme, member, entries[member.id], changes[member.id], at=at)
             made, previous = list[TierChange](), member.tier
             for step in after.steps:
                 made.append(

@@ -10,11 +10,21 @@ from crmcore.services.comparing import (
     compare_segment,
 )
 from crmcore.services.consuming import Cursor, FileCursor, MemoryCursor, consume
+from crmcore.services.desk import Authority, DeskCard, decide_benefit, desk_card, grant_benefit
 from crmcore.services.dictionary import (
     ColumnDescription,
     data_dictionary,
     dictionary_page,
     dictionary_version,
+)
+from crmcore.services.early_promotion import (
+    EarlyPromotion,
+    LoyaltyPolicy,
+    LoyaltyRound,
+    RetentionBonus,
+    give_retention_bonuses,
+    promote_early,
+    revoke_promotion,
 )
 from crmcore.services.exporting import ExportReport, export
 from crmcore.services.importing import ImportDecision, ImportReport
@@ -22,6 +32,14 @@ from crmcore.services.importing_customers import CustomerColumns, import_custome
 from crmcore.services.importing_kinds import IMPORT_ORDER, import_aggregates, import_facts
 from crmcore.services.importing_order_lines import import_order_lines
 from crmcore.services.importing_purchases import import_purchases
+from crmcore.services.liability import Liability, liability
+from crmcore.services.loyalty import (
+    Candidate,
+    advance_programmes,
+    near_fall,
+    near_promotion,
+    tier_flow,
+)
 from crmcore.services.order_line_rows import OrderLineColumns
 from crmcore.services.partitions import PartitionCheck, check_partition
 from crmcore.services.purchase_rows import PurchaseColumns
@@ -40,17 +58,24 @@ __all__ = [
     "NAMED_GROUPS",
     "Advanced",
     "Anonymous",
+    "Authority",
+    "Candidate",
     "ColumnDescription",
     "ComparedNumber",
     "ComparedShare",
     "Cursor",
     "CustomerColumns",
+    "DeskCard",
+    "EarlyPromotion",
     "ExportReport",
     "FileCursor",
     "FoundSegment",
     "FoundSegments",
     "ImportDecision",
     "ImportReport",
+    "Liability",
+    "LoyaltyPolicy",
+    "LoyaltyRound",
     "MemoryCursor",
     "OrderLineColumns",
     "PartitionCheck",
@@ -58,6 +83,7 @@ __all__ = [
     "RateColumns",
     "Reject",
     "Repeated",
+    "RetentionBonus",
     "RfmCell",
     "RfmCells",
     "RfmGroup",
@@ -65,15 +91,20 @@ __all__ = [
     "Scoring",
     "SegmentComparison",
     "advance",
+    "advance_programmes",
     "as_known",
     "check_partition",
     "compare_segment",
     "consume",
     "data_dictionary",
+    "decide_benefit",
+    "desk_card",
     "dictionary_page",
     "dictionary_version",
     "export",
     "find_segments",
+    "give_retention_bonuses",
+    "grant_benefit",
     "guess_columns",
     "holdout",
     "import_aggregates",
@@ -81,8 +112,14 @@ __all__ = [
     "import_facts",
     "import_order_lines",
     "import_purchases",
+    "liability",
+    "near_fall",
+    "near_promotion",
+    "promote_early",
     "read_rates",
     "refresh_segments",
+    "revoke_promotion",
     "rfm_cells",
     "score",
+    "tier_flow",
 ]

@@ -1,4 +1,4 @@
-"""Advancing the life cycle: time acts only by facts, and this is what appends them."""
+"""Advancing: time acts only by facts, and this is what appends them."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from crmcore.domain.errors import Refused
 from crmcore.domain.expressions import field
 from crmcore.domain.instants import instant
 from crmcore.domain.life_cycle import Move
+from crmcore.domain.memberships import LoyaltyAdvance
 from crmcore.domain.ports import Backend
 from crmcore.domain.unit_of_work import UnitOfWork
+from crmcore.services.loyalty import advance_programmes
 
 __all__ = ["Advanced", "advance"]
 
@@ -21,9 +23,12 @@ BATCH = 5_000
 
 @attrs.frozen
 class Advanced:
-    """How many customers made which move, by its rule: `{"acquire": 12, "lapse": 3}`."""
+    """How many customers made which move, by its rule: `{"acquire": 12, "lapse": 3}`; and what fell
+    due in each loyalty programme.
+    """
 
     moves: Mapping[str, int]
+    programmes: Mapping[str, LoyaltyAdvance] = attrs.field(factory=dict)
 
     @property
     def total(self) -> int:
@@ -32,7 +37,8 @@ class Advanced:
 
 
 def advance(backend: Backend, *, at: datetime, actor: str = "advance") -> Advanced:
-    """Make every life-cycle move that is due at `at`; again for the same instant, none is left.
+    """Post what fell due in the loyalty programmes until `at`, then make every life-cycle move that
+    is due; again for the same instant, none is left.
 
     The work follows who is due, not how many customers there are: each move is one question to
     the profiles, answered and saved a page at a time, each page a unit of work. Of the moves out
@@ -41,6 +47,7 @@ def advance(backend: Backend, *, at: datetime, actor: str = "advance") -> Advanc
     who bought since is not idle. Moves that lead round in a circle without end are `Refused`.
     """
     at = instant(at)
+    programmes = advance_programmes(backend, at=at, actor=actor)
     moves = [move for move in backend.model.life_cycle.moves if move.falls_due]
     instant(at - max((move.idle for move in moves if move.idle), default=timedelta()))
     asked = dict.fromkeys(range(len(moves)), 0)
@@ -56,7 +63,7 @@ def advance(backend: Backend, *, at: datetime, actor: str = "advance") -> Advanc
         if moved := _move(backend, move, at, actor):
             made[move.rule] = made.get(move.rule, 0) + moved
             waiting |= {other for other, m in enumerate(moves) if m.before == move.after}
-    return Advanced(made)
+    return Advanced(made, programmes)
 
 
 def _move(backend: Backend, move: Move, at: datetime, actor: str) -> int:

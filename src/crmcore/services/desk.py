@@ -1,0 +1,157 @@
+"""The desk: who stands in front of an agent, and what they may give at once (S45, S66, S76)."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import attrs
+
+from crmcore.domain.deciding import RecordedDecision
+from crmcore.domain.decisions import Decision, Reason, Verdict
+from crmcore.domain.errors import NotFound, Refused
+from crmcore.domain.foresight import Projection
+from crmcore.domain.ids import MembershipId
+from crmcore.domain.instants import instant
+from crmcore.domain.membership import Membership
+from crmcore.domain.money import Money
+from crmcore.domain.profile import Profile
+from crmcore.domain.programme import Benefit
+from crmcore.domain.text import symbol, text
+from crmcore.domain.unit_of_work import UnitOfWork
+
+__all__ = ["Authority", "DeskCard", "decide_benefit", "desk_card", "grant_benefit"]
+
+YEAR = timedelta(days=365)
+
+
+@attrs.frozen(kw_only=True)
+class Authority:
+    """What an agent may give without asking: `limit` at once, `yearly` to one member in 365 days,
+    to members from the tier `from_tier` on. Beyond it `asks` approves.
+    """
+
+    name: str = attrs.field(validator=symbol)
+    limit: Money
+    yearly: Money
+    from_tier: str
+    asks: str = attrs.field(default="supervisor", validator=text(80))
+
+
+@attrs.frozen(repr=False)
+class DeskCard:
+    """A member as the desk sees them: the profile, the membership with tier and points, what is
+    missing to the next tier, and what may be given now.
+    """
+
+    profile: Profile
+    membership: Membership
+    projection: Projection
+    benefits: tuple[Benefit, ...]
+    decision: Decision | None
+
+    def __repr__(self) -> str:
+        return f"DeskCard({self.membership.id}, {self.membership.tier})"
+
+
+def desk_card(
+    unit: UnitOfWork,
+    *,
+    number: str,
+    programme: str,
+    at: datetime,
+    benefit: Benefit | None = None,
+    authority: Authority | None = None,
+) -> DeskCard:
+    """The card of the member with this number; with a `benefit` that the agent would give, the
+    decision whether they may. `NotFound` if nobody has the number. Nothing is written.
+    """
+    member = unit.memberships.find_by_number(number, programme)
+    if member is None:
+        raise NotFound("memberships", programme, "number")
+    projected = unit.memberships.project(member, at=at)
+    known = unit.model.programme(programme)
+    tier = known.rules_from(instant(at)).tiers[known.rank_of(projected.tier)]
+    decision = None
+    if benefit is not None and authority is not None:
+        decision = decide_benefit(unit, member, benefit, at=at, authority=authority)
+    return DeskCard(
+        unit.profiles.get(member.customer_id), member, projected, tier.benefits, decision
+    )
+
+
+def decide_benefit(
+    unit: UnitOfWork,
+    membership: Membership,
+    benefit: Benefit,
+    *,
+    at: datetime,
+    authority: Authority,
+) -> Decision:
+    """May an agent of this authority give the benefit now, and why? What was granted to the member
+    within the year counts, as far as it was not taken back.
+    """
+    at, known = instant(at), unit.model.programme(membership.programme)
+    zero = Money.of_minor(0, unit.model.currency)
+    cost, spent = benefit.cost or zero, zero
+    granted = _granted(unit, membership.id, membership.customer_id, at)
+    for fact in granted:
+        spent = spent + (fact.cost or zero)
+    reasons, verdict = [], Verdict.ALLOW
+    if not membership.is_open:
+        verdict = Verdict.REFUSE
+        reasons.append(Reason("open", "is no member any more"))
+    if known.rank_of(membership.tier) < known.rank_of(authority.from_tier):
+        verdict = Verdict.REFUSE
+        reasons.append(Reason("tier", f"is in {membership.tier}, below {authority.from_tier}"))
+    if verdict is Verdict.ALLOW and cost > authority.limit:
+        verdict = Verdict.NEEDS_APPROVAL
+        reasons.append(Reason("limit", f"costs more than {authority.name} may give at once"))
+    if verdict is not Verdict.REFUSE and spent + cost > authority.yearly:
+        verdict = Verdict.NEEDS_APPROVAL
+        facts = tuple(fact.id for fact in granted)
+        reasons.append(Reason("yearly", "was given too much within the year for one more", facts))
+    if not reasons:
+        reasons.append(Reason("authority", f"is within what {authority.name} may give"))
+    return Decision(
+        verdict=verdict, reasons=tuple(reasons), customer_id=membership.customer_id, at=at,
+        policy=f"desk {authority.name}", cost=cost,
+        authority=authority.asks if verdict is Verdict.NEEDS_APPROVAL else None,
+    )  # fmt: skip
+
+
+def grant_benefit(
+    unit: UnitOfWork,
+    membership: Membership,
+    benefit: Benefit,
+    *,
+    at: datetime,
+    authority: Authority,
+    approved_by: str | None = None,
+) -> RecordedDecision:
+    """Decide and record: the benefit is given where the authority allows it, or where somebody
+    approved what needs approval; else it is `Refused`, and nothing is recorded.
+    """
+    decision = decide_benefit(unit, membership, benefit, at=at, authority=authority)
+    fact = RecordedDecision.of(
+        decision, subject=benefit.name, membership_id=membership.id, approved_by=approved_by
+    )
+    if not fact.holds:
+        raise Refused(f"desk.{decision.reasons[-1].rule}", str(decision), str(membership.id))
+    return unit.decisions.add(fact)
+
+
+def _granted(
+    unit: UnitOfWork, membership_id: MembershipId, customer_id: object, at: datetime
+) -> list[RecordedDecision]:
+    """What was granted to this member at the desk within the year before, and not taken back."""
+    known = unit.decisions.of(customer_id)  # type: ignore[arg-type]
+    revoked = {fact.revokes for fact in known if fact.revokes is not None}
+    return [
+        fact
+        for fact in known
+        if fact.membership_id == membership_id
+        and fact.policy.startswith("desk ")
+        and fact.holds
+        and fact.id not in revoked
+        and at - YEAR < fact.at <= at
+    ]

@@ -1,0 +1,293 @@
+"""Early promotion and retention: who near a tier is put into it, or kept in it, and why (S42, S44).
+
+A policy is a function of a candidate that answers a `Decision`; the ones here weigh what is
+expected to be gained against what it costs. A host writes its own beside them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+from decimal import Decimal
+from itertools import islice
+
+import attrs
+
+from crmcore.domain.deciding import RecordedDecision
+from crmcore.domain.decisions import Decision, Reason, Verdict
+from crmcore.domain.errors import InvalidInput
+from crmcore.domain.ids import FactId, as_id
+from crmcore.domain.instants import instant
+from crmcore.domain.money import Money
+from crmcore.domain.ports import Backend
+from crmcore.domain.programme import Programme
+from crmcore.domain.unit_of_work import UnitOfWork
+from crmcore.services.loyalty import Candidate
+
+__all__ = [
+    "EarlyPromotion", "LoyaltyPolicy", "LoyaltyRound", "RetentionBonus", "benefit_cost",
+    "give_retention_bonuses", "promote_early", "revoke_promotion",
+]  # fmt: skip
+
+LoyaltyPolicy = Callable[[Candidate, Programme, datetime], Decision]
+"""What a policy of these rounds is: a named function, or an object that can be called."""
+
+PAGE = 500
+
+
+def benefit_cost(programme: Programme, tier: str, *, at: datetime, currency: str) -> Money:
+    """What the benefits of a tier cost for a member and a year, by the rules at that instant."""
+    known = programme.rules_from(at).tiers[programme.rank_of(tier)]
+    total = Money.of_minor(0, currency)
+    for benefit in known.benefits:
+        if benefit.cost is not None:
+            total = total + benefit.cost
+    return total
+
+
+def _weighed(
+    candidate: Candidate,
+    at: datetime,
+    *,
+    policy: str,
+    gain: Money,
+    cost: Money,
+    limit: Money,
+    authority: str,
+    first: Reason,
+) -> Decision:
+    """Allowed where it gains at least what it costs, by whoever may spend that much."""
+    gains = f"is expected to gain {gain.amount} {gain.currency}"
+    reasons = (first, Reason("gain", f"{gains} and costs {cost.amount} {cost.currency}"))
+    verdict, who = Verdict.ALLOW, None
+    if gain < cost:
+        verdict = Verdict.REFUSE
+    elif cost > limit:
+        verdict, who = Verdict.NEEDS_APPROVAL, authority
+        reasons += (Reason("limit", f"costs more than {limit.amount} {limit.currency}"),)
+    return Decision(
+        verdict=verdict, reasons=reasons, customer_id=candidate.customer_id, at=at, policy=policy,
+        authority=who, cost=cost, value=gain,
+    )  # fmt: skip
+
+
+def _chance(candidate: Candidate, chance: Callable[[Candidate], float] | None) -> float:
+    found = 1 - candidate.share if chance is None else chance(candidate)
+    if not 0 <= found <= 1:
+        raise InvalidInput.of("chance", "must be a probability")
+    return float(found)
+
+
+def _times(money: Money, chance: float) -> Money:
+    return Money.rounded(money.amount * Decimal(repr(chance)), money.currency)
+
+
+@attrs.frozen(kw_only=True)
+class EarlyPromotion:
+    """Promotes who is expected to be worth it: `gain` is what a member of the higher tier brings in
+    a year beyond one of the lower, times the `chance` that they live up to it (without one, the
+    share that they have done already); the cost is that of the higher tier's benefits beyond those
+    of their own. What costs more than `limit` needs the approval of `authority`.
+    """
+
+    gain: Money
+    limit: Money
+    authority: str = "loyalty manager"
+    chance: Callable[[Candidate], float] | None = None
+    name: str = "early_promotion 1"
+
+    def __call__(self, candidate: Candidate, programme: Programme, at: datetime) -> Decision:
+        """What it says of one candidate."""
+        currency = self.gain.currency
+        cost = benefit_cost(programme, candidate.towards, at=at, currency=currency)
+        cost = cost - benefit_cost(programme, candidate.tier, at=at, currency=currency)
+        chance = _chance(candidate, self.chance)
+        told = f"lacks {candidate.share:.1%} of {candidate.towards}, with a chance of {chance:.1%}"
+        return _weighed(
+            candidate, at, policy=self.name, gain=_times(self.gain, chance),
+            cost=cost, limit=self.limit, authority=self.authority, first=Reason("near", told),
+        )  # fmt: skip
+
+
+@attrs.frozen(kw_only=True)
+class RetentionBonus:
+    """Gives who is about to fall the points that are missing, up to `most`, where keeping them in
+    their tier is worth it: `gain` is what a member of the tier brings in a year beyond one of the
+    tier below, times the `chance` that it keeps them (one half without a word); the cost is that of
+    the points and of the tier's benefits beyond those below.
+    """
+
+    gain: Money
+    limit: Money
+    most: int
+    authority: str = "loyalty manager"
+    chance: Callable[[Candidate], float] | None = None
+    name: str = "retention_bonus 1"
+
+    def __call__(self, candidate: Candidate, programme: Programme, at: datetime) -> Decision:
+        """What it says of one candidate."""
+        points, currency = candidate.missing.points, self.gain.currency
+        if points is None or points > self.most:
+            reason = Reason("most", f"lacks more than {self.most} points to stay")
+            return Decision(
+                verdict=Verdict.REFUSE, reasons=(reason,), customer_id=candidate.customer_id,
+                at=at, policy=self.name,
+            )  # fmt: skip
+        cost = Money.rounded(programme.point_cost * points, currency)
+        cost = cost + benefit_cost(programme, candidate.tier, at=at, currency=currency)
+        cost = cost - benefit_cost(programme, candidate.towards, at=at, currency=currency)
+        chance = 0.5 if self.chance is None else _chance(candidate, self.chance)
+        told = (
+            f"lacks {points} points to stay in {candidate.tier}, and falls to {candidate.towards}"
+        )
+        return _weighed(
+            candidate, at, policy=self.name, gain=_times(self.gain, chance),
+            cost=cost, limit=self.limit, authority=self.authority, first=Reason("near", told),
+        )  # fmt: skip
+
+
+@attrs.frozen
+class LoyaltyRound:
+    """What a round decided: how many were considered, allowed (and done), refused, and wait for
+    approval; what those allowed cost and are expected to gain.
+    """
+
+    considered: int
+    allowed: int
+    refused: int
+    waiting: int
+    over_budget: int
+    cost: Money
+    value: Money
+
+
+Deed = Callable[[UnitOfWork, Candidate, FactId], None]
+
+
+def promote_early(
+    backend: Backend,
+    programme: str,
+    candidates: Iterable[Candidate],
+    policy: LoyaltyPolicy,
+    *,
+    at: datetime,
+    until: datetime,
+    budget: Money | None = None,
+    actor: str,
+) -> LoyaltyRound:
+    """Put the candidates whom the policy allows into the tier that they are near, until then at
+    least. Every decision is recorded, with its reasons, cost and value; once the budget is spent
+    nobody more is promoted. The candidates come as `near_promotion` answers them, best first where
+    a budget binds.
+    """
+    until = instant(until, "until")
+
+    def promote(unit: UnitOfWork, candidate: Candidate, decision: FactId) -> None:
+        member = unit.memberships.get(candidate.membership_id)
+        unit.memberships.promote(
+            member, candidate.towards, at=instant(at), until=until, decision_id=decision
+        )
+
+    return _round(backend, programme, candidates, policy, promote, at=at, budget=budget,
+                  actor=actor, subject="early_promotion")  # fmt: skip
+
+
+def give_retention_bonuses(
+    backend: Backend,
+    programme: str,
+    candidates: Iterable[Candidate],
+    policy: LoyaltyPolicy,
+    *,
+    at: datetime,
+    budget: Money | None = None,
+    actor: str,
+) -> LoyaltyRound:
+    """Give the candidates whom the policy allows the qualifying points that they lack to stay, as
+    `near_fall` answers them; recorded as in `promote_early`.
+    """
+
+    def give(unit: UnitOfWork, candidate: Candidate, decision: FactId) -> None:
+        member = unit.memberships.get(candidate.membership_id)
+        unit.memberships.bonus(
+            member, candidate.missing.points or 0, at=instant(at), qualifying=True,
+            of_fact=decision, reason="retention bonus",
+        )  # fmt: skip
+
+    return _round(backend, programme, candidates, policy, give, at=at, budget=budget,
+                  actor=actor, subject="retention_bonus")  # fmt: skip
+
+
+def _round(
+    backend: Backend,
+    programme: str,
+    candidates: Iterable[Candidate],
+    policy: LoyaltyPolicy,
+    deed: Deed,
+    *,
+    at: datetime,
+    budget: Money | None,
+    actor: str,
+    subject: str,
+) -> LoyaltyRound:
+    known, zero = backend.model.programme(programme), Money.of_minor(0, backend.model.currency)
+    found = LoyaltyRound(0, 0, 0, 0, 0, zero, zero)
+    left = budget
+    for page in _pages(candidates):
+        decided = []
+        for candidate in page:
+            decision = policy(candidate, known, instant(at))
+            cost, value = decision.cost or zero, decision.value or zero
+            allowed = decision.allowed and (left is None or cost <= left)
+            if allowed and left is not None:
+                left = left - cost
+            over = decision.allowed and not allowed
+            found = LoyaltyRound(
+                found.considered + 1,
+                found.allowed + allowed,
+                found.refused + (decision.verdict is Verdict.REFUSE),
+                found.waiting + (decision.verdict is Verdict.NEEDS_APPROVAL),
+                found.over_budget + over,
+                found.cost + cost if allowed else found.cost,
+                found.value + value if allowed else found.value,
+            )
+            if not over:
+                decided.append((candidate, decision, allowed))
+        backend.run(_recorded, decided, deed, subject, actor=actor, source="loyalty")
+    return found
+
+
+def _recorded(
+    unit: UnitOfWork,
+    decided: Iterable[tuple[Candidate, Decision, bool]],
+    deed: Deed,
+    subject: str,
+) -> None:
+    for candidate, decision, allowed in decided:
+        fact = RecordedDecision.of(decision, subject=subject, membership_id=candidate.membership_id)
+        unit.decisions.add(fact)
+        if allowed:
+            deed(unit, candidate, fact.id)
+
+
+def _pages(candidates: Iterable[Candidate]) -> Iterator[list[Candidate]]:
+    remaining = iter(candidates)
+    while page := list(islice(remaining, PAGE)):
+        yield page
+
+
+def revoke_promotion(unit: UnitOfWork, decision_id: FactId, *, at: datetime) -> RecordedDecision:
+    """Take back an early promotion: the member is where they would be without it, and the decision
+    that says so is recorded and answered. `NotFound` if there is no such decision.
+    """
+    before = unit.decisions.get(FactId(as_id(decision_id, "decision_id")))
+    if before.membership_id is None:
+        raise InvalidInput.of("decision_id", "is about no membership")
+    member = unit.memberships.get(before.membership_id)
+    unit.memberships.revoke(member, before.id, at=at)
+    return unit.decisions.add(
+        RecordedDecision(
+            customer_id=before.customer_id, at=at, subject=before.subject, verdict=Verdict.REFUSE,
+            policy=before.policy, membership_id=before.membership_id, revokes=before.id,
+            reasons=(Reason("revoked", "was taken back", (before.id,)),),
+        )
+    )  # fmt: skip
