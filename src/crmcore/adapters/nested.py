@@ -7,7 +7,7 @@ with its type beside its value.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
@@ -22,6 +22,7 @@ from crmcore.domain.attributes import AttributeValue
 from crmcore.domain.fields import SCALARS, FieldType
 from crmcore.domain.model import Model
 from crmcore.domain.money import Money
+from crmcore.domain.periods import Anniversary, Calendar, Fixed, Qualifying, Rolling
 from crmcore.domain.predicates import (
     And,
     Birthday,
@@ -67,6 +68,12 @@ KINDS: tuple[type[Predicate], ...] = (
 )  # fmt: skip
 
 
+PERIODS: Mapping[str, type[Any]] = {
+    "fixed": Fixed, "calendar": Calendar, "anniversary": Anniversary, "rolling": Rolling,
+}  # fmt: skip
+LATER = override(omit_if_default=True)
+
+
 @lru_cache(maxsize=1)
 def converter() -> Converter:
     """The one converter; built when first asked for."""
@@ -85,13 +92,26 @@ def converter() -> Converter:
     made.register_structure_hook(AttributeValue, lambda value, _: _attribute(value))
     made.register_unstructure_hook(timedelta, timedelta.total_seconds)
     made.register_structure_hook(timedelta, lambda value, _: timedelta(seconds=value))
+    for period in PERIODS.values():
+        made.register_unstructure_hook(period, _period_writer(made, period))
+    made.register_structure_hook_func(
+        lambda hint: hint == Qualifying,
+        lambda data, _: made.structure(data, PERIODS[data["kind"]]),
+    )
     for cls in KINDS:
         made.register_unstructure_hook(cls, plain_predicate)
         made.register_structure_hook(cls, lambda data, _: predicate_of(data))
     # What came later is written only where it is not the default: a stored model stays the same.
-    write = make_dict_unstructure_fn(Model, made, purposes=override(omit_if_default=True))
+    write = make_dict_unstructure_fn(Model, made, purposes=LATER, programmes=LATER)
     made.register_unstructure_hook(Model, write)
     return made
+
+
+def _period_writer(made: Converter, period: type[Any]) -> Callable[[Any], dict[str, Any]]:
+    """Of a period its fields, and which kind of period it is: several have the same fields."""
+    write = make_dict_unstructure_fn(period, made)
+    kind = next(name for name, known in PERIODS.items() if known is period)
+    return lambda value: {"kind": kind, **write(value)}
 
 
 def _plain_money(money: Money) -> dict[str, Any]:

@@ -52,6 +52,7 @@ __all__ = [
     "StorageError",
     "UnknownBackend",
     "UnknownField",
+    "suggested",
 ]
 
 
@@ -104,14 +105,24 @@ class UnknownField(InvalidInput):
     @classmethod
     def named(cls, name: str, *, known: tuple[str, ...]) -> UnknownField:
         """The error for `name`, suggesting the nearest of the `known` fields."""
-        from difflib import get_close_matches
-
         # Of what could be no name at all, so much is told as can be printed and read.
         name = str(name)[:80].encode(errors="backslashreplace").decode()
-        near = get_close_matches(name, known, n=1)
-        suggestion = near[0] if near else None
-        hint = f"; did you mean {suggestion!r}?" if suggestion else ""
+        suggestion = _nearest(name, known)
+        hint = suggested(name, known)
         return cls((Fault(name, f"the model declares no such field{hint}"),), name, suggestion)
+
+
+def suggested(name: str, known: tuple[str, ...]) -> str:
+    """What is put behind the reason why `name` is refused: the nearest of the `known` names."""
+    suggestion = _nearest(name, known)
+    return f"; did you mean {suggestion!r}?" if suggestion else ""
+
+
+def _nearest(name: str, known: tuple[str, ...]) -> str | None:
+    from difflib import get_close_matches
+
+    near = get_close_matches(name[:80], known, n=1)
+    return near[0] if near else None
 
 
 @attrs.define

@@ -47,6 +47,7 @@ __all__ = [
     "SEGMENTS",
     "SEGMENT_CHANGES",
     "TIER_CHANGES",
+    "A",
     "AggregateKind",
     "DerivedKind",
     "FactKind",
@@ -75,12 +76,13 @@ class Key:
 @attrs.frozen(slots=False)
 class AggregateKind(Generic[A]):
     """What may change: stored by id and version, found by its keys. `key` names the field that is
-    its exclusive key, where one field is.
+    its exclusive key, where one field is; `indexes` the fields that it is looked for by besides.
     """
 
     name: str
     cls: type[A]
     key: str | None = None
+    indexes: tuple[tuple[str, ...], ...] = ()
 
     @cached_property
     def fields(self) -> tuple[Field, ...]:
@@ -134,7 +136,9 @@ class DerivedKind:
 CUSTOMERS = AggregateKind("customers", Customer)
 PRODUCTS = AggregateKind("products", Product, key="sku")
 SEGMENTS = AggregateKind("segments", Segment, key="name")
-MEMBERSHIPS = AggregateKind("memberships", Membership)
+MEMBERSHIPS = AggregateKind(
+    "memberships", Membership, indexes=(("programme", "due_at", "id"), ("customer_id",))
+)
 ORDERS = FactKind("orders", Order)
 PAYMENTS = FactKind("payments", Payment, of_order=True)
 FULFILMENTS = FactKind("fulfilments", Fulfilment, of_order=True)

@@ -23,7 +23,7 @@ from crmcore.domain.predicate_checks import checked
 from crmcore.domain.predicates import Predicate
 from crmcore.domain.text import Words, symbol
 
-__all__ = ["BUILT_IN_MEASURES", "Fold", "Measure"]
+__all__ = ["BUILT_IN_MEASURES", "Fold", "Measure", "programme_measures"]
 
 
 class Fold(Words):
@@ -146,3 +146,13 @@ BUILT_IN_MEASURES = (
     _score("lifetime_value"),
 )
 """What every profile has; a model adds its own."""
+
+
+def programme_measures(programme: str) -> tuple[Measure, ...]:
+    """What every profile has of a loyalty programme: the tier, and the points of its ledger."""
+    own = field("programme") == programme
+    return (
+        Measure(f"{programme}_tier", "tier_changes", Fold.LATEST, "tier", where=own, indexed=True),
+        Measure(f"{programme}_points", "points", Fold.SUM, "active", where=own),
+        Measure(f"{programme}_pending", "points", Fold.SUM, "pending", where=own),
+    )

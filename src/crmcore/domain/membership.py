@@ -13,6 +13,7 @@ import attrs
 
 from crmcore.domain.errors import InvalidInput
 from crmcore.domain.facts import Fact
+from crmcore.domain.fields import PERSONAL
 from crmcore.domain.ids import (
     CustomerId,
     FactId,
@@ -70,7 +71,9 @@ class Membership:
 
     customer_id: CustomerId = attrs.field(validator=an_id)
     programme: str = attrs.field(validator=symbol)
-    number: str | None = attrs.field(default=None, validator=optional_text(64))
+    number: str | None = attrs.field(
+        default=None, repr=False, validator=optional_text(64), metadata=PERSONAL
+    )
     at: datetime = attrs.field(converter=instant)
     closed_at: datetime | None = attrs.field(default=None, converter=optional_instant)
     lots: tuple[Lot, ...] = attrs.field(default=(), converter=_lots)

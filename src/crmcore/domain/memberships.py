@@ -321,6 +321,23 @@ class Memberships(Aggregates[Membership]):
 
     # how
 
+    def _check(self, aggregate: Membership, held: Membership | None) -> None:
+        self._unit.model.check_tier(aggregate.programme, aggregate.tier)
+        for name in ("customer_id", "programme"):
+            if held is not None and getattr(held, name) != getattr(aggregate, name):
+                raise InvalidInput.of(name, "stays as it was: the ledger is theirs")
+
+    def _restore(self, aggregates: list[Membership]) -> list[Membership]:
+        self._hold({membership.customer_id for membership in aggregates})
+        return super()._restore(aggregates)
+
+    def _hold(self, customers: Collection[CustomerId]) -> None:
+        """Hold the customers, so that none is removed meanwhile."""
+        known = self._unit.writes.lock_profiles(customers)
+        for customer_id in sorted(customers):
+            if customer_id not in known:
+                raise NotFound("customers", str(customer_id))
+
     def _programme(self, name: str) -> Programme:
         return self._unit.model.programme(name)
 

@@ -15,7 +15,7 @@ from crmcore.domain.bounds import INDEXED_TEXT, check_bound, check_size
 from crmcore.domain.consent import PURPOSES, Purpose
 from crmcore.domain.currencies import minor_digits
 from crmcore.domain.customer import Customer
-from crmcore.domain.errors import Fault, InvalidInput, Refused, UnknownField
+from crmcore.domain.errors import Fault, InvalidInput, Refused, UnknownField, suggested
 from crmcore.domain.expressions import FactsRef, FieldRef
 from crmcore.domain.fact_terms import checked_term
 from crmcore.domain.fields import Field, FieldType
@@ -24,12 +24,14 @@ from crmcore.domain.identifiers import IDENTIFIER_TYPES, IdentifierType
 from crmcore.domain.instants import LATEST, zone_named
 from crmcore.domain.kinds import MEASURABLE, Key
 from crmcore.domain.life_cycle import DEFAULT_LIFE_CYCLE, LifeCycle
-from crmcore.domain.measures import BUILT_IN_MEASURES, Measure
+from crmcore.domain.measures import BUILT_IN_MEASURES, Measure, programme_measures
+from crmcore.domain.membership import Membership
 from crmcore.domain.money import Money
 from crmcore.domain.predicate_checks import checked
 from crmcore.domain.predicates import Predicate
 from crmcore.domain.product import Product
 from crmcore.domain.profile import COPIED_FIELDS
+from crmcore.domain.programme import Programme
 from crmcore.domain.resolving import Definition, inlined, resolved
 from crmcore.domain.segment import Segment
 from crmcore.domain.text import optional_text
@@ -52,14 +54,23 @@ def _zone(_: Any, __: attrs.Attribute[Any], value: str) -> None:
     zone_named(value)
 
 
+def _keys_of_membership(membership: Membership) -> tuple[Key, ...]:
+    programme = membership.programme
+    own = Key("member", f"{programme}:{membership.customer_id.hex}")
+    if membership.number is None:
+        return (own,)
+    return (own, Key("number", f"{programme}:{membership.number}"))
+
+
 @attrs.frozen(kw_only=True, slots=False)
 class Model:
     """What a host decides once: its life cycle, attributes, identifiers, measures, currency, zone.
 
     `measures` and `identifier_types` come on top of the built-in ones; `purposes`, what customers
-    are contacted for, replace the default ones. Every sum of money is in `currency`; local days
-    are days in `zone`. A name used twice, or a measure or life-cycle move over a field that does
-    not exist, is `InvalidInput`.
+    are contacted for, replace the default ones. Each of the loyalty `programmes` brings measures of
+    its own: `<name>_tier`, `<name>_points`, `<name>_pending`. Every sum of money is in `currency`;
+    local days are days in `zone`. A name used twice, or a measure or life-cycle move over a field
+    that does not exist, is `InvalidInput`.
     """
 
     life_cycle: LifeCycle = DEFAULT_LIFE_CYCLE
@@ -71,6 +82,7 @@ class Model:
     )
     measures: tuple[Measure, ...] = attrs.field(default=(), converter=tuple[Measure, ...])
     purposes: tuple[Purpose, ...] = attrs.field(default=PURPOSES, converter=tuple[Purpose, ...])
+    programmes: tuple[Programme, ...] = attrs.field(default=(), converter=tuple[Programme, ...])
     currency: str = attrs.field(default="EUR", validator=_currency)
     zone: str = attrs.field(default="UTC", validator=_zone)
     region: str | None = attrs.field(default=None, validator=optional_text(80))
@@ -88,6 +100,15 @@ class Model:
         faults += [Fault(f"identifier_types.{n}", "is declared twice") for n in _twice(types)]
         told = _twice(purpose.name for purpose in self.purposes)
         faults += [Fault(f"purposes.{name}", "is declared twice") for name in told]
+        named = _twice(programme.name for programme in self.programmes)
+        faults += [Fault(f"programmes.{name}", "is declared twice") for name in named]
+        faults += [
+            Fault(
+                f"programmes.{programme.name}", f"names {currency}, and is not in {self.currency}"
+            )
+            for programme in self.programmes
+            for currency in sorted(programme.currencies - {self.currency})
+        ]
         if faults:
             raise InvalidInput(tuple(faults))
         for move in self.life_cycle.moves:
@@ -96,8 +117,10 @@ class Model:
 
     @cached_property
     def all_measures(self) -> tuple[Measure, ...]:
-        """The built-in measures, then the host's."""
-        return tuple(m.checked(self.currency) for m in (*BUILT_IN_MEASURES, *self.measures))
+        """The built-in measures, those of the programmes, then the host's."""
+        names = dict.fromkeys(programme.name for programme in self.programmes)
+        own = [measure for name in names for measure in programme_measures(name)]
+        return tuple(m.checked(self.currency) for m in (*BUILT_IN_MEASURES, *own, *self.measures))
 
     @cached_property
     def profile_fields(self) -> Mapping[str, Field]:
@@ -170,6 +193,20 @@ class Model:
         if name not in (purpose.name for purpose in self.purposes):
             raise InvalidInput.of("purpose", "is no purpose of this model")
 
+    def programme(self, name: str) -> Programme:
+        """The declared programme of that name; `InvalidInput` if there is none."""
+        for known in self.programmes:
+            if known.name == name:
+                return known
+        hint = suggested(name, tuple(known.name for known in self.programmes))
+        raise InvalidInput.of("programme", f"is no programme of this model{hint}")
+
+    def check_tier(self, programme: str, tier: str, *, path: str = "tier") -> None:
+        """Refuse a programme that is not declared, and a tier that it does not have."""
+        known = self.programme(programme).tiers
+        if tier not in known:
+            raise InvalidInput.of(path, f"is no tier of {programme}{suggested(tier, known)}")
+
     def check(self, customer: Customer, *, held: Customer | None = None) -> None:
         """Refuse a customer whose stage, identifiers or attributes this model does not know.
 
@@ -205,8 +242,10 @@ class Model:
         if faults:
             raise InvalidInput(tuple(faults))
 
-    def keys_of(self, aggregate: Customer | Product | Segment) -> tuple[Key, ...]:
+    def keys_of(self, aggregate: Customer | Product | Segment | Membership) -> tuple[Key, ...]:
         """The keys under which an aggregate is found."""
+        if isinstance(aggregate, Membership):
+            return _keys_of_membership(aggregate)
         if isinstance(aggregate, Product):
             return (Key("sku", aggregate.sku),)
         if isinstance(aggregate, Segment):
@@ -225,7 +264,7 @@ class Model:
         """Refuse to take over a store that was kept under `before`, where that cannot be right.
 
         Recorded amounts stay in their currency, and known attributes keep their type. Stages,
-        identifier types and purposes stay.
+        identifier types, purposes, and programmes with their tiers stay.
         """
         if before.currency != self.currency:
             reason = f"amounts are recorded in {before.currency}, not in {self.currency}"
@@ -245,6 +284,12 @@ class Model:
             if purpose.name not in purposes:
                 reason = f"customers may have opted out of {purpose.name}; keep the purpose"
                 raise Refused("model.purposes_stay", reason)
+        programmes = {known.name: known.tiers for known in self.programmes}
+        for programme in before.programmes:
+            kept = [t for t in programmes.get(programme.name, ()) if t in programme.tiers]
+            if kept != list(programme.tiers):
+                reason = f"members may be in {programme.name}; keep it, its tiers and their order"
+                raise Refused("model.programmes_stay", reason)
         held = {known.name: known.type for known in before.attributes}
         for known in self.attributes:
             if held.get(known.name, known.type) is not known.type:

@@ -20,12 +20,12 @@ from crmcore.domain.facts import Fact, Recording
 from crmcore.domain.folding import Deltas
 from crmcore.domain.ids import CustomerId, FactId, OrderId
 from crmcore.domain.journal import Entry
-from crmcore.domain.kinds import AggregateKind, FactKind, Key
+from crmcore.domain.kinds import A, AggregateKind, FactKind, Key
+from crmcore.domain.membership import Membership
 from crmcore.domain.model import Model
 from crmcore.domain.predicates import Predicate
-from crmcore.domain.product import Product
 from crmcore.domain.profile import Profile
-from crmcore.domain.segment import Segment, SegmentChange
+from crmcore.domain.segment import SegmentChange
 
 if TYPE_CHECKING:
     from crmcore.domain.unit_of_work import UnitOfWork
@@ -35,7 +35,6 @@ __all__ = [
     "Window",
 ]  # fmt: skip
 
-A = TypeVar("A", Customer, Product, Segment)
 F = TypeVar("F", bound=Fact)
 R = TypeVar("R")
 Ts = TypeVarTuple("Ts")
@@ -115,6 +114,12 @@ class Transaction(Protocol):
 
     def after(self, kind: AggregateKind[A], id: UUID | None, limit: int) -> list[A]:
         """The next aggregates in the order of their ids."""
+        ...
+
+    def due(self, programme: str, until: datetime, limit: int) -> list[Membership]:
+        """The memberships of the programme that are due at `until` or before, by `due_at` then id,
+        at most `limit`, at the cost of those that it answers.
+        """
         ...
 
     def append(self, kind: FactKind[F], facts: Sequence[F], recording: Recording) -> bool:

@@ -28,6 +28,8 @@ __all__ = [
 ]  # fmt: skip
 
 MOST_POINTS = 2**53
+LONGEST = 32
+"""Of a programme's name: with `_pending` behind it, it names a field of the profile."""
 
 
 class ReturnPolicy(Words):
@@ -230,6 +232,9 @@ class Programme:
     point_cost: Decimal = attrs.field(default=Decimal("0.01"), kw_only=True, converter=_point_cost)
 
     def __attrs_post_init__(self) -> None:
+        if len(self.name) > LONGEST:
+            reason = f"is longer than {LONGEST} characters; fields of the profile begin with it"
+            raise InvalidInput.of("name", reason)
         zone_named(self.zone)
         if not self.rules or not all(isinstance(known, Rules) for known in self.rules):
             raise InvalidInput.of("rules", "must be Rules, of one version or several")
@@ -245,6 +250,14 @@ class Programme:
     def tiers(self) -> tuple[str, ...]:
         """The names of the tiers, from low to high."""
         return tuple(tier.name for tier in self.rules[0].tiers)
+
+    @cached_property
+    def currencies(self) -> frozenset[str]:
+        """The currencies that its tiers and benefits name; a model has one."""
+        tiers = [tier for known in self.rules for tier in known.tiers]
+        named = [tier.spend for tier in tiers]
+        named += [benefit.cost for tier in tiers for benefit in tier.benefits]
+        return frozenset(money.currency for money in named if money is not None)
 
     def rank_of(self, tier: str) -> int:
         """The place of a tier, from 0; `InvalidInput` if there is none of that name."""

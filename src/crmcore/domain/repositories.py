@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import nullcontext
 from datetime import datetime
 from itertools import islice
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic
 from uuid import UUID
 
 import attrs
@@ -17,11 +17,10 @@ from crmcore.domain.errors import AmbiguousIdentifier, InvalidInput, NotFound, R
 from crmcore.domain.identifiers import Identifier
 from crmcore.domain.ids import CustomerId, ProductId, as_id
 from crmcore.domain.journal import Entry, Operation, changes_between
-from crmcore.domain.kinds import CUSTOMERS, PRODUCTS, AggregateKind
+from crmcore.domain.kinds import CUSTOMERS, PRODUCTS, A, AggregateKind
 from crmcore.domain.ports import Transaction
 from crmcore.domain.product import Product
 from crmcore.domain.redaction import without_personal_values
-from crmcore.domain.segment import Segment
 from crmcore.domain.text import checked_text
 from crmcore.domain.trusted import changed
 
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Aggregates", "Customers", "Products"]
 
-A = TypeVar("A", Customer, Product, Segment)
 BATCH = 10_000
 
 

@@ -21,6 +21,7 @@ import attrs
 
 from crmcore.domain.consents import Consents
 from crmcore.domain.contact_points import Channel
+from crmcore.domain.deciding import RecordedDecision
 from crmcore.domain.decisions import Decision
 from crmcore.domain.errors import CrmError, InvalidInput, NotFound, OutcomeUnknown, Refused
 from crmcore.domain.fact_repositories import Facts, OrderFacts, Orders
@@ -33,17 +34,24 @@ from crmcore.domain.kinds import (
     FULFILMENTS,
     INTERACTIONS,
     PAYMENTS,
+    POINTS,
     RETURNS,
     SCORES,
     SEGMENT_CHANGES,
+    TIER_CHANGES,
 )
+from crmcore.domain.membership import TierChange
+from crmcore.domain.memberships import Memberships
 from crmcore.domain.model import Model
 from crmcore.domain.money import Money, Rates, convert
 from crmcore.domain.observing import UNITS, Outcome, Watch
 from crmcore.domain.order_facts import Cancellation, Fulfilment, Payment, Return
+from crmcore.domain.points import PointsEntry
 from crmcore.domain.ports import Recording, Transaction
 from crmcore.domain.predicates import Predicate
 from crmcore.domain.profiles import Profiles
+from crmcore.domain.programme_facts import ProgrammeFacts
+from crmcore.domain.recorded_decisions import Decisions
 from crmcore.domain.repositories import Customers, Products
 from crmcore.domain.score import Score
 from crmcore.domain.segment import SegmentChange
@@ -175,6 +183,26 @@ class UnitOfWork:
     def segment_changes(self) -> Facts[SegmentChange]:
         """Who entered which segment, and who left it."""
         return Facts(self, SEGMENT_CHANGES)
+
+    @cached_property
+    def memberships(self) -> Memberships:
+        """Who is in which loyalty programme."""
+        return Memberships(self)
+
+    @cached_property
+    def points(self) -> Facts[PointsEntry]:
+        """The ledgers of the loyalty programmes."""
+        return ProgrammeFacts(self, POINTS)
+
+    @cached_property
+    def tier_changes(self) -> Facts[TierChange]:
+        """Who entered which tier, or keeps it for longer."""
+        return ProgrammeFacts(self, TIER_CHANGES)
+
+    @cached_property
+    def decisions(self) -> Facts[RecordedDecision]:
+        """What was decided of customers, and why."""
+        return Decisions(self)
 
     @cached_property
     def profiles(self) -> Profiles:

@@ -18,17 +18,25 @@ from crmcore.domain.errors import AlreadyExists, IdentifierTaken, Stale
 from crmcore.domain.facts import Fact
 from crmcore.domain.ids import CustomerId, FactId, OrderId
 from crmcore.domain.journal import Entry
-from crmcore.domain.kinds import CUSTOMERS, FACTS, SEGMENT_CHANGES, AggregateKind, FactKind, Key
+from crmcore.domain.kinds import (
+    CUSTOMERS,
+    FACTS,
+    MEMBERSHIPS,
+    SEGMENT_CHANGES,
+    A,
+    AggregateKind,
+    FactKind,
+    Key,
+)
+from crmcore.domain.membership import Membership
 from crmcore.domain.model import Model
 from crmcore.domain.ports import EVERYBODY, Among, Recording, Window
-from crmcore.domain.product import Product
 from crmcore.domain.redaction import blanked, personal_fields
-from crmcore.domain.segment import Segment, SegmentChange
+from crmcore.domain.segment import SegmentChange
 from crmcore.domain.trusted import changed
 
 __all__ = ["MemoryTransaction", "windowed"]
 
-A = TypeVar("A", Customer, Product, Segment)
 F = TypeVar("F", bound=Fact)
 
 
@@ -98,6 +106,12 @@ class MemoryTransaction(MemoryProfiles):
         decode = codec_of(kind.cls).decode
         found = sorted((k, row) for k, row in self.table(kind.name).items() if not id or k > id)
         return [decode(row) for _, row in found[:limit]]
+
+    def due(self, programme: str, until: datetime, limit: int) -> list[Membership]:
+        decode = codec_of(Membership).decode
+        found = (decode(row) for _, row in self.table(MEMBERSHIPS.name).items())
+        due = (m for m in found if m.programme == programme and m.due_at <= until)
+        return sorted(due, key=attrgetter("due_at", "id"))[:limit]
 
     def _check_version(self, kind: AggregateKind[A], id: UUID, version: int) -> None:
         held = self.fetch(kind, [id]).get(id)

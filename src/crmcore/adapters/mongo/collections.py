@@ -20,7 +20,7 @@ from pymongo.write_concern import WriteConcern
 
 from crmcore.adapters.mongo.client import Document
 from crmcore.adapters.mongo.predicates import WORDS
-from crmcore.adapters.mongo.upgrading import upgrade_documents
+from crmcore.adapters.mongo.upgrading import tell_shape, upgrade_documents
 from crmcore.adapters.profile_codec import measure_columns
 from crmcore.domain.kinds import AGGREGATES, FACTS
 from crmcore.domain.model import Model
@@ -63,14 +63,16 @@ class Collections:
     def prepare(self, model: Model) -> None:
         """Create what is missing: collections (a transaction creates none) and indexes."""
         held = set(self._ours.list_collection_names())
-        names = [kind.name for kind in (*AGGREGATES, *FACTS)]
-        for name in (*names, "keys", "profiles", "journal", "models", "counters"):
+        known = [kind.name for kind in (*AGGREGATES, *FACTS)]
+        for name in (*known, "keys", "profiles", "journal", "models", "counters"):
             if self.prefix + name not in held:
                 with suppress(CollectionInvalid):  # another process was first
                     self._ours.create_collection(self.prefix + name)
         upgrade_documents(self.__getitem__)
         for kind in AGGREGATES:
             self._index(kind.name, "id", unique=True)
+            for names in kind.indexes:
+                self._index(kind.name, *names)
         for fact in FACTS:
             self._index(fact.name, "id", unique=True)
             # By a field of its own: a condition on the type is not seen to follow from `$in`.
@@ -120,6 +122,7 @@ class Collections:
         self._index("journal", "kind", "ids")
         self._index("models", "version", unique=True)
         self._index("counters", "name", unique=True)
+        tell_shape(self["models"])
 
     def _index(self, collection: str, *names: str, unique: bool = False) -> None:
         keys = [(name, ASCENDING) for name in ("tenant", *names)]

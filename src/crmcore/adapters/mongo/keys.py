@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import TypeVar
 from uuid import UUID
 
 from pymongo import DeleteOne
 
 from crmcore.adapters.mongo.access import REFUSED_WRITES, MongoAccess, duplicate
 from crmcore.adapters.mongo.client import translated
-from crmcore.domain.customer import Customer
 from crmcore.domain.errors import IdentifierTaken
-from crmcore.domain.kinds import AggregateKind, Key
-from crmcore.domain.product import Product
-from crmcore.domain.segment import Segment
+from crmcore.domain.kinds import A, AggregateKind, Key
 
 __all__ = ["MongoKeys"]
-
-A = TypeVar("A", Customer, Product, Segment)
 
 
 class MongoKeys(MongoAccess):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Sequence
+from datetime import datetime
 from itertools import islice
-from typing import TypeVar
 from uuid import UUID
 
 from pymongo import UpdateOne
@@ -21,14 +21,13 @@ from crmcore.adapters.profile_codec import FOLDED
 from crmcore.domain.customer import Customer
 from crmcore.domain.errors import AlreadyExists, Stale
 from crmcore.domain.fields import FieldType
-from crmcore.domain.kinds import AggregateKind, Key
+from crmcore.domain.instants import to_millis
+from crmcore.domain.kinds import MEMBERSHIPS, A, AggregateKind, Key
+from crmcore.domain.membership import Membership
 from crmcore.domain.names import name_words
-from crmcore.domain.product import Product
-from crmcore.domain.segment import Segment
 
 __all__ = ["MongoRecords"]
 
-A = TypeVar("A", Customer, Product, Segment)
 PAGE = 1000
 
 
@@ -127,6 +126,14 @@ class MongoRecords(MongoKeys):
             if page:  # and whoever asks on from here is told without a query that this was all
                 self._ended = (kind.name, UUID(bytes=page[-1]["id"]))
         return [decode(document) for document in page]
+
+    def due(self, programme: str, until: datetime, limit: int) -> list[Membership]:
+        # Below the next millisecond, not up to this one: within an index that goes on with another
+        # field, not every server of the protocol finds what equals an upper bound.
+        told: Document = {"programme": programme, "due_at": {"$lt": to_millis(until) + 1}}
+        order = [("due_at", 1), ("id", 1)]
+        rows = self.read(MEMBERSHIPS.name, told, sort=order, limit=limit)
+        return list(map(documents_of(Membership).decode, rows))
 
     def _paged(self, name: str, id: UUID | None) -> Iterator[Document]:
         """Where no writes of our own can come between, the pages are those of one cursor."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
 from pymongo import ReadPreference, UpdateOne
@@ -16,19 +16,14 @@ from crmcore.adapters.mongo.client import Document, forget, translated
 from crmcore.adapters.mongo.collections import Collections
 from crmcore.adapters.mongo.merging import Merging
 from crmcore.adapters.mongo.profiles import MongoProfiles
-from crmcore.domain.customer import Customer
 from crmcore.domain.errors import OutcomeUnknown
 from crmcore.domain.ids import CustomerId, new_id
 from crmcore.domain.instants import from_millis, to_millis
 from crmcore.domain.journal import Entry, Operation
-from crmcore.domain.kinds import CUSTOMERS, FACTS, AggregateKind
-from crmcore.domain.product import Product
+from crmcore.domain.kinds import CUSTOMERS, FACTS, A, AggregateKind
 from crmcore.domain.redaction import personal_fields
-from crmcore.domain.segment import Segment
 
 __all__ = ["MongoTransaction", "entry_of"]
-
-A = TypeVar("A", Customer, Product, Segment)
 
 
 class MongoTransaction(MongoProfiles):

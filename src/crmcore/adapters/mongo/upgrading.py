@@ -6,6 +6,7 @@ index of another definition says that the documents are of the first shape: it i
 are not any more, and then today's is made. The third has tags, notes and attachments, and the words
 of names in the profiles: that their index is missing says that the documents may be older. The
 fourth has folded texts in the profiles: each stored model tells the `shape` it was stored under.
+The fifth has memberships with their ledger: its shape is told once their indexes are there.
 """
 
 from __future__ import annotations
@@ -23,11 +24,12 @@ from crmcore.domain.errors import NotMigrated
 from crmcore.domain.kinds import FACTS
 from crmcore.domain.names import name_words
 
-__all__ = ["NEWER", "SHAPE", "upgrade_documents"]
+__all__ = ["NEWER", "SHAPE", "tell_shape", "upgrade_documents"]
 
-SHAPE = 4
+SHAPE = 5
 """Of today's documents, as stored models tell it."""
 NEWER = "a newer crmcore made these documents: upgrade the program's crmcore"
+FOLDED_SHAPE = 4
 AT_ONCE = 1000
 
 
@@ -55,7 +57,14 @@ def upgrade_documents(named: Callable[[str], Collection[Document]]) -> None:
     models, untold = named("models"), {"shape": {"$exists": False}}
     if models.find_one(untold) is not None:
         _add_folded(profiles)
-        models.update_many(untold, {"$set": {"shape": SHAPE}})
+        models.update_many(untold, {"$set": {"shape": FOLDED_SHAPE}})
+
+
+def tell_shape(models: Collection[Document]) -> None:
+    """Say of the stored models that documents and indexes are today's."""
+    older = {"shape": {"$lt": SHAPE}}
+    if models.find_one(older) is not None:
+        models.update_many(older, {"$set": {"shape": SHAPE}})
 
 
 def _add_folded(profiles: Collection[Document]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import lru_cache, partial
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -31,17 +31,14 @@ from crmcore.domain.errors import InvalidInput
 from crmcore.domain.fields import FieldType
 from crmcore.domain.folding import Deltas
 from crmcore.domain.ids import CustomerId
-from crmcore.domain.kinds import ORDERS, PURCHASES, AggregateKind, FactKind
+from crmcore.domain.kinds import ORDERS, PURCHASES, A, AggregateKind, FactKind
 from crmcore.domain.model import Model
 from crmcore.domain.ports import EVERYBODY, Among, Query
 from crmcore.domain.predicates import And, FactTerm, Has, HasWord, Predicate, Term
-from crmcore.domain.product import Product
 from crmcore.domain.profile import Profile
-from crmcore.domain.segment import Segment
 
 __all__ = ["SqlProfiles"]
 
-A = TypeVar("A", Customer, Product, Segment)
 WHOLE = (FieldType.INSTANT, FieldType.MONEY, FieldType.INTEGER)
 """Of which the wire value is a whole number, and the domain's is made of an `int`."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
+from datetime import datetime
 from itertools import islice
 from typing import Any, TypeVar
 from uuid import UUID
@@ -19,14 +20,13 @@ from crmcore.adapters.sql.tables import Tables
 from crmcore.adapters.sql.words import add_words, change_words
 from crmcore.domain.customer import Customer
 from crmcore.domain.errors import AlreadyExists, Busy, IdentifierTaken, Stale, StorageError
-from crmcore.domain.kinds import AggregateKind, Key
+from crmcore.domain.instants import to_millis
+from crmcore.domain.kinds import A, AggregateKind, Key
+from crmcore.domain.membership import Membership
 from crmcore.domain.model import Model
-from crmcore.domain.product import Product
-from crmcore.domain.segment import Segment
 
 __all__ = ["SqlRecords", "chunks"]
 
-A = TypeVar("A", Customer, Product, Segment)
 T = TypeVar("T")
 CHUNK = 1000
 IDLE = 50
@@ -213,6 +213,15 @@ class SqlRecords:
         with translated():
             rows = self.run(statement, params if id is None else params | {"id": id.bytes})
             return list(map(codec_of(kind.cls).decode, rows.all()))
+
+    def due(self, programme: str, until: datetime, limit: int) -> list[Membership]:
+        params: Params = {
+            "tenant": self.tenant, "programme": programme, "until": to_millis(until),
+            "limit": limit,
+        }  # fmt: skip
+        with translated():
+            rows = self.run(statements.due(self.tables), params)
+            return list(map(codec_of(Membership).decode, rows.all()))
 
     def _claim(self, kind: AggregateKind[A], claims: list[tuple[UUID, Key]]) -> None:
         tenant, name = self.tenant, kind.name

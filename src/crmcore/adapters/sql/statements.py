@@ -18,12 +18,13 @@ from crmcore.adapters.codec import codec_of
 from crmcore.adapters.profile_codec import FOLDED
 from crmcore.adapters.sql.tables import Tables
 from crmcore.adapters.sql.types import MARIADB
-from crmcore.domain.kinds import FACTS, SEGMENT_CHANGES, AggregateKind, FactKind
+from crmcore.domain.kinds import FACTS, MEMBERSHIPS, SEGMENT_CHANGES, AggregateKind, FactKind
 from crmcore.domain.redaction import personal_fields
 
 __all__ = [
     "blank",
     "copying",
+    "due",
     "facts_by",
     "facts_within",
     "fetch",
@@ -83,6 +84,17 @@ def next_page(tables: Tables, kind: AggregateKind[Any], *, first: bool) -> Selec
     if not first:
         statement = statement.where(id > sa.bindparam("id"))
     return statement.order_by(id).limit(sa.bindparam("limit", type_=sa.Integer()))
+
+
+@lru_cache(maxsize=512)
+def due(tables: Tables) -> Select:
+    """At most `limit` memberships of the `programme` that are due `until` then, by their index."""
+    kind = MEMBERSHIPS
+    programme, due_at, id = (tables.kinds[kind.name].c[n] for n in ("programme", "due_at", "id"))
+    statement = _own(tables, kind).where(
+        programme == sa.bindparam("programme"), due_at <= sa.bindparam("until")
+    )
+    return statement.order_by(due_at, id).limit(sa.bindparam("limit", type_=sa.Integer()))
 
 
 @lru_cache(maxsize=512)

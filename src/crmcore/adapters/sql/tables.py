@@ -21,7 +21,8 @@ from crmcore.adapters.sql.types import (
     TYPES,
     short,
 )
-from crmcore.domain.kinds import AGGREGATES, FACTS, FactKind
+from crmcore.domain.fields import FieldType
+from crmcore.domain.kinds import AGGREGATES, FACTS, AggregateKind, FactKind
 from crmcore.domain.model import Model
 from crmcore.domain.names import WORD
 
@@ -38,10 +39,13 @@ HEADER = ("tenant", "resolved_customer_id", "schema_version")
 SHORT = {"sku": 100, "source": 80, "source_key": 200, "stage": 40, "scorer": 40, "segment": 40}
 """Text that is part of a key or an index has a length; all other text has none."""
 
+SYMBOL = 40
+"""The longest declared name, which an index of an aggregate begins with."""
 
-def sql_column(column: Column) -> sa.Column[Any]:
+
+def sql_column(column: Column, *, length: int | None = None) -> sa.Column[Any]:
     """The SQL column of a wire column."""
-    length = SHORT.get(column.name)
+    length = length or SHORT.get(column.name)
     kind = short(length) if length else TYPES[column.type]
     return sa.Column(column.name, kind, nullable=column.optional)
 
@@ -68,12 +72,14 @@ class Tables:
         metadata = sa.MetaData(schema=schema)
         kinds: dict[str, sa.Table] = {}
         for kind in AGGREGATES:
+            name = prefix + kind.name
             kinds[kind.name] = sa.Table(
-                prefix + kind.name,
+                name,
                 metadata,
                 _tenant(),
-                *(sql_column(c) for c in codec_of(kind.cls).columns),
+                *_columns(kind),
                 sa.PrimaryKeyConstraint("tenant", "id"),
+                *(sa.Index(f"ix_{name}_{by[0]}", "tenant", *by) for by in kind.indexes),
             )
         customers = kinds["customers"]
         for fact in FACTS:
@@ -107,6 +113,13 @@ class Tables:
 def tables_of(model: Model, *, prefix: str, schema: str | None) -> Tables:
     """`Tables.of`, made once for all tenants that share a model."""
     return Tables.of(model, prefix=prefix, schema=schema)
+
+
+def _columns(kind: AggregateKind[Any]) -> Iterable[sa.Column[Any]]:
+    indexed = {name for index in kind.indexes for name in index}
+    for column in codec_of(kind.cls).columns:
+        short = column.name in indexed and column.type is FieldType.TEXT
+        yield sql_column(column, length=SYMBOL if short else None)
 
 
 def _indexes(name: str, fact: FactKind[Any]) -> Iterable[sa.Index]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -14,19 +14,15 @@ from crmcore.adapters.sql.engine import translated
 from crmcore.adapters.sql.profiles import SqlProfiles
 from crmcore.adapters.sql.tables import Tables
 from crmcore.adapters.sql.types import BYTES
-from crmcore.domain.customer import Customer
 from crmcore.domain.errors import StorageError
 from crmcore.domain.ids import CustomerId
 from crmcore.domain.instants import from_millis, to_millis
 from crmcore.domain.journal import Entry, Operation
-from crmcore.domain.kinds import CUSTOMERS, FACTS, AggregateKind
+from crmcore.domain.kinds import CUSTOMERS, FACTS, A, AggregateKind
 from crmcore.domain.model import Model
-from crmcore.domain.product import Product
-from crmcore.domain.segment import Segment
 
 __all__ = ["SqlTransaction", "entry_of"]
 
-A = TypeVar("A", Customer, Product, Segment)
 ROW = (
     "tenant", "kind", "operation", "aggregate_id", "ids", "version", "changes", "personal", "at",
     "recorded_at", "actor", "source",

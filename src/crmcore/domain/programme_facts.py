@@ -1,0 +1,33 @@
+"""The facts of loyalty programmes, under the model."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from crmcore.domain.fact_repositories import Facts
+from crmcore.domain.membership import TierChange
+from crmcore.domain.points import PointsEntry
+from crmcore.domain.ports import Transaction
+
+__all__ = ["ProgrammeFacts"]
+
+P = TypeVar("P", bound=PointsEntry | TierChange)
+
+
+class ProgrammeFacts(Facts[P]):
+    """`uow.points`, `uow.tier_changes`: a programme or tier that the model does not declare is
+    `InvalidInput`.
+    """
+
+    def _prepared(
+        self, transaction: Transaction, facts: list[P], *, restores: bool = False
+    ) -> list[P]:
+        model = self._unit.model
+        for fact in facts:
+            if not isinstance(fact, TierChange):
+                model.programme(fact.programme)
+                continue
+            model.check_tier(fact.programme, fact.tier)
+            if fact.previous is not None:
+                model.check_tier(fact.programme, fact.previous, path="previous")
+        return super()._prepared(transaction, facts, restores=restores)
