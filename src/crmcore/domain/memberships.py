@@ -169,9 +169,7 @@ class Memberships(Aggregates[Membership]):
     ) -> Membership:
         """Spend active points; more than there are is `Refused`."""
         more = {"source_key": source_key, "reason": reason, "of_fact": of_fact}
-        return self._once(
-            membership, Movement.REDEEM, -_above_zero(points), instant(at), None, more
-        )
+        return self._once(membership, Movement.REDEEM, -_above_zero(points), instant(at), more)
 
     def adjust(
         self,
@@ -247,7 +245,7 @@ class Memberships(Aggregates[Membership]):
         if at < member.tier_since or until <= at:
             raise Refused("tiers.time_runs_forward", "entered its tier later", str(member.id))
         change = _change(member, tier, at, until, TierReason.PROMOTED, decision_id=decision_id)
-        return self._changed([(member, (), [change])])[0]
+        return self._changed([(_behind(member, [change]), (), [change])])[0]
 
     def revoke(self, membership: Membership, decision_id: FactId, *, at: datetime) -> Membership:
         """Take back a promotion: the member is in the tier that they are entitled to without it.
@@ -264,7 +262,7 @@ class Memberships(Aggregates[Membership]):
         change = _change(
             member, found.tier, at, found.until, TierReason.REVOKED, decision_id=decision_id
         )
-        return self._changed([(member, (), [change])])[0]
+        return self._changed([(_behind(member, [change]), (), [change])])[0]
 
     def balance(self, membership: Membership, *, at: datetime | None = None) -> PointsBalance:
         """The accounts of a member's ledger by what was posted, as of an instant."""
@@ -507,7 +505,7 @@ class Memberships(Aggregates[Membership]):
                 unit.points.add_many(entries)
             if changes := [change for _, _, some in changed for change in some]:
                 unit.tier_changes.add_many(changes)
-            return self._replace([_behind(member, some) for member, _, some in changed])
+            return self._replace([member for member, _, _ in changed])
 
     def _advanced(
         self, held: Mapping[UUID, Membership], at: datetime
@@ -530,7 +528,7 @@ class Memberships(Aggregates[Membership]):
             lots += [lot.available_at for lot in moved.lots if lot.pending and lot.available_at]
             moved = attrs.evolve(moved, due_at=min([after.due_at, *lots]))
             found.append((moved, due.entries, made))
-        stored = self._changed([row if row[2] else (row[0], row[1], ()) for row in found])
+        stored = self._changed(found)
         return stored, sum(len(e) for _, e, _ in found), sum(len(c) for _, _, c in found)
 
 
@@ -561,11 +559,8 @@ def _behind(member: Membership, changes: Sequence[TierChange]) -> Membership:
     """The membership after these tier changes."""
     for change in changes:
         since = member.tier_since if change.tier == member.tier else change.at
-        member = attrs.evolve(
-            member, tier=change.tier, tier_since=since, tier_until=change.until,
-            due_at=min(member.due_at, change.until),
-        )  # fmt: skip
-    return member
+        member = attrs.evolve(member, tier=change.tier, tier_since=since, tier_until=change.until)
+    return attrs.evolve(member, due_at=min(member.due_at, member.tier_until))
 
 
 def _holding(changes: Iterable[TierChange]) -> list[TierChange]:

@@ -51,6 +51,7 @@ pytest.register_assert_rewrite(
             "interleaving",
             "journal",
             "local_days",
+            "loyalty",
             "machine",
             "models",
             "name_search",
@@ -97,6 +98,7 @@ from crmcore.testing.contract.identifiers import IdentifiersContract  # noqa: E4
 from crmcore.testing.contract.importing import ImportingContract  # noqa: E402
 from crmcore.testing.contract.journal import JournalContract  # noqa: E402
 from crmcore.testing.contract.local_days import LocalDaysContract  # noqa: E402
+from crmcore.testing.contract.loyalty import LoyaltyContract  # noqa: E402
 from crmcore.testing.contract.machine import machine_of  # noqa: E402
 from crmcore.testing.contract.models import ModelsContract  # noqa: E402
 from crmcore.testing.contract.name_search import NameSearchContract  # noqa: E402
@@ -141,6 +143,7 @@ __all__ = [
     "ImportingContract",
     "JournalContract",
     "LocalDaysContract",
+    "LoyaltyContract",
     "Make",
     "ModelsContract",
     "NameSearchContract",
@@ -206,5 +209,6 @@ class BackendContract(
     HistoriesContract,
     ImportingContract,
     AsKnownContract,
+    LoyaltyContract,
 ):
     """All of it, in one class."""

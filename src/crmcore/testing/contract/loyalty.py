@@ -237,7 +237,7 @@ class LoyaltyContract(Subject):
             assert uow.profiles.where(field("club_tier") == "classic").count() == 3
 
     def test_a_projection_comes_about(self, club: Backend) -> None:
-        """O4: what is told today is what `advance` makes of it; planned purchases are reckoned in."""
+        """O4: what is told today is what `advance` makes of it; what is planned is reckoned in."""
         later = datetime(2026, 2, 1, tzinfo=UTC)
         with club.unit_of_work() as uow:
             member = bought(uow, enrolled(uow)[0], "250.00", at=JOINED + 10 * DAY)
