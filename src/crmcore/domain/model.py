@@ -35,6 +35,7 @@ from crmcore.domain.programme import Programme
 from crmcore.domain.resolving import Definition, inlined, resolved
 from crmcore.domain.segment import Segment
 from crmcore.domain.text import optional_text
+from crmcore.domain.tier_terms import TierRef
 
 __all__ = ["Model"]
 
@@ -180,6 +181,10 @@ class Model:
         if of not in MEASURABLE:
             raise UnknownField.named(of, known=tuple(MEASURABLE))
         return FactsRef(of, check=self.checked)
+
+    def tier(self, programme: str) -> TierRef:
+        """The tier in a programme, to be compared, by rank too, checked as `field` does."""
+        return TierRef(programme, self.programme(programme).tiers, self.checked)
 
     def identifier_type(self, name: str) -> IdentifierType:
         """The declared type of that name; `InvalidInput` if there is none."""
