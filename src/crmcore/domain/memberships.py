@@ -226,6 +226,15 @@ class Memberships(Aggregates[Membership]):
         programme, lot = self._programme(member.programme), FactId(as_id(entry, "entry"))
         return self._post([ledger.release(programme, member, lot, at=instant(at))])[0]
 
+    def close(self, membership: Membership, *, at: datetime) -> Membership:
+        """End a membership: what is open of its points ends with it, and nothing more is posted.
+        Its number stays taken, and the customer cannot join again.
+        """
+        member, at = self._one(membership), instant(at)
+        posting = ledger.forfeited(self._programme(member.programme), member, at)
+        closed = attrs.evolve(posting.membership, closed_at=at, due_at=LATEST)
+        return self._post([attrs.evolve(posting, membership=closed)])[0]
+
     def promote(
         self,
         membership: Membership,
