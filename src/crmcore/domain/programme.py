@@ -209,12 +209,12 @@ class Rules:
 
 
 def _in_order(value: object) -> tuple[Rules, ...]:
-    rules = (value,) if isinstance(value, Rules) else tuple(value)  # type: ignore[arg-type,var-annotated]
+    rules = (value,) if isinstance(value, Rules) else tuple(value)  # type: ignore[arg-type]
     return tuple(sorted(rules, key=lambda known: known.since))
 
 
 def _point_cost(value: object) -> Decimal:
-    return six_places(number(value, "point_cost"), "point_cost")  # type: ignore[arg-type]
+    return six_places(number(value, "point_cost"), "point_cost")
 
 
 @attrs.frozen(slots=False)

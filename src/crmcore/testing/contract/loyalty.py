@@ -228,10 +228,10 @@ class LoyaltyContract(Subject):
                 [("gold", JOINED + 10 * DAY, "qualified"), ("classic", end, "lowered")],
                 [("platinum", JOINED + 10 * DAY, "qualified"), ("classic", end, "lowered")],
             ]
-            for member in members:
-                assert member is not None
+            for known in members:
+                assert known is not None
                 (expired,) = [
-                    e for e in uow.points.of(member.customer_id) if e.movement is Movement.EXPIRE
+                    e for e in uow.points.of(known.customer_id) if e.movement is Movement.EXPIRE
                 ]
                 assert expired.at == datetime(2024, 7, 12, tzinfo=UTC)
             assert uow.profiles.where(field("club_tier") == "classic").count() == 3
