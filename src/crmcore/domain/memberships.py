@@ -9,7 +9,7 @@ from crmcore.domain.errors import InvalidInput, NotFound
 from crmcore.domain.fact_repositories import Facts
 from crmcore.domain.ids import CustomerId, as_id
 from crmcore.domain.kinds import MEMBERSHIPS
-from crmcore.domain.membership import Membership, TierChange
+from crmcore.domain.membership import Membership, TierChange, member_value
 from crmcore.domain.points import PointsEntry
 from crmcore.domain.ports import Transaction
 from crmcore.domain.repositories import Aggregates
@@ -34,8 +34,8 @@ class Memberships(Aggregates[Membership]):
     def of(self, customer_id: CustomerId, programme: str) -> Membership | None:
         """The customer's membership of the programme, or `None`."""
         self._unit.model.programme(programme)
-        who = as_id(customer_id, "customer_id")
-        return self._found("member", f"{programme}:{who.hex}")
+        who = CustomerId(as_id(customer_id, "customer_id"))
+        return self._found("member", member_value(who, programme))
 
     def find_by_number(self, number: str, programme: str) -> Membership | None:
         """The membership of the programme with this number, or `None`."""

@@ -52,6 +52,7 @@ pytest.register_assert_rewrite(
             "journal",
             "local_days",
             "machine",
+            "memberships",
             "models",
             "name_search",
             "observing",
@@ -98,6 +99,7 @@ from crmcore.testing.contract.importing import ImportingContract  # noqa: E402
 from crmcore.testing.contract.journal import JournalContract  # noqa: E402
 from crmcore.testing.contract.local_days import LocalDaysContract  # noqa: E402
 from crmcore.testing.contract.machine import machine_of  # noqa: E402
+from crmcore.testing.contract.memberships import MembershipsContract  # noqa: E402
 from crmcore.testing.contract.models import ModelsContract  # noqa: E402
 from crmcore.testing.contract.name_search import NameSearchContract  # noqa: E402
 from crmcore.testing.contract.observing import ObservingContract  # noqa: E402
@@ -142,6 +144,7 @@ __all__ = [
     "JournalContract",
     "LocalDaysContract",
     "Make",
+    "MembershipsContract",
     "ModelsContract",
     "NameSearchContract",
     "ObservingContract",
@@ -183,6 +186,7 @@ class BackendContract(
     TagsContract,
     SegmentsContract,
     RefreshingContract,
+    MembershipsContract,
     PredicatesContract,
     LocalDaysContract,
     FactTermsContract,
