@@ -9,7 +9,7 @@ from crmcore.domain.errors import InvalidInput, NotFound
 from crmcore.domain.fact_repositories import Facts
 from crmcore.domain.ids import CustomerId, as_id
 from crmcore.domain.kinds import MEMBERSHIPS
-from crmcore.domain.membership import Membership, TierChange, member_value
+from crmcore.domain.membership import Membership, TierChange, member_value, number_value
 from crmcore.domain.points import PointsEntry
 from crmcore.domain.ports import Transaction
 from crmcore.domain.repositories import Aggregates
@@ -40,7 +40,7 @@ class Memberships(Aggregates[Membership]):
     def find_by_number(self, number: str, programme: str) -> Membership | None:
         """The membership of the programme with this number, or `None`."""
         self._unit.model.programme(programme)
-        return self._found("number", f"{programme}:{checked_text(number, 'number', 64)}")
+        return self._found("number", number_value(checked_text(number, "number", 64), programme))
 
     def _found(self, scope: str, value: str) -> Membership | None:
         ids = self._unit.reads.find(MEMBERSHIPS, scope, [value]).get(value)
