@@ -22,7 +22,7 @@ from crmcore.domain.ids import CustomerId, FactId, MembershipId, as_id
 from crmcore.domain.instants import LATEST, instant
 from crmcore.domain.kinds import MEMBERSHIPS, POINTS, TIER_CHANGES
 from crmcore.domain.ledger import SOURCE, Posting
-from crmcore.domain.membership import Membership, TierChange, TierReason, member_value
+from crmcore.domain.membership import Membership, TierChange, TierReason, member_value, number_value
 from crmcore.domain.money import Money
 from crmcore.domain.order import Order
 from crmcore.domain.order_facts import Cancellation, Return
@@ -99,7 +99,7 @@ class Memberships(Aggregates[Membership]):
         """The membership with this number in a programme, or `None`."""
         self._programme(programme)
         checked_text(number, "number", 64)
-        return self._by_key("number", f"{programme}:{number}")
+        return self._by_key("number", number_value(number, programme))
 
     def earn(self, order: Order) -> list[Membership]:
         """Post a purchase to every programme that its customer was a member of then; once. The
