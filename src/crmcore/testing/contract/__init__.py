@@ -52,6 +52,8 @@ pytest.register_assert_rewrite(
             "journal",
             "local_days",
             "loyalty",
+            "loyalty_machine",
+            "loyalty_witness",
             "machine",
             "models",
             "name_search",
@@ -99,6 +101,10 @@ from crmcore.testing.contract.importing import ImportingContract  # noqa: E402
 from crmcore.testing.contract.journal import JournalContract  # noqa: E402
 from crmcore.testing.contract.local_days import LocalDaysContract  # noqa: E402
 from crmcore.testing.contract.loyalty import LoyaltyContract  # noqa: E402
+from crmcore.testing.contract.loyalty_machine import (  # noqa: E402
+    LoyaltyHistoriesContract,
+    loyalty_machine_of,
+)
 from crmcore.testing.contract.machine import machine_of  # noqa: E402
 from crmcore.testing.contract.models import ModelsContract  # noqa: E402
 from crmcore.testing.contract.name_search import NameSearchContract  # noqa: E402
@@ -144,6 +150,7 @@ __all__ = [
     "JournalContract",
     "LocalDaysContract",
     "LoyaltyContract",
+    "LoyaltyHistoriesContract",
     "Make",
     "ModelsContract",
     "NameSearchContract",
@@ -165,6 +172,7 @@ __all__ = [
     "TimelineContract",
     "UnitsOfWorkContract",
     "ValuesContract",
+    "loyalty_machine_of",
     "machine_of",
 ]
 
@@ -210,5 +218,6 @@ class BackendContract(
     ImportingContract,
     AsKnownContract,
     LoyaltyContract,
+    LoyaltyHistoriesContract,
 ):
     """All of it, in one class."""
