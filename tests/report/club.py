@@ -39,7 +39,9 @@ CLUB = Programme(
             Tier("classic"),
             Tier("silver", 200, benefits=[Benefit("lounge", Money("20", "EUR"))]),
             Tier("gold", 450, purchases=12, benefits=[Benefit("upgrade", Money("60", "EUR"))]),
-            Tier("black", spend=Money("900", "EUR"), benefits=[Benefit("gift", Money("90", "EUR"))]),
+            Tier(
+                "black", spend=Money("900", "EUR"), benefits=[Benefit("gift", Money("90", "EUR"))]
+            ),
         ],
         earning=[EarningRule("spend", 1), EarningRule("gold", "1.5", tiers=["gold", "black"],
                                                       multiplies=True)],

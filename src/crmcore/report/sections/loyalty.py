@@ -93,7 +93,7 @@ def _decisions(seen: Snapshot, found: Loyalty) -> Chart | str:
         f"{money(total.value, currency)}."
     )
     shown = [
-        Bar(words(subject), own.taken, f"{whole(own.taken)} ({whole(own.hold)} hold)")
+        Bar(words(subject), own.taken, f"{whole(own.taken)} ({_ends(own)})")
         for subject, own in found.decisions.items()
     ]
     return Chart(
@@ -111,3 +111,10 @@ def _decisions(seen: Snapshot, found: Loyalty) -> Chart | str:
         ),
         note="A decision holds if it was allowed, or approved, and was not taken back.",
     )  # fmt: skip
+
+
+def _ends(own: Decided) -> str:
+    """What became of the decisions of a subject, as far as there are any."""
+    ends = (("hold", own.hold), ("refused", own.refused), ("waiting", own.waiting),
+            ("taken back", own.taken_back))  # fmt: skip
+    return ", ".join(f"{whole(n)} {what}" for what, n in ends if n)

@@ -112,9 +112,9 @@ def open_points(seen: Snapshot, found: Loyalty) -> Chart | str:
         f"{money(owed.minor, currency)}; {basis}."
     )
     each = found.programme.point_cost
-    note = f"A redeemed point costs {each.normalize():f} {currency}. Debts have no end."
+    note = f"A redeemed point costs {each.normalize():f} {currency}."
     if any(n < 0 for n in sums):
-        note += f" {BELOW}"
+        note += f" Debts have no end. {BELOW}"
     return Chart(
         key=key, title=title, sentence=sentence, note=note,
         drawing=columns(

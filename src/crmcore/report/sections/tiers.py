@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from crmcore.domain.instants import LATEST, zone_named
 from crmcore.report.charts import Bar, Cell, Series, bars, columns, heat_map
+from crmcore.report.charts.marks import NARROW, WIDE, fitted
 from crmcore.report.figures import MONTHS, counted, listed, money, percent, whole, words
 from crmcore.report.layout import Chart, Table
 from crmcore.report.loyalty import Loyalty, Near
@@ -18,6 +19,8 @@ from crmcore.services.loyalty import WITHIN
 __all__ = ["MOST", "changes", "flow", "local_day", "members", "near", "year"]
 
 MOST = 48
+NAMED = 3
+"""So many of the groups that are near a tier are told of; the others are in the chart."""
 KINDS = ("joined", "risen", "renewed", "fallen")
 
 
@@ -125,13 +128,19 @@ def flow(seen: Snapshot, found: Loyalty) -> Chart | str:
     return Chart(
         key=key, title=title, sentence=sentence,
         drawing=heat_map(
-            key, [name for name, *_ in table], [words(tier) for tier in tiers], cells,
+            key, [name for name, *_ in table], _heads(tiers, WIDE), cells,
             title=title, sentence=sentence, row_title="From", column_title="To",
-            scale=("few", "many"),
+            scale=("few", "many"), short_columns=_heads(tiers, NARROW),
         ),
         table=Table(("From", *(f"To {words(tier)}" for tier in tiers)), tuple(table)),
         note="From a tier to the same one: renewed.",
     )  # fmt: skip
+
+
+def _heads(tiers: Sequence[str], width: int) -> list[str]:
+    """The names of tiers side by side, shortened where they would touch."""
+    room = width * 0.64 / len(tiers) - 8
+    return [fitted(words(tier), room) for tier in tiers]
 
 
 def near(seen: Snapshot, found: Loyalty, *, falls: bool) -> Chart | str:
@@ -145,9 +154,11 @@ def near(seen: Snapshot, found: Loyalty, *, falls: bool) -> Chart | str:
         return f"Nobody lacks {WITHIN:.0%} or less of what the next tier asks for."
     key = f"loyalty-{found.programme.name}-{'falls' if falls else 'rises'}"
     total = sum(group.count for group in groups)
-    each = listed([
-        f"{whole(g.count)} from {words(g.tier)} to {words(g.towards)}" for g in groups
-    ])  # fmt: skip
+    most = sorted(groups, key=lambda g: -g.count)[:NAMED]
+    told = [f"{whole(g.count)} from {words(g.tier)} to {words(g.towards)}" for g in most]
+    if rest := total - sum(g.count for g in most):
+        told.append(f"{whole(rest)} others")
+    each = listed(told)
     if falls:
         title = f"Members of {name} near a fall"
         verb = "falls" if total == 1 else "fall"
