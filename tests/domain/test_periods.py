@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -73,7 +74,11 @@ def test_who_joined_on_a_leap_day() -> None:
 
 
 def test_how_long_what_was_gained_lasts() -> None:
-    told = {"window": Calendar(), "joined": at(2024, 2, 29), "zone": "Europe/Madrid"}
+    told: dict[str, Any] = {
+        "window": Calendar(),
+        "joined": at(2024, 2, 29),
+        "zone": "Europe/Madrid",
+    }
     when = at(2024, 5, 15)
     assert Expiry("end_of_period").end(when, **told) == at(2024, 12, 31, 23)
     assert Expiry("end_of_next_period").end(when, **told) == at(2025, 12, 31, 23)

@@ -32,7 +32,7 @@ class Per(Words):
 
 
 def _decimal(value: object) -> Decimal:
-    return six_places(number(value, "points"), "points")  # type: ignore[arg-type]
+    return six_places(number(value, "points"), "points")
 
 
 def _texts(value: Iterable[str]) -> tuple[str, ...]:

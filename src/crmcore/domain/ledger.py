@@ -21,7 +21,10 @@ from crmcore.domain.points import LotPart, Movement, PointsEntry
 from crmcore.domain.programme import PointsRelease, Programme, RedemptionOrder, ReturnPolicy
 from crmcore.domain.standing import Sums
 
-__all__ = ["SOURCE", "Posting", "fallen_due", "gain", "release", "reverse", "take", "transfer"]
+__all__ = [
+    "SOURCE", "Posting", "fallen_due", "forfeited", "gain", "release", "reverse", "take",
+    "transfer",
+]  # fmt: skip
 
 SOURCE = "crmcore"
 """The source of entries whose key the ledger itself makes."""
@@ -111,6 +114,22 @@ def _expired(programme: Programme, member: Membership, lot: Lot, at: datetime) -
     )  # fmt: skip
     lots = [known for known in member.lots if known.id != lot.id]
     return Posting(_with(member, lots, entry), (entry,))
+
+
+def forfeited(programme: Programme, member: Membership, at: datetime) -> Posting:
+    """All that is open ends at `at`; a debt is written off by an adjustment."""
+    found = _forward(programme, member, at)
+    for lot in found.membership.lots:
+        if lot.points > 0:
+            found = found.then(_expired(programme, found.membership, lot, at))
+            continue
+        entry = _entry(
+            programme, member, Movement.ADJUST, at, active=-lot.points,
+            lots=(LotPart(lot.id, -lot.points),), source=SOURCE, source_key=f"write_off:{lot.id}",
+        )  # fmt: skip
+        left = [known for known in found.membership.lots if known.id != lot.id]
+        found = found.then(Posting(_with(found.membership, left, entry), (entry,)))
+    return found
 
 
 def _released(

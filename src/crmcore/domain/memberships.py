@@ -22,7 +22,7 @@ from crmcore.domain.ids import CustomerId, FactId, MembershipId, as_id
 from crmcore.domain.instants import LATEST, instant
 from crmcore.domain.kinds import MEMBERSHIPS, POINTS, TIER_CHANGES
 from crmcore.domain.ledger import SOURCE, Posting
-from crmcore.domain.membership import Membership, TierChange, TierReason
+from crmcore.domain.membership import Membership, TierChange, TierReason, member_value
 from crmcore.domain.money import Money
 from crmcore.domain.order import Order
 from crmcore.domain.order_facts import Cancellation, Return
@@ -92,8 +92,8 @@ class Memberships(Aggregates[Membership]):
     def of(self, customer_id: CustomerId, programme: str) -> Membership | None:
         """The membership of a customer in a programme, or `None`."""
         self._programme(programme)
-        who = as_id(customer_id, "customer_id")
-        return self._by_key("member", f"{programme}:{who.hex}")
+        who = CustomerId(as_id(customer_id, "customer_id"))
+        return self._by_key("member", member_value(who, programme))
 
     def find_by_number(self, number: str, programme: str) -> Membership | None:
         """The membership with this number in a programme, or `None`."""
@@ -226,6 +226,15 @@ class Memberships(Aggregates[Membership]):
         programme, lot = self._programme(member.programme), FactId(as_id(entry, "entry"))
         return self._post([ledger.release(programme, member, lot, at=instant(at))])[0]
 
+    def close(self, membership: Membership, *, at: datetime) -> Membership:
+        """End a membership: what is open of its points ends with it, and nothing more is posted.
+        Its number stays taken, and the customer cannot join again.
+        """
+        member, at = self._one(membership), instant(at)
+        posting = ledger.forfeited(self._programme(member.programme), member, at)
+        closed = attrs.evolve(posting.membership, closed_at=at, due_at=LATEST)
+        return self._post([attrs.evolve(posting, membership=closed)])[0]
+
     def promote(
         self,
         membership: Membership,
@@ -344,7 +353,7 @@ class Memberships(Aggregates[Membership]):
         return self.get(MembershipId(ids[0])) if ids else None
 
     def _of_customers(self, customers: Collection[CustomerId]) -> list[UUID]:
-        keys = [f"{p.name}:{id.hex}" for p in self._unit.model.programmes for id in customers]
+        keys = [member_value(id, p.name) for p in self._unit.model.programmes for id in customers]
         found = self._unit.reads.find(MEMBERSHIPS, "member", keys) if keys else {}
         return [id for ids in found.values() for id in ids]
 

@@ -25,7 +25,7 @@ from crmcore.domain.instants import LATEST, zone_named
 from crmcore.domain.kinds import MEASURABLE, Key
 from crmcore.domain.life_cycle import DEFAULT_LIFE_CYCLE, LifeCycle
 from crmcore.domain.measures import BUILT_IN_MEASURES, Measure, programme_measures
-from crmcore.domain.membership import Membership
+from crmcore.domain.membership import Membership, member_value
 from crmcore.domain.money import Money
 from crmcore.domain.predicate_checks import checked
 from crmcore.domain.predicates import Predicate
@@ -35,6 +35,7 @@ from crmcore.domain.programme import Programme
 from crmcore.domain.resolving import Definition, inlined, resolved
 from crmcore.domain.segment import Segment
 from crmcore.domain.text import optional_text
+from crmcore.domain.tier_terms import TierRef
 
 __all__ = ["Model"]
 
@@ -56,7 +57,7 @@ def _zone(_: Any, __: attrs.Attribute[Any], value: str) -> None:
 
 def _keys_of_membership(membership: Membership) -> tuple[Key, ...]:
     programme = membership.programme
-    own = Key("member", f"{programme}:{membership.customer_id.hex}")
+    own = Key("member", member_value(membership.customer_id, programme))
     if membership.number is None:
         return (own,)
     return (own, Key("number", f"{programme}:{membership.number}"))
@@ -180,6 +181,10 @@ class Model:
         if of not in MEASURABLE:
             raise UnknownField.named(of, known=tuple(MEASURABLE))
         return FactsRef(of, check=self.checked)
+
+    def tier(self, programme: str) -> TierRef:
+        """The tier in a programme, to be compared, by rank too, checked as `field` does."""
+        return TierRef(programme, self.programme(programme).tiers, self.checked)
 
     def identifier_type(self, name: str) -> IdentifierType:
         """The declared type of that name; `InvalidInput` if there is none."""

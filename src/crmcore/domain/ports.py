@@ -18,7 +18,7 @@ import attrs
 from crmcore.domain.customer import Customer
 from crmcore.domain.facts import Fact, Recording
 from crmcore.domain.folding import Deltas
-from crmcore.domain.ids import CustomerId, FactId, OrderId
+from crmcore.domain.ids import CustomerId, FactId, MembershipId, OrderId
 from crmcore.domain.journal import Entry
 from crmcore.domain.kinds import A, AggregateKind, FactKind, Key
 from crmcore.domain.membership import Membership
@@ -165,9 +165,9 @@ class Transaction(Protocol):
         """Take a fact out of every read and fold; its key stays taken."""
         ...
 
-    def redact(self, customer_id: CustomerId) -> None:
+    def redact(self, customer_id: CustomerId, memberships: Collection[MembershipId] = ()) -> None:
         """Take the personal values out of this customer's facts, removed ones too, and out of the
-        rows that the journal has of the customer; all else of them stays.
+        rows that the journal has of the customer and of these memberships; all else stays.
         """
         ...
 

@@ -209,12 +209,14 @@ class Rules:
 
 
 def _in_order(value: object) -> tuple[Rules, ...]:
-    rules = (value,) if isinstance(value, Rules) else tuple(value)  # type: ignore[arg-type,var-annotated]
+    rules = (value,) if isinstance(value, Rules) else tuple(value)  # type: ignore[arg-type]
+    if not all(isinstance(known, Rules) for known in rules):
+        raise InvalidInput.of("rules", "must be Rules, of one version or several")
     return tuple(sorted(rules, key=lambda known: known.since))
 
 
 def _point_cost(value: object) -> Decimal:
-    return six_places(number(value, "point_cost"), "point_cost")  # type: ignore[arg-type]
+    return six_places(number(value, "point_cost"), "point_cost")
 
 
 @attrs.frozen(slots=False)
@@ -236,7 +238,7 @@ class Programme:
             reason = f"is longer than {LONGEST} characters; fields of the profile begin with it"
             raise InvalidInput.of("name", reason)
         zone_named(self.zone)
-        if not self.rules or not all(isinstance(known, Rules) for known in self.rules):
+        if not self.rules:
             raise InvalidInput.of("rules", "must be Rules, of one version or several")
         names = [tuple(tier.name for tier in known.tiers) for known in self.rules]
         if len(set(names)) > 1:

@@ -58,7 +58,10 @@ def _weighed(
 ) -> Decision:
     """Allowed where it gains at least what it costs, by whoever may spend that much."""
     gains = f"is expected to gain {gain.amount} {gain.currency}"
-    reasons = (first, Reason("gain", f"{gains} and costs {cost.amount} {cost.currency}"))
+    reasons: tuple[Reason, ...] = (
+        first,
+        Reason("gain", f"{gains} and costs {cost.amount} {cost.currency}"),
+    )
     verdict, who = Verdict.ALLOW, None
     if gain < cost:
         verdict = Verdict.REFUSE

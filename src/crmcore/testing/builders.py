@@ -22,23 +22,30 @@ from crmcore.domain.attributes import AttributeValue, Scalar
 from crmcore.domain.consent import Consent, LegalBasis
 from crmcore.domain.contact_points import Channel
 from crmcore.domain.customer import Customer, CustomerKind
+from crmcore.domain.deciding import RecordedDecision
+from crmcore.domain.decisions import Reason, Verdict
+from crmcore.domain.earning import EarningRule
 from crmcore.domain.identifiers import Identifier
-from crmcore.domain.ids import CustomerId, FactId, OrderId, ProductId, SegmentId
-from crmcore.domain.instants import to_millis
+from crmcore.domain.ids import CustomerId, FactId, MembershipId, OrderId, ProductId, SegmentId
+from crmcore.domain.instants import LATEST, to_millis
 from crmcore.domain.interaction import Direction, Interaction
 from crmcore.domain.life_cycle import DEFAULT_LIFE_CYCLE, LifeCycle
+from crmcore.domain.membership import Lot, Membership, TierChange, TierReason
 from crmcore.domain.money import Money
 from crmcore.domain.order import Order, OrderLine
 from crmcore.domain.order_facts import Cancellation, Fulfilment, Payment, Return
+from crmcore.domain.points import LotPart, Movement, PointsEntry
 from crmcore.domain.predicates import Predicate
 from crmcore.domain.product import Product
+from crmcore.domain.programme import Programme, Rules, Tier
 from crmcore.domain.score import Score
 from crmcore.domain.segment import Segment, SegmentChange
 
 __all__ = [
-    "AT", "a_cancellation", "a_consent", "a_customer", "a_fulfilment", "a_line", "a_payment",
-    "a_product", "a_return", "a_score", "a_segment", "a_segment_change",
-    "an_interaction", "an_order", "an_organisation",
+    "AT", "a_cancellation", "a_consent", "a_customer", "a_decision", "a_fulfilment", "a_line",
+    "a_membership", "a_payment", "a_points_entry", "a_product", "a_programme", "a_return",
+    "a_score", "a_segment", "a_segment_change", "a_tier_change", "an_interaction", "an_order",
+    "an_organisation",
 ]  # fmt: skip
 
 AT = datetime(2024, 5, 17, 10, 30, tzinfo=UTC)
@@ -354,4 +361,104 @@ def a_segment_change(
         customer_id=who, segment=segment, entered=entered, segment_version=segment_version, at=at,
         source=source, source_key=source_key,
         id=id or FactId(_id(at, "change", who, segment, entered, source, source_key, nth)),
+    )  # fmt: skip
+
+
+def a_programme(name: str = "club", tiers: Iterable[str] = ("blue", "silver", "gold")) -> Programme:
+    """One point for each whole unit of the currency; each tier asks for 1,000 points more."""
+    asked = [Tier(tier, 1_000 * rank or None) for rank, tier in enumerate(tiers)]
+    return Programme(name, Rules(tiers=tuple(asked), earning=(EarningRule("base", Decimal(1)),)))
+
+
+def a_membership(
+    customer: Customer | CustomerId,
+    programme: str = "club",
+    *,
+    number: str | None = None,
+    tier: str = "blue",
+    lots: Iterable[Lot] = (),
+    due_at: datetime = LATEST,
+    at: datetime = AT,
+    closed_at: datetime | None = None,
+    id: MembershipId | None = None,
+    nth: int = 1,
+) -> Membership:
+    """A member in the lowest tier, without points."""
+    who = _customer_id(customer)
+    return Membership(
+        customer_id=who, programme=programme, number=number, tier=tier, lots=tuple(lots), at=at,
+        due_at=due_at, closed_at=closed_at,
+        id=id or MembershipId(_id(at, "membership", who, programme, nth)),
+    )  # fmt: skip
+
+
+def a_points_entry(
+    membership: Membership,
+    points: int = 100,
+    *,
+    movement: Movement | str = Movement.EARN,
+    pending: bool = False,
+    at: datetime | None = None,
+    reason: str | None = None,
+    source: str | None = None,
+    source_key: str | None = None,
+    id: FactId | None = None,
+    nth: int = 1,
+) -> PointsEntry:
+    """Points earned, in a lot of their own, when the member joined."""
+    at = at or membership.at
+    made_for = (membership.id, points, pending, source, source_key, nth)
+    id = id or FactId(_id(at, "points", *made_for))
+    return PointsEntry(
+        customer_id=membership.customer_id, membership_id=membership.id,
+        programme=membership.programme, movement=Movement(movement),
+        active=0 if pending else points, pending=points if pending else 0,
+        qualifying=points, lots=(LotPart(id, points),), at=at, reason=reason, source=source,
+        source_key=source_key, id=id,
+    )  # fmt: skip
+
+
+def a_tier_change(
+    membership: Membership,
+    tier: str = "silver",
+    *,
+    reason: TierReason | str = TierReason.QUALIFIED,
+    at: datetime | None = None,
+    until: datetime = LATEST,
+    source: str | None = None,
+    source_key: str | None = None,
+    id: FactId | None = None,
+    nth: int = 1,
+) -> TierChange:
+    """The member qualified for another tier when they joined."""
+    at = at or membership.at
+    return TierChange(
+        customer_id=membership.customer_id, membership_id=membership.id,
+        programme=membership.programme, tier=tier, previous=membership.tier,
+        reason=TierReason(reason), at=at, until=until, source=source, source_key=source_key,
+        id=id or FactId(_id(at, "tier", membership.id, tier, source, source_key, nth)),
+    )  # fmt: skip
+
+
+def a_decision(
+    customer: Customer | CustomerId,
+    verdict: Verdict | str = Verdict.ALLOW,
+    *,
+    subject: str = "early_promotion",
+    policy: str = "promotion 1",
+    reasons: Iterable[Reason] = (),
+    cost: Money | str | None = None,
+    at: datetime = AT,
+    source: str | None = None,
+    source_key: str | None = None,
+    id: FactId | None = None,
+    nth: int = 1,
+) -> RecordedDecision:
+    """An early promotion, allowed."""
+    who, verdict = _customer_id(customer), Verdict(verdict)
+    made_for = (who, subject, verdict.value, source, source_key, nth)
+    return RecordedDecision(
+        customer_id=who, subject=subject, verdict=verdict, policy=policy, reasons=tuple(reasons),
+        cost=None if cost is None else _money(cost, "EUR"), at=at, source=source,
+        source_key=source_key, id=id or FactId(_id(at, "decision", *made_for)),
     )  # fmt: skip

@@ -16,7 +16,7 @@ from crmcore.adapters.memory.tables import MemoryStore, Overlay, at_one_moment
 from crmcore.domain.customer import Customer
 from crmcore.domain.errors import AlreadyExists, IdentifierTaken, Stale
 from crmcore.domain.facts import Fact
-from crmcore.domain.ids import CustomerId, FactId, OrderId
+from crmcore.domain.ids import CustomerId, FactId, MembershipId, OrderId
 from crmcore.domain.journal import Entry
 from crmcore.domain.kinds import (
     CUSTOMERS,
@@ -49,7 +49,7 @@ class MemoryTransaction(MemoryProfiles):
         self._write = write
         self._overlays: dict[str, Overlay] = {}
         self._entries: list[Entry] = []
-        self._redacted: set[UUID] = set()
+        self._redacted: dict[str, set[UUID]] = {CUSTOMERS.name: set(), MEMBERSHIPS.name: set()}
         super().__init__(model, store.reading)
 
     def table(self, name: str) -> Overlay:
@@ -204,20 +204,20 @@ class MemoryTransaction(MemoryProfiles):
     def strike(self, kind: FactKind[F], id: FactId, at: datetime) -> None:
         self.table(f"{kind.name} struck").put(id, at)
 
-    def redact(self, customer_id: CustomerId) -> None:
+    def redact(self, customer_id: CustomerId, memberships: Collection[MembershipId] = ()) -> None:
         for kind in FACTS:
             if personal_fields(kind.cls):
                 rows, codec = self.table(kind.name), codec_of(kind.cls)
                 for id in self._indexed(kind, "customer", [customer_id]):
                     rows.put(id, codec.encode(blanked(codec.decode(rows.get(id)))))
-        self._redacted.add(customer_id)
+        self._redacted[CUSTOMERS.name].add(customer_id)
+        self._redacted[MEMBERSHIPS.name].update(memberships)
         self._entries = [self._bare(entry) for entry in self._entries]
 
     def _bare(self, entry: Entry) -> Entry:
         """A row of the journal without the personal values that this transaction takes out."""
-        if entry.kind == CUSTOMERS.name:
-            for id in self._redacted.intersection(entry.ids):
-                entry = entry.without_personal_values_of(id)
+        for id in self._redacted.get(entry.kind, set[UUID]()).intersection(entry.ids):
+            entry = entry.without_personal_values_of(id)
         return entry
 
     def _index(self, kind: FactKind[F], by: str, key: UUID, id: UUID) -> None:
@@ -249,7 +249,7 @@ class MemoryTransaction(MemoryProfiles):
                 for overlay in self._overlays.values():
                     overlay.apply(self._store.replaced)
                 journal: list[Entry] = self._store.journals[self._tenant]
-                if self._redacted:
+                if any(self._redacted.values()):
                     journal = self._store.journals[self._tenant] = list(map(self._bare, journal))
                 journal += self._entries
         finally:

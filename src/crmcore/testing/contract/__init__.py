@@ -53,6 +53,7 @@ pytest.register_assert_rewrite(
             "local_days",
             "loyalty",
             "machine",
+            "memberships",
             "models",
             "name_search",
             "observing",
@@ -100,6 +101,7 @@ from crmcore.testing.contract.journal import JournalContract  # noqa: E402
 from crmcore.testing.contract.local_days import LocalDaysContract  # noqa: E402
 from crmcore.testing.contract.loyalty import LoyaltyContract  # noqa: E402
 from crmcore.testing.contract.machine import machine_of  # noqa: E402
+from crmcore.testing.contract.memberships import MembershipsContract  # noqa: E402
 from crmcore.testing.contract.models import ModelsContract  # noqa: E402
 from crmcore.testing.contract.name_search import NameSearchContract  # noqa: E402
 from crmcore.testing.contract.observing import ObservingContract  # noqa: E402
@@ -145,6 +147,7 @@ __all__ = [
     "LocalDaysContract",
     "LoyaltyContract",
     "Make",
+    "MembershipsContract",
     "ModelsContract",
     "NameSearchContract",
     "ObservingContract",
@@ -186,6 +189,7 @@ class BackendContract(
     TagsContract,
     SegmentsContract,
     RefreshingContract,
+    MembershipsContract,
     PredicatesContract,
     LocalDaysContract,
     FactTermsContract,

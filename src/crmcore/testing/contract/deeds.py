@@ -22,12 +22,16 @@ from crmcore.testing.builders import (
     a_cancellation,
     a_consent,
     a_customer,
+    a_decision,
     a_fulfilment,
     a_line,
+    a_membership,
     a_payment,
+    a_points_entry,
     a_return,
     a_score,
     a_segment_change,
+    a_tier_change,
     an_interaction,
     an_order,
 )
@@ -39,7 +43,9 @@ from crmcore.testing.contract.draws import (
     CHANGED,
     CONSENTED,
     CONTACT,
+    DECIDED,
     EMAILS,
+    ENTERED,
     FIRST,
     INDEX,
     KEYS,
@@ -48,6 +54,7 @@ from crmcore.testing.contract.draws import (
     SCORED,
     TAGS,
     TENANTS,
+    TIERED,
 )
 from crmcore.testing.contract.interleaving import Interleaving, touched
 from crmcore.testing.contract.plain import plain
@@ -252,6 +259,36 @@ class Deeds(Interleaving):
         for told in several:
             fact = a_segment_change(who, **told, id=FactId(self.new_id()))
             self.do(tenant, place, self.appending(tenant, "segment_changes", [fact]))
+
+    @rule(
+        tenant=TENANTS, place=PLACES, which=INDEX, several=st.lists(ENTERED, min_size=1, max_size=3)
+    )
+    def earn_or_lose(
+        self, tenant: str, place: int | None, which: int, several: list[dict[str, Any]]
+    ) -> None:
+        """Entries of the ledger of one customer, in any order of time."""
+        member = a_membership(self.somebody(tenant, which))
+        for told in several:
+            fact = a_points_entry(member, **told, id=FactId(self.new_id()))
+            self.do(tenant, place, self.appending(tenant, "points", [fact]))
+
+    @rule(
+        tenant=TENANTS, place=PLACES, which=INDEX, several=st.lists(TIERED, min_size=1, max_size=3)
+    )
+    def rise_or_fall(
+        self, tenant: str, place: int | None, which: int, several: list[dict[str, Any]]
+    ) -> None:
+        """Tiers of one customer, in any order of time."""
+        member = a_membership(self.somebody(tenant, which))
+        for told in several:
+            fact = a_tier_change(member, **told, id=FactId(self.new_id()))
+            self.do(tenant, place, self.appending(tenant, "tier_changes", [fact]))
+
+    @rule(tenant=TENANTS, place=PLACES, which=INDEX, told=DECIDED)
+    def decide(self, tenant: str, place: int | None, which: int, told: dict[str, Any]) -> None:
+        """A decision of one customer."""
+        fact = a_decision(self.somebody(tenant, which), **told, id=FactId(self.new_id()))
+        self.do(tenant, place, self.appending(tenant, "decisions", [fact]))
 
     @rule(tenant=TENANTS, place=PLACES, which=INDEX, several=st.integers(1, 3), anew=st.booleans())
     def repeat(self, tenant: str, place: int | None, which: int, several: int, anew: bool) -> None:

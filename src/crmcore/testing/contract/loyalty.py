@@ -228,10 +228,10 @@ class LoyaltyContract(Subject):
                 [("gold", JOINED + 10 * DAY, "qualified"), ("classic", end, "lowered")],
                 [("platinum", JOINED + 10 * DAY, "qualified"), ("classic", end, "lowered")],
             ]
-            for member in members:
-                assert member is not None
+            for known in members:
+                assert known is not None
                 (expired,) = [
-                    e for e in uow.points.of(member.customer_id) if e.movement is Movement.EXPIRE
+                    e for e in uow.points.of(known.customer_id) if e.movement is Movement.EXPIRE
                 ]
                 assert expired.at == datetime(2024, 7, 12, tzinfo=UTC)
             assert uow.profiles.where(field("club_tier") == "classic").count() == 3
@@ -312,3 +312,18 @@ class LoyaltyContract(Subject):
             assert (member.tier, member.tier_since) == ("silver", JOINED + 5 * DAY)
             assert uow.memberships.project(member, at=JOINED + 89 * DAY).tier == "silver"
             assert uow.profiles.get(member.customer_id)["club_tier"] == "silver"
+
+    def test_a_closed_membership_has_nothing_left(self, club: Backend) -> None:
+        """Its points have ended, and nothing more is posted to it or falls due."""
+        with club.unit_of_work() as uow:
+            member = bought(uow, enrolled(uow)[0], "250.00", at=JOINED + DAY)
+            member = uow.memberships.close(member, at=JOINED + 3 * DAY)
+            assert (member.points, member.closed_at) == (0, JOINED + 3 * DAY)
+            assert uow.memberships.balance(member) == PointsBalance(earned=250, expired=250)
+            customer = uow.customers.get(member.customer_id)
+            order = an_order(customer, "10.00", at=JOINED + 4 * DAY, nth=4)
+            uow.orders.add(order)
+            assert uow.memberships.earn(order) == []
+        with pytest.raises(Refused), club.unit_of_work() as uow:
+            uow.memberships.bonus(member, 5, at=JOINED + 5 * DAY)
+        assert advance(club, at=JOINED + 999 * DAY).programmes["club"].members == 0

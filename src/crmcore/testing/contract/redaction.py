@@ -21,15 +21,20 @@ from crmcore.domain.ids import CustomerId, FactId
 from crmcore.domain.journal import Operation, plain
 from crmcore.domain.kinds import FACTS
 from crmcore.domain.measures import Fold, Measure
+from crmcore.domain.membership import TierChange
 from crmcore.domain.unit_of_work import UnitOfWork
 from crmcore.testing.builders import (
     AT,
     a_cancellation,
     a_consent,
     a_customer,
+    a_decision,
+    a_membership,
     a_payment,
+    a_points_entry,
     a_return,
     a_segment_change,
+    a_tier_change,
     an_interaction,
     an_order,
 )
@@ -75,6 +80,11 @@ def _told(uow: UnitOfWork, ana: Customer) -> Customer:
     uow.cancellations.add(a_cancellation(off, reason=CANARY))
     uow.consents.add(a_consent(ana))
     uow.segment_changes.add(a_segment_change(ana))
+    member = uow.memberships.add(a_membership(ana, number=CANARY))
+    uow.memberships.save(attrs.evolve(member, number=f"{CANARY} 2"))
+    uow.points.add(a_points_entry(member, reason=CANARY))
+    uow.tier_changes.add(a_tier_change(member))
+    uow.decisions.add(a_decision(ana))
     other = a_customer("Ben")
     uow.customers.add(other)
     uow.customers.save_many([
@@ -100,10 +110,13 @@ def _everything(backend: Backend) -> str:
     journal = backend.journal(limit=1000)  # first, so that every row has its position
     with backend.reading() as uow:
         people = list(uow.customers.stream())
+        members = list(uow.memberships.stream())
         found: list[Any] = [
             *people,
             *(dict(profile) for profile in uow.profiles.where().page(limit=1000)),
             *(entry for who in people for entry in uow.customers.history(who.id)),
+            *members,
+            *(entry for one in members for entry in uow.memberships.history(one.id)),
             *(fact for who in people for fact in uow.timeline(who.id).page(limit=1000)),
         ]
     found += journal
@@ -146,6 +159,10 @@ class RedactionContract(Subject):
                     identifier.type, identifier.value, source=identifier.source
                 )
                 assert found == []
+            assert uow.memberships.find_by_number(f"{CANARY} 2", "club") is None
+            member = uow.memberships.of(ana.id, "club")
+            assert member is not None
+            assert (member.number, member.version) == (None, 3)
 
     def test_nothing_counted_changes(self, personal: Backend) -> None:
         """The facts stay, each with all that is not personal, and so does every field of the
@@ -170,17 +187,19 @@ class RedactionContract(Subject):
             assert uow.customers.get(ana.id) == redacted
 
     def test_the_journal_says_that_it_was_done_and_by_whom(self, personal: Backend) -> None:
-        """One more row, and every other stays in its place with what is not personal."""
+        """A row more for each record, and all others stay in place with what is not personal."""
         with personal.unit_of_work(source="shop") as uow:
             ana = _told(uow, _ana())
         before = personal.journal()
         with personal.unit_of_work(actor="privacy desk") as uow:
             uow.customers.redact(ana.id)
-        *rows, last = personal.journal()
+        *rows, member, last = personal.journal()
 
         assert (last.operation, last.kind, last.ids) == (
             Operation.REDACTED, "customers", (ana.id,),
         )  # fmt: skip
+        assert (member.operation, member.kind) == (Operation.REDACTED, "memberships")
+        assert (member.actor, member.version, member.personal) == ("privacy desk", 3, ())
         assert (last.actor, last.version, last.personal) == ("privacy desk", ana.version + 1, ())
         assert [attrs.evolve(e, personal=()) for e in rows] == [
             attrs.evolve(e, personal=()) for e in before
@@ -304,7 +323,7 @@ class RedactionContract(Subject):
 
 def _bare(fact: Fact) -> Fact:
     for name in ("subject", "reason"):
-        if hasattr(fact, name):
+        if hasattr(fact, name) and not isinstance(fact, TierChange):
             bare: dict[str, Any] = {name: None}
             fact = attrs.evolve(fact, **bare)
     return fact

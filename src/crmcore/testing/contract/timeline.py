@@ -28,11 +28,15 @@ from crmcore.testing.builders import (
     a_cancellation,
     a_consent,
     a_customer,
+    a_decision,
     a_fulfilment,
+    a_membership,
     a_payment,
+    a_points_entry,
     a_return,
     a_score,
     a_segment_change,
+    a_tier_change,
     an_interaction,
     an_order,
 )
@@ -46,6 +50,7 @@ INSTANTS = (EARLIEST, AT, AT + timedelta(milliseconds=1), AT + DAY, LATEST)
 
 def _everything(ana: Customer) -> dict[str, list[Any]]:
     """Some of every kind, several at one instant."""
+    member = a_membership(ana)
     first, second = an_order(ana), an_order(ana, "80.00", at=AT + DAY)
     return {
         "orders": [first, second],
@@ -57,6 +62,9 @@ def _everything(ana: Customer) -> dict[str, list[Any]]:
         "scores": [a_score(ana, at=AT + DAY)],
         "consents": [a_consent(ana, at=AT), a_consent(ana, given=False, at=AT + 2 * DAY)],
         "segment_changes": [a_segment_change(ana, at=AT + DAY)],
+        "points": [a_points_entry(member, at=AT), a_points_entry(member, 5, at=AT + DAY)],
+        "tier_changes": [a_tier_change(member, at=AT + DAY)],
+        "decisions": [a_decision(ana, at=AT + DAY)],
     }
 
 
