@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import calendar
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 import attrs
@@ -47,6 +48,7 @@ def _local_day(at: datetime, zone: str) -> date:
     return at.astimezone(zone_named(zone)).date()
 
 
+@lru_cache(maxsize=4096)  # of millions of members, hardly more days than a programme is old
 def _begins(day: date, zone: str) -> datetime:
     """The first instant of a local day; beyond the last one there is, that one."""
     return LATEST if day.year >= 9999 else start_of(day, zone=zone)

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from operator import itemgetter
+from uuid import UUID
 
 import attrs
 
@@ -23,7 +24,10 @@ from crmcore.domain.periods import Fixed, Rolling
 from crmcore.domain.points import PointsEntry
 from crmcore.domain.programme import Downgrade, Programme, Rules
 
-__all__ = ["Entitlement", "Standing", "Step", "Sums", "entitlements", "period_sums", "standing"]
+__all__ = [
+    "Entitlement", "Standing", "Step", "Sums", "counts_of", "entitlements", "period_sums",
+    "standing", "standing_by",
+]  # fmt: skip
 
 
 @attrs.frozen
@@ -45,6 +49,9 @@ class Sums:
     def rank(self, rules: Rules) -> int:
         """The place of the highest tier that they reach."""
         return rules.rank_reached(self.points, self.spend, self.purchases)
+
+
+NOTHING = Sums()
 
 
 @attrs.frozen
@@ -79,14 +86,22 @@ class Standing:
     due_at: datetime
 
 
-def counted(entries: Iterable[PointsEntry]) -> list[tuple[datetime, Sums]]:
-    """What counts for a tier, by when it was earned: returns are taken out of there."""
-    found: dict[datetime, Sums] = {}
+def counts_of(entries: Iterable[PointsEntry]) -> dict[UUID, list[tuple[datetime, Sums]]]:
+    """By membership, what counts of these entries for a tier, and when it was earned."""
+    found: dict[UUID, list[tuple[datetime, Sums]]] = {}
     for entry in entries:
         if entry.qualifying or entry.spend or entry.purchases:
             own = Sums(entry.qualifying, entry.spend, entry.purchases)
-            before = found.get(entry.qualifies_at)
-            found[entry.qualifies_at] = own if before is None else before.plus(own)
+            found.setdefault(entry.membership_id, []).append((entry.qualifies_at, own))
+    return found
+
+
+def counted(counts: Iterable[tuple[datetime, Sums]]) -> list[tuple[datetime, Sums]]:
+    """What counts for a tier, by when it was earned: returns are taken out of there."""
+    found: dict[datetime, Sums] = {}
+    for at, own in counts:
+        before = found.get(at)
+        found[at] = own if before is None else before.plus(own)
     return sorted(found.items(), key=itemgetter(0))
 
 
@@ -95,27 +110,48 @@ def entitlements(
 ) -> list[Entitlement]:
     """To which tiers, from when to when, what was earned entitles; to the lowest nobody needs it.
 
-    What was earned before the first rules, or before joining, counts by the first rules.
+    What was earned before the first rules, or before joining, counts by the first rules. Of those
+    that end together only the first that reaches a tier is told.
     """
     found: list[Entitlement] = []
-    sums, begin = Sums(), None
+    rules, begin, end, until = None, LATEST, LATEST, None
+    sums, reached = NOTHING, 0
     for place, (at, more) in enumerate(earned):
-        rules = programme.rules_from(at)
-        if isinstance(rules.window, Rolling):
-            if rules.tier_expiry is None:
+        held = programme.rules_from(at)
+        if isinstance(held.window, Rolling):
+            rules, begin = None, LATEST
+            if held.tier_expiry is not None:
+                sums = _rolling(programme, held.window, earned[: place + 1], at)
+                if rank := held.rank_reached(sums.points, sums.spend, sums.purchases):
+                    found.append(Entitlement(at, _end(programme, held, at, joined), rank))
+            continue
+        if held is not rules or not begin <= at < end:
+            rules, before = held, begin
+            begin, end = held.window.period(at, joined, programme.zone)
+            if begin == end:
+                rules, begin = None, before
                 continue
-            sums, begin = _rolling(programme, rules.window, earned[: place + 1], at), None
-        else:
-            period, end = rules.window.period(at, joined, programme.zone)
-            if period == end:
-                continue
-            sums, begin = (sums.plus(more) if begin == period else more), period
-        if (rank := sums.rank(rules)) and rules.tier_expiry is not None:
-            until = rules.tier_expiry.end(
-                at, window=rules.window, joined=joined, zone=programme.zone
-            )
+            if begin != before:
+                sums = NOTHING
+            reached, until = 0, None
+        sums = sums.plus(more)
+        rank = held.rank_reached(sums.points, sums.spend, sums.purchases, above=reached)
+        if rank > reached:
+            if until is None:
+                until = _end(programme, held, at, joined)
             found.append(Entitlement(at, until, rank))
+            if held.tier_expiry is not None and held.tier_expiry.months is None:
+                reached = rank
+            else:
+                until = None
     return [*found, *_while_it_holds(programme, earned)]
+
+
+def _end(programme: Programme, rules: Rules, at: datetime, joined: datetime) -> datetime:
+    """When a tier ends that is reached at `at`."""
+    if rules.tier_expiry is None:
+        return LATEST
+    return rules.tier_expiry.end(at, window=rules.window, joined=joined, zone=programme.zone)
 
 
 def _rolling(
@@ -155,7 +191,8 @@ def period_sums(
     does not.
     """
     rules, total = programme.rules_from(at), Sums()
-    earned = [(e, own) for e, own in counted(entries) if e <= at]
+    known = counts_of(entries).get(membership.id, [])
+    earned = [(e, own) for e, own in counted(known) if e <= at]
     if isinstance(rules.window, Rolling):
         return _rolling(programme, rules.window, earned, at), LATEST
     begin, end = rules.window.period(at, membership.at, programme.zone)
@@ -177,7 +214,20 @@ def standing(
 
     `changes` are the tier changes that hold still: what was given is kept to its end.
     """
-    rights = entitlements(programme, membership.at, counted(entries))
+    known = counts_of(entries).get(membership.id, [])
+    return standing_by(programme, membership, known, changes, at=at)
+
+
+def standing_by(
+    programme: Programme,
+    membership: Membership,
+    counts: Iterable[tuple[datetime, Sums]],
+    changes: Iterable[TierChange],
+    *,
+    at: datetime,
+) -> Standing:
+    """`standing`, by what counts alone: when each was earned, and how much."""
+    rights = entitlements(programme, membership.at, counted(counts))
     last = membership.tier_since
     for change in changes:
         last = max(last, change.at)
@@ -203,6 +253,8 @@ def standing(
             continue
         if rank == 0 or until > at:
             due_at = until if rank else LATEST
+            if (later := _next_rise(rights, rank, max(last, at), LATEST)) is not None:
+                due_at = min(due_at, later)  # by what is dated later than `at`
             return Standing(programme.tiers[rank], since, until, tuple(steps), due_at)
         fall = _after_grace(programme, until)
         again = _again(rights, rank, until, fall)
