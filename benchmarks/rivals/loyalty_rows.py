@@ -73,8 +73,8 @@ def batches(rows: Iterator[Any]) -> Iterator[list[Any]]:
         yield batch
 
 
-def fill(backend: Any, members: int) -> list[Membership]:
-    """Store them all; answer the first few, as they are stored."""
+def fill(backend: Any, members: int) -> list[Any]:
+    """Store them all; answer the ids of the customers."""
     backend.migrate()
     people = [new_id(JOINED) for _ in range(members)]
     ids = [new_id(JOINED) for _ in range(members)]
@@ -99,7 +99,7 @@ def fill(backend: Any, members: int) -> list[Membership]:
                 first = lot.earned_at if nth == 0 else spans[member][0]
                 spans[member] = (first, lot.earned_at)
     _members(backend, people, ids, lots, spans, sums)
-    return []
+    return people
 
 
 def _names(cls: Any) -> list[str]:
@@ -135,14 +135,13 @@ def _entries(people: list[Any], ids: list[Any], nth: int) -> Iterator[tuple[int,
 def _customers(backend: Any, people: list[Any]) -> None:
     """Rows of customers, made after one of them."""
     customer = Customer.person(language="es", at=JOINED)
-    codec, profiles = codec_of(Customer), ProfileCodec(MODEL)
+    codec = codec_of(Customer)
     names = ["tenant", *_names(Customer)]
     one = dict(zip(names, ("main", *codec.encode(changed(customer, version=1))), strict=True))
     for batch in batches(iter(people)):
         with backend.engine.begin() as connection:
             rows = [tuple({**one, "id": id.bytes}.values()) for id in batch]
             bulk.insert(connection, backend.tables.kinds["customers"], names, rows)
-    del profiles
 
 
 def _members(
