@@ -15,6 +15,7 @@ from uuid import UUID
 import attrs
 
 from crmcore.domain import ledger
+from crmcore.domain.collecting import uncollected
 from crmcore.domain.earning import earned
 from crmcore.domain.errors import ConflictingFact, InvalidInput, NotFound, Refused
 from crmcore.domain.foresight import Projection, projection
@@ -324,8 +325,9 @@ class Memberships(Aggregates[Membership]):
         due = self._unit.reads.due(programme, instant(at), limit)
         if not due:
             return LoyaltyAdvance()
-        held = self._held_of(dict(due))
-        stored, entries, changes = self._advanced(held, instant(at))
+        with uncollected:
+            held = self._held_of(dict(due))
+            stored, entries, changes = self._advanced(held, instant(at))
         return LoyaltyAdvance(len(stored), entries, changes, more=len(due) == limit)
 
     # how

@@ -25,7 +25,7 @@ from crmcore.domain.model import Model
 from crmcore.domain.predicates import Predicate
 from crmcore.domain.profile import Profile
 from crmcore.domain.segment import SegmentChange
-from crmcore.domain.standing import Sums
+from crmcore.domain.standing import Count
 
 if TYPE_CHECKING:
     from crmcore.domain.unit_of_work import UnitOfWork
@@ -149,9 +149,8 @@ class Transaction(Protocol):
         """The facts with these ids, of these customers, or of these orders, by `at` then id."""
         ...
 
-    def counts(self, customers: Collection[CustomerId]) -> dict[UUID, list[tuple[datetime, Sums]]]:
-        """By membership, what counts for a tier in the ledgers of these customers: when each was
-        earned, and how much, in no order. Who has nothing that counts is left out.
+    def counts(self, customers: Collection[CustomerId]) -> dict[UUID, list[Count]]:
+        """By membership, what counts for a tier in the ledgers of these customers, in no order. Who has nothing that counts is left out.
         """
         ...
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
-from operator import itemgetter
+from operator import add, itemgetter
 from uuid import UUID
 
 import attrs
@@ -25,7 +25,7 @@ from crmcore.domain.points import PointsEntry
 from crmcore.domain.programme import Downgrade, Programme, Rules
 
 __all__ = [
-    "Entitlement", "Standing", "Step", "Sums", "counts_of", "entitlements", "period_sums",
+    "Count", "Entitlement", "Standing", "Step", "Sums", "counts_of", "entitlements", "period_sums",
     "standing", "standing_by",
 ]  # fmt: skip
 
@@ -51,7 +51,10 @@ class Sums:
         return rules.rank_reached(self.points, self.spend, self.purchases)
 
 
-NOTHING = Sums()
+Count = tuple[datetime, int, int, int]
+"""What counts for a tier: when it was earned; points, spend in minor units, purchases. A tuple, for
+of a base that is advanced there are as many as entries.
+"""
 
 
 @attrs.frozen
@@ -86,27 +89,29 @@ class Standing:
     due_at: datetime
 
 
-def counts_of(entries: Iterable[PointsEntry]) -> dict[UUID, list[tuple[datetime, Sums]]]:
-    """By membership, what counts of these entries for a tier, and when it was earned."""
-    found: dict[UUID, list[tuple[datetime, Sums]]] = {}
+def counts_of(entries: Iterable[PointsEntry]) -> dict[UUID, list[Count]]:
+    """By membership, what counts of these entries for a tier."""
+    found: dict[UUID, list[Count]] = {}
     for entry in entries:
         if entry.qualifying or entry.spend or entry.purchases:
-            own = Sums(entry.qualifying, entry.spend, entry.purchases)
-            found.setdefault(entry.membership_id, []).append((entry.qualifies_at, own))
+            own = (entry.qualifies_at, entry.qualifying, entry.spend, entry.purchases)
+            found.setdefault(entry.membership_id, []).append(own)
     return found
 
 
-def counted(counts: Iterable[tuple[datetime, Sums]]) -> list[tuple[datetime, Sums]]:
+def counted(counts: Iterable[Count]) -> list[Count]:
     """What counts for a tier, by when it was earned: returns are taken out of there."""
-    found: dict[datetime, Sums] = {}
-    for at, own in counts:
-        before = found.get(at)
-        found[at] = own if before is None else before.plus(own)
-    return sorted(found.items(), key=itemgetter(0))
+    found: dict[datetime, Count] = {}
+    for own in counts:
+        at = own[0]
+        if (before := found.get(at)) is not None:
+            own = (at, *map(add, before[1:], own[1:]))  # type: ignore[assignment]
+        found[at] = own
+    return [found[at] for at in sorted(found)]
 
 
 def entitlements(
-    programme: Programme, joined: datetime, earned: Sequence[tuple[datetime, Sums]]
+    programme: Programme, joined: datetime, earned: Sequence[Count]
 ) -> list[Entitlement]:
     """To which tiers, from when to when, what was earned entitles; to the lowest nobody needs it.
 
@@ -115,8 +120,8 @@ def entitlements(
     """
     found: list[Entitlement] = []
     rules, begin, end, until = None, LATEST, LATEST, None
-    sums, reached = NOTHING, 0
-    for place, (at, more) in enumerate(earned):
+    points = spend = purchases = reached = 0
+    for place, (at, *more) in enumerate(earned):
         held = programme.rules_from(at)
         if isinstance(held.window, Rolling):
             rules, begin = None, LATEST
@@ -132,10 +137,10 @@ def entitlements(
                 rules, begin = None, before
                 continue
             if begin != before:
-                sums = NOTHING
+                points = spend = purchases = 0
             reached, until = 0, None
-        sums = sums.plus(more)
-        rank = held.rank_reached(sums.points, sums.spend, sums.purchases, above=reached)
+        points, spend, purchases = points + more[0], spend + more[1], purchases + more[2]
+        rank = held.rank_reached(points, spend, purchases, above=reached)
         if rank > reached:
             if until is None:
                 until = _end(programme, held, at, joined)
@@ -155,24 +160,26 @@ def _end(programme: Programme, rules: Rules, at: datetime, joined: datetime) -> 
 
 
 def _rolling(
-    programme: Programme, window: Rolling, earned: Sequence[tuple[datetime, Sums]], at: datetime
+    programme: Programme, window: Rolling, earned: Sequence[Count], at: datetime
 ) -> Sums:
     total = Sums()
-    for earlier, own in reversed(earned):
+    for earlier, *own in reversed(earned):
         if earlier <= at:
             if window.leaves(earlier, programme.zone) <= at:
                 break
-            total = total.plus(own)
+            total = total.plus(Sums(*own))
     return total
 
 
 def _while_it_holds(
-    programme: Programme, earned: Sequence[tuple[datetime, Sums]]
+    programme: Programme, earned: Sequence[Count]
 ) -> Iterator[Entitlement]:
     """With a rolling window and no expiry: each stretch in which the window's sums reach a tier."""
     events: list[tuple[datetime, Sums, int]] = []
-    for at, own in earned:
-        rules = programme.rules_from(at)
+    if not any(isinstance(rules.window, Rolling) for rules in programme.rules):
+        return
+    for at, *more in earned:
+        rules, own = programme.rules_from(at), Sums(*more)
         if isinstance(rules.window, Rolling) and rules.tier_expiry is None:
             events += [(at, own, 1), (rules.window.leaves(at, programme.zone), own, -1)]
     events.sort(key=itemgetter(0))
@@ -192,13 +199,13 @@ def period_sums(
     """
     rules, total = programme.rules_from(at), Sums()
     known = counts_of(entries).get(membership.id, [])
-    earned = [(e, own) for e, own in counted(known) if e <= at]
+    earned = [own for own in counted(known) if own[0] <= at]
     if isinstance(rules.window, Rolling):
         return _rolling(programme, rules.window, earned, at), LATEST
     begin, end = rules.window.period(at, membership.at, programme.zone)
-    for e, own in earned:
+    for e, *own in earned:
         if begin <= e < end:
-            total = total.plus(own)
+            total = total.plus(Sums(*own))
     return total, end
 
 
@@ -221,7 +228,7 @@ def standing(
 def standing_by(
     programme: Programme,
     membership: Membership,
-    counts: Iterable[tuple[datetime, Sums]],
+    counts: Iterable[Count],
     changes: Iterable[TierChange],
     *,
     at: datetime,

@@ -34,7 +34,7 @@ from crmcore.domain.model import Model
 from crmcore.domain.ports import EVERYBODY, Among, Recording, Window
 from crmcore.domain.redaction import blanked, personal_fields
 from crmcore.domain.segment import SegmentChange
-from crmcore.domain.standing import Sums, counts_of
+from crmcore.domain.standing import Count, counts_of
 from crmcore.domain.trusted import changed
 
 __all__ = ["MemoryTransaction", "windowed"]
@@ -189,7 +189,7 @@ class MemoryTransaction(MemoryProfiles):
         found = (row for id in wanted if struck.get(id) is None and (row := rows.get(id)))
         return sorted(map(decode, found), key=lambda fact: (fact.at, fact.id))
 
-    def counts(self, customers: Collection[CustomerId]) -> dict[UUID, list[tuple[datetime, Sums]]]:
+    def counts(self, customers: Collection[CustomerId]) -> dict[UUID, list[Count]]:
         return counts_of(self.facts(POINTS, customers=customers))
 
     def facts_within(self, kind: FactKind[F], customer_id: CustomerId, window: Window) -> list[F]:

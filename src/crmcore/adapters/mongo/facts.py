@@ -27,7 +27,7 @@ from crmcore.domain.instants import to_millis
 from crmcore.domain.kinds import FACTS, POINTS, SEGMENT_CHANGES, FactKind
 from crmcore.domain.ports import EVERYBODY, Among, Window
 from crmcore.domain.segment import SegmentChange
-from crmcore.domain.standing import Sums, counts_of
+from crmcore.domain.standing import Count, counts_of
 
 __all__ = ["MongoFacts", "standing"]
 
@@ -100,7 +100,7 @@ class MongoFacts(MongoRecords):
         rows = self.read_each(kind.name, name, [value.bytes for value in values])
         return sorted(standing(kind, rows), key=lambda fact: (fact.at, fact.id))
 
-    def counts(self, customers: Collection[CustomerId]) -> dict[UUID, list[tuple[datetime, Sums]]]:
+    def counts(self, customers: Collection[CustomerId]) -> dict[UUID, list[Count]]:
         return counts_of(self.facts(POINTS, customers=customers))
 
     def facts_within(self, kind: FactKind[F], customer_id: CustomerId, window: Window) -> list[F]:

@@ -21,7 +21,7 @@ from crmcore.domain.instants import from_millis, to_millis
 from crmcore.domain.kinds import FactKind
 from crmcore.domain.ports import EVERYBODY, Among, Recording, Window
 from crmcore.domain.segment import SegmentChange
-from crmcore.domain.standing import Sums
+from crmcore.domain.standing import Count
 
 __all__ = ["SqlFacts"]
 
@@ -68,14 +68,14 @@ class SqlFacts(SqlRecords):
         found = list(self._read(kind, by, [value.bytes for value in values]))
         return sorted(found, key=attrgetter("at", "id"))
 
-    def counts(self, customers: Collection[CustomerId]) -> dict[UUID, list[tuple[datetime, Sums]]]:
+    def counts(self, customers: Collection[CustomerId]) -> dict[UUID, list[Count]]:
         def make(one: bool) -> sa.Select[Any]:
             return statements.counts(self.tables, one=one)
 
-        found: dict[bytes, list[tuple[datetime, Sums]]] = {}
+        found: dict[bytes, list[Count]] = {}
         with translated():
             for member, at, *sums in self.rows_of(make, [id.bytes for id in customers], "id"):
-                found.setdefault(member, []).append((from_millis(at), Sums(*sums)))
+                found.setdefault(member, []).append((from_millis(at), *sums))
         return {UUID(bytes=member): counts for member, counts in found.items()}
 
     def _read(

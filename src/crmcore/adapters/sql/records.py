@@ -103,7 +103,7 @@ class SqlRecords:
             yield from self.rows(make(True), params)
             return
         for chunk in chunks(values):
-            yield from self.run(make(False), params | {f"{name}s": chunk})
+            yield from self.run(make(False), params | {f"{name}s": chunk}).all()
 
     def insert(self, kind: AggregateKind[A], added: Sequence[tuple[A, Collection[Key]]]) -> None:
         table = self.tables.kinds[kind.name]
