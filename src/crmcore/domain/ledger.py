@@ -192,7 +192,9 @@ def gain(
     waits = movement is Movement.EARN and rules.pending.release is not PointsRelease.IMMEDIATELY
     until = None
     if waits and rules.pending.days is not None:
-        until = at + timedelta(days=rules.pending.days)
+        until = min(at, LATEST - timedelta(days=rules.pending.days)) + timedelta(
+            days=rules.pending.days
+        )
     id = FactId(new_id(at))
     lot = Lot(id, points, at, None if end == LATEST else end, waits, until)
     lots, parts = [*member.lots, lot], list[LotPart]()
@@ -251,12 +253,9 @@ def _taken(
     lots: Sequence[Lot], points: int, order: RedemptionOrder
 ) -> tuple[list[Lot], list[LotPart]]:
     def soonest(lot: Lot) -> tuple[datetime, datetime, FactId]:
-        first = lot.expires_at or LATEST
-        return (
-            first if order is RedemptionOrder.SOONEST_EXPIRING else LATEST,
-            lot.earned_at,
-            lot.id,
-        )
+        ends = lot.expires_at or LATEST
+        by_end = order is RedemptionOrder.SOONEST_EXPIRING
+        return (*((ends, lot.earned_at) if by_end else (lot.earned_at, ends)), lot.id)
 
     of, parts = {lot.id: lot for lot in lots}, list[LotPart]()
     for lot in sorted((lot for lot in lots if lot.points > 0 and not lot.pending), key=soonest):

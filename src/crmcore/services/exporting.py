@@ -48,8 +48,8 @@ def export(
     until: datetime | None = None,
     personal: bool = False,
 ) -> ExportReport:
-    """Write all of a kind to a file: `customers`, `products`, `segments`, facts, `purchases`,
-    `profiles`.
+    """Write all of a kind to a file: `customers`, `products`, `segments`, `memberships`, facts,
+    `purchases`, `profiles`.
 
     The suffix chooses CSV, JSON lines (`.jsonl`) or Parquet; `.csv.gz` and `.jsonl.gz` are
     compressed. The columns are those of the data dictionary, without the personal ones unless
