@@ -169,18 +169,21 @@ def test_a_narrow_terminal_breaks_no_id(club: Shell):
     assert max(map(len, lists.splitlines())) <= 100
 
 
-def test_advance_says_what_fell_due_in_each_programme(tmp_path: Path):
+def test_advance_says_what_fell_due_and_changes_nothing_of_what_was(tmp_path: Path):
     backend = connected(tmp_path)
     backend.migrate()
     fill_club(backend, count=3)
     backend.close()
     shell = Shell(tmp_path, {})
+    before = [shell("loyalty", *asked, *DAY).out for asked in (("card", "C-3"), ("near",))]
     first = shell("advance", "--at", "2026-08-01", "--json").json
     again = shell("advance", "--at", "2026-08-01").out
 
     assert first["programmes"]["club"]["members"] == 3
     assert first["programmes"]["club"]["tier_changes"] >= 3
     assert "club: 0 members due, 0 entries of points, 0 tier changes." in again
+    after = [shell("loyalty", *asked, *DAY).out for asked in (("card", "C-3"), ("near",))]
+    assert after == before
 
 
 def test_what_cannot_be_done_is_told_in_one_line(club: Shell):

@@ -186,7 +186,7 @@ def _written(
 def missing_in_words(missing: Missing) -> str:
     """What is missing, by every way of which one is enough: `180 points or 3 purchases`."""
     if 0 in (missing.points, missing.purchases) or (missing.spend and not missing.spend.minor):
-        return "nothing"
+        return "nothing in this period"
     ways = []
     if missing.points is not None:
         ways.append(counted(missing.points, "point"))

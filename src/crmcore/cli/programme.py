@@ -110,11 +110,12 @@ def _parts(
     owed: Liability,
     spend: Mapping[str, TierSpend],
 ) -> Iterator[Any]:
+    rate = f"{owed.redemption_rate:.1%}".replace(".0%", "%")
     currency, total = backend.model.currency, sum(own.members for own in spend.values())
     yield (
         f"{known.name}: {counted(total, 'member')}, {counted(owed.points, 'open point')}\n"
-        f"Liability {owed.amount.amount:,} {currency}, if {owed.redemption_rate:.1%} of them are "
-        "redeemed, as of those that came to an end so far.\n"
+        f"Liability {owed.amount.amount:,} {currency}, if {rate} of them are redeemed, as of those "
+        "that came to an end so far.\n"
     )
     rows = [
         (tier.name, f"{spend[tier.name].members:,}",
@@ -154,7 +155,7 @@ def card(
         The instant to look from, and to foresee if it is to come: a day (its beginning) or an
         instant; now if not given.
     personal
-        Show name, e-mail and phone too.
+        Show the number, name, e-mail and phone too.
 
     """
     with opened(terminal) as backend, backend.reading() as unit:
@@ -192,6 +193,7 @@ def _card_data(
     for step in told.steps:
         since, tier = (since if step.tier == tier else step.at), step.tier
     who = {name: found.profile[name] for name in ("name", "email", "phone")} if personal else {}
+    who |= {"number": member.number} if personal else {}
     return {
         "programme": programme.name,
         "customer": member.customer_id,
@@ -222,7 +224,7 @@ def _card_parts(backend: Backend, programme: Programme, data: dict[str, Any]) ->
         f"member since {day(data['joined'], zone=zone)}"
     )
     yield f"customer {data['customer']}, as of {shown_value(data['at'], zone=zone)}"
-    for name in ("name", "email", "phone"):
+    for name in ("number", "name", "email", "phone"):
         if data.get(name) is not None:
             yield f"{name}: {printable(data[name])}"
     yield ""

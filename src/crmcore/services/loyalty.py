@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
 import attrs
@@ -20,8 +20,8 @@ from crmcore.domain.rebuilding import rebuilt
 from crmcore.domain.unit_of_work import UnitOfWork
 
 __all__ = [
-    "WITHIN", "Candidate", "advance_programmes", "near_either", "near_fall", "near_promotion",
-    "tier_flow",
+    "WITHIN", "Candidate", "advance_programmes", "as_of", "near_either", "near_fall",
+    "near_promotion", "tier_flow",
 ]  # fmt: skip
 
 PAGE = 2_000
@@ -153,20 +153,24 @@ def _projected(
                 for member in members
                 if member.at <= at and (member.closed_at is None or at < member.closed_at)
             ]
-            past = [member for member in there if at < max(member.entered_at, member.tier_since)]
-            now = [member for member in there if at >= max(member.entered_at, member.tier_since)]
-            found = dict(uow.memberships.project_many(now, at=at))
-            found |= _as_it_was(uow, past, at)
-        yield from ((member, found[member.id]) for member in there)
+            found = as_of(uow, there, at=at)
+        yield from (found[member.id] for member in there)
         more = after is not None
 
 
-def _as_it_was(
-    unit: UnitOfWork, members: list[Membership], at: datetime
-) -> dict[MembershipId, Projection]:
-    """The projections of members of whom something later than `at` is known, without that."""
-    ledgers, found = unit.memberships.entries_of(members), {}
-    for member in members:
+def as_of(
+    unit: UnitOfWork, members: Iterable[Membership], *, at: datetime
+) -> dict[MembershipId, tuple[Membership, Projection]]:
+    """By membership, what it is at an instant and its projection to it. Of whom something later is
+    known, both are as they were before that.
+    """
+    known = list(members)
+    past = [member for member in known if at < max(member.entered_at, member.tier_since)]
+    now = {member.id: member for member in known if at >= max(member.entered_at, member.tier_since)}
+    projected = unit.memberships.project_many(now.values(), at=at)
+    found = {MembershipId(id): (member, projected[member.id]) for id, member in now.items()}
+    ledgers = unit.memberships.entries_of(past)
+    for member in past:
         programme = unit.model.programme(member.programme)
         entries = [entry for entry in ledgers[member.id] if entry.at <= at]
         changes = [
@@ -177,9 +181,8 @@ def _as_it_was(
         revoked = {c.decision_id for c in changes if c.reason is TierReason.REVOKED}
         holding = [c for c in changes if c.decision_id is None or c.decision_id not in revoked]
         then = rebuilt(programme, member, entries, changes)
-        found[member.id] = projection(
-            programme, then, entries, holding, at=at, currency=unit.model.currency
-        )
+        told = projection(programme, then, entries, holding, at=at, currency=unit.model.currency)
+        found[member.id] = then, told
     return found
 
 
