@@ -24,7 +24,8 @@ class Calibration:
       `brier_of_base_rate`: that of telling everyone the share that happened, which only
       somebody who knows the outcome can tell.
     - `expected_calibration_error`: how far `observed` is from `predicted` on average, whichever
-      the side, groups weighted by size (Naeini, Cooper and Hauskrecht 2015). Chance alone makes it more than 0.
+      the side, groups weighted by size (Naeini, Cooper and Hauskrecht 2015). Chance alone makes
+      it more than 0.
     """
 
     predicted: FloatArray
