@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
+from sqlalchemy import event
 
 from crmcore import Model
 from crmcore.adapters.mongo import MongoBackend
@@ -65,12 +65,12 @@ def plan_of(backend: SqlBackend, limit: int) -> tuple[int, str]:
         if "crm_memberships" in statement:
             seen.append((statement, parameters))
 
-    sa.event.listen(backend.engine, "before_cursor_execute", note)
+    event.listen(backend.engine, "before_cursor_execute", note)
     try:
         with backend.reading() as uow:
             found = len(uow.reads.due("club", UNTIL, limit))
     finally:
-        sa.event.remove(backend.engine, "before_cursor_execute", note)
+        event.remove(backend.engine, "before_cursor_execute", note)
     ((statement, parameters),) = seen
     explain = "EXPLAIN QUERY PLAN" if backend.engine.dialect.name == "sqlite" else "EXPLAIN"
     with backend.engine.connect() as connection:

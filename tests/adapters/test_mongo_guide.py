@@ -18,7 +18,7 @@ from crmcore.domain.interaction import Interaction
 from crmcore.domain.kinds import AGGREGATES, FACTS
 from crmcore.domain.order_facts import Cancellation, Fulfilment, Payment, Return
 from crmcore.domain.score import Score
-from crmcore.testing.builders import (
+from crmcore.testing.members import (
     a_decision,
     a_membership,
     a_points_entry,
