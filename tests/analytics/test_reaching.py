@@ -232,6 +232,17 @@ def test_thousands_of_purchases_are_summed_as_if_one_by_one(
     assert float(ours) == pytest.approx(one_by_one, abs=1e-8)
 
 
+@pytest.mark.parametrize("gap", [1e9, 1e12, 5e15, 1e17, 1e30])
+@pytest.mark.parametrize("variation", [1e-6, 1e-3, 1])
+def test_counts_beyond_what_floats_tell_apart_come_to_an_end(gap: float, variation: float) -> None:
+    often = BetaGeoNBDProcess(r=1, alpha=1e-3, a=1e-3, b=1e3)
+    who = {"frequency": 10_000, "recency": 1e-3, "T": 1e-3}  # some 5e15 purchases ahead
+    amounts = PurchaseAmounts(variation=variation)
+    found = float(reaching(purchases=often, t=1e9, gap=gap, value=amounts, **who))
+    counts = float(reaching(purchases=often, t=1e9, gap=gap, **who))
+    assert found == pytest.approx(counts, abs=0.01)
+
+
 @pytest.mark.parametrize(
     ("change", "paths"),
     [

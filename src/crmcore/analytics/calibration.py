@@ -23,8 +23,8 @@ class Calibration:
     - `brier`: the mean of (forecast - outcome)**2 (Brier 1950, Monthly Weather Review 78, 1-3);
       `brier_of_base_rate`: that of telling everyone the share that happened, which only
       somebody who knows the outcome can tell.
-    - `expected_calibration_error`: the mean of |predicted - observed|, groups weighted by size
-      (Naeini, Cooper and Hauskrecht 2015). Chance alone makes it more than 0.
+    - `expected_calibration_error`: how far `observed` is from `predicted` on average, whichever
+      the side, groups weighted by size (Naeini, Cooper and Hauskrecht 2015). Chance alone makes it more than 0.
     """
 
     predicted: FloatArray

@@ -4,8 +4,8 @@ The k-th purchase is the one that fills the gap with probability enough(k) - eno
 it has to be made, so the answer is the sum over k of P(X >= k) times that. All terms are
 positive. Up to 256 counts are summed one by one. Where more matter k goes in steps of n, and
 P(X >= k) is taken in the middle of each. What that misses grows with n**2 - 1, so from n and 2n
-follows what n = 1 would give (Richardson's extrapolation); nine digits were left in sums of two
-million terms.
+follows what n = 1 would give (Richardson's extrapolation); of sums of two million terms that left
+seven digits or more.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ BLOCKS, STEPS = 8, 64
 """Where more matter: the first `STEPS` one by one, then growing blocks of so many steps."""
 
 FURTHEST = 2.0**60
-"""No count is looked for beyond."""
+"""No count is looked for beyond: nobody buys so often."""
 
 
 def enough_while_alive(ahead: PurchasesAhead, sums: Sums, *, rows: int) -> FloatArray:
@@ -83,15 +83,16 @@ def _range(ahead: PurchasesAhead, sums: Sums, rows: int) -> tuple[FloatArray, Fl
 
 def _wide(ahead: PurchasesAhead, sums: Sums, start: FloatArray, end: FloatArray) -> FloatArray:
     """What counts in (start, end] add, by growing steps; `ahead` and `sums` are columns (m, 1)."""
-    total, step = np.zeros(len(start)), np.ones(len(start))
-    growth = ((end + STEPS) / (start + STEPS)) ** (1 / BLOCKS)
+    total = np.zeros(len(start))
+    step = least = _resolution(end)
+    growth = np.expm1(np.log1p((end - start) / (start + STEPS)) / BLOCKS)
     while (start < end).any():
         k = start[:, None] + step[:, None] * np.arange(STEPS + 1)
         enough = sums.enough(k)
         fine, coarse = (_filled(ahead, enough[:, ::n], k[:, ::n]) for n in (1, 2))
         total += fine - (coarse - fine) * (1 - step**-2.0) / 3
         start = start + step * STEPS
-        step = np.maximum(np.ceil(start * (growth - 1) / STEPS), 1.0)
+        step = np.maximum(np.ceil(start * growth / STEPS), least)
     return total
 
 
@@ -108,8 +109,13 @@ def _last(rows: int, holds: Callable[[FloatArray], BoolArray]) -> FloatArray:
         if not still.any():
             break
         low, high = np.where(still, high, low), np.where(still, 2 * high, high)
-    while (high - low > 1).any():
+    while (high - low > _resolution(high)).any():
         middle = np.floor((low + high) / 2)
         still = holds(middle)
         low, high = np.where(still, middle, low), np.where(still, high, middle)
     return low
+
+
+def _resolution(k: FloatArray) -> FloatArray:
+    """The least step from a whole number to the next: above 2**53, floats leave some out."""
+    return np.maximum(np.spacing(k), 1.0)

@@ -77,7 +77,7 @@ class Membership:
     )
     at: datetime = attrs.field(converter=instant)
     closed_at: datetime | None = attrs.field(default=None, converter=optional_instant)
-    lots: tuple[Lot, ...] = attrs.field(default=(), converter=_lots)
+    lots: tuple[Lot, ...] = attrs.field(default=(), converter=_lots, metadata={"told": False})
     tier: str = attrs.field(validator=symbol)
     tier_since: datetime = attrs.field(
         default=attrs.Factory(lambda self: self.at, takes_self=True), converter=instant

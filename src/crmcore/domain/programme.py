@@ -203,9 +203,12 @@ class Rules:
                 return rank
         raise InvalidInput.of("tier", f"is none of {', '.join(t.name for t in self.tiers)}")
 
-    def rank_reached(self, points: int, spend: int, purchases: int) -> int:
-        """The place of the highest tier that is reached with these sums of a period."""
-        return max(rank for rank, t in enumerate(self.tiers) if t.reached(points, spend, purchases))
+    def rank_reached(self, points: int, spend: int, purchases: int, *, above: int = 0) -> int:
+        """The place of the highest tier that is reached with these sums of a period, or `above`."""
+        for rank in range(len(self.tiers) - 1, above, -1):
+            if self.tiers[rank].reached(points, spend, purchases):
+                return rank
+        return above
 
 
 def _in_order(value: object) -> tuple[Rules, ...]:
@@ -274,6 +277,8 @@ class Programme:
 
     def rules_from(self, at: datetime) -> Rules:
         """The rules that hold at an instant; before the first ones, the first."""
+        if len(self.rules) == 1:
+            return self.rules[0]
         return self.rules_at(max(at, self.rules[0].since))
 
     def version_at(self, at: datetime) -> str:

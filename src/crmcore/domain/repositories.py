@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import nullcontext
 from datetime import datetime
 from itertools import islice
@@ -17,7 +17,7 @@ from crmcore.domain.errors import AmbiguousIdentifier, InvalidInput, NotFound, R
 from crmcore.domain.identifiers import Identifier
 from crmcore.domain.ids import CustomerId, ProductId, as_id
 from crmcore.domain.journal import Entry, Operation, changes_between
-from crmcore.domain.kinds import CUSTOMERS, MEMBERSHIPS, PRODUCTS, A, AggregateKind
+from crmcore.domain.kinds import CUSTOMERS, MEMBERSHIPS, PRODUCTS, A, AggregateKind, Key
 from crmcore.domain.membership import Membership, member_value
 from crmcore.domain.ports import Transaction
 from crmcore.domain.product import Product
@@ -132,12 +132,18 @@ class Aggregates(Generic[A]):
             unit.record(self._entry(Operation.ADDED, stored, [a.at for a in stored]))
         return stored
 
-    def _replace(self, aggregates: list[A]) -> list[A]:
+    def _keys(self, aggregate: A, held: A) -> Collection[Key] | None:
+        """The keys of the next state; `None` where they are those of the one held."""
+        return self._unit.model.keys_of(aggregate)
+
+    def _replace(self, aggregates: list[A], held: Mapping[UUID, A] | None = None) -> list[A]:
+        """Store the next states of what is stored; `held` is that, where it is locked already."""
         unit = self._unit
         by_id = {aggregate.id: aggregate for aggregate in aggregates}
         if len(by_id) < len(aggregates):
             raise InvalidInput.of("aggregates", "name one aggregate twice")
-        held = unit.writes.fetch(self._kind, sorted(by_id), lock=True)
+        if held is None:
+            held = unit.writes.fetch(self._kind, sorted(by_id), lock=True)
         for id, aggregate in by_id.items():
             if id not in held:
                 raise NotFound(self._kind.name, str(id))
@@ -146,7 +152,7 @@ class Aggregates(Generic[A]):
             self._check(aggregate, held[id])
         stored = [self._loaded(changed(a, version=a.version + 1)) for a in aggregates]
         with unit.writing() as transaction:
-            transaction.replace(self._kind, [(a, unit.model.keys_of(a)) for a in stored])
+            transaction.replace(self._kind, [(a, self._keys(a, held[a.id])) for a in stored])
             self._profiled(transaction, stored, held)
             differences = [changes_between(held[a.id], a) for a in stored]
             entry = self._entry(Operation.SAVED, stored, [unit.recorded_at])

@@ -22,6 +22,7 @@ from crmcore.domain.kinds import (
     CUSTOMERS,
     FACTS,
     MEMBERSHIPS,
+    POINTS,
     SEGMENT_CHANGES,
     A,
     AggregateKind,
@@ -33,6 +34,7 @@ from crmcore.domain.model import Model
 from crmcore.domain.ports import EVERYBODY, Among, Recording, Window
 from crmcore.domain.redaction import blanked, personal_fields
 from crmcore.domain.segment import SegmentChange
+from crmcore.domain.standing import Count, counts_of
 from crmcore.domain.trusted import changed
 
 __all__ = ["MemoryTransaction", "windowed"]
@@ -78,14 +80,18 @@ class MemoryTransaction(MemoryProfiles):
         rows, decode = self.table(kind.name), codec_of(kind.cls).decode
         return {id: decode(row) for id in ids if (row := rows.get(id)) is not None}
 
-    def replace(self, kind: AggregateKind[A], saved: Sequence[tuple[A, Collection[Key]]]) -> None:
+    def replace(
+        self, kind: AggregateKind[A], saved: Sequence[tuple[A, Collection[Key] | None]]
+    ) -> None:
         rows, codec = self.table(kind.name), codec_of(kind.cls)
-        for aggregate, _ in saved:
+        for aggregate, keys in saved:
             self._check_version(kind, aggregate.id, aggregate.version - 1)
             rows.put(aggregate.id, codec.encode(aggregate))
-            self._release(kind, aggregate.id)
+            if keys is not None:
+                self._release(kind, aggregate.id)
         for aggregate, keys in saved:
-            self._claim(kind, aggregate.id, keys)
+            if keys is not None:
+                self._claim(kind, aggregate.id, keys)
 
     def delete(self, kind: AggregateKind[A], aggregate: A) -> None:
         self._check_version(kind, aggregate.id, aggregate.version)
@@ -107,11 +113,14 @@ class MemoryTransaction(MemoryProfiles):
         found = sorted((k, row) for k, row in self.table(kind.name).items() if not id or k > id)
         return [decode(row) for _, row in found[:limit]]
 
-    def due(self, programme: str, until: datetime, limit: int) -> list[Membership]:
+    def due(
+        self, programme: str, until: datetime, limit: int
+    ) -> list[tuple[MembershipId, CustomerId]]:
         decode = codec_of(Membership).decode
         found = (decode(row) for _, row in self.table(MEMBERSHIPS.name).items())
         due = (m for m in found if m.programme == programme and m.due_at <= until)
-        return sorted(due, key=attrgetter("due_at", "id"))[:limit]
+        first = sorted(due, key=attrgetter("due_at", "id"))[:limit]
+        return [(member.id, member.customer_id) for member in first]
 
     def _check_version(self, kind: AggregateKind[A], id: UUID, version: int) -> None:
         held = self.fetch(kind, [id]).get(id)
@@ -179,6 +188,9 @@ class MemoryTransaction(MemoryProfiles):
         struck = self.table(f"{kind.name} struck")
         found = (row for id in wanted if struck.get(id) is None and (row := rows.get(id)))
         return sorted(map(decode, found), key=lambda fact: (fact.at, fact.id))
+
+    def counts(self, customers: Collection[CustomerId]) -> dict[UUID, list[Count]]:
+        return counts_of(self.facts(POINTS, customers=customers))
 
     def facts_within(self, kind: FactKind[F], customer_id: CustomerId, window: Window) -> list[F]:
         found = self.facts(kind, customers=[customer_id])

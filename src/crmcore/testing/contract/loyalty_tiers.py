@@ -135,7 +135,7 @@ class Held:
         """The first instant at which nothing entitles to that rank any more."""
         if rank and self.account.given.at(at).downgrade == "none":
             return LATE
-        ends = sorted({until for _, until, _ in rights if until > at} | {LATE})
+        ends = sorted({at} | {until for _, until, _ in rights if until > at} | {LATE})
         return next(end for end in ends if end == LATE or entitled(rights, end) < rank)
 
     def rights(self, earned: list[Right], without: UUID | None = None) -> list[Right]:
