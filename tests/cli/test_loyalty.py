@@ -116,8 +116,8 @@ def test_who_is_near_is_listed_nearest_first(club: Shell, store: Path):
 
     for name, found in (("promotion", rising), ("fall", falling)):
         assert told[name]["count"] == len(found) > 1
-        shown = [one["membership"] for one in told[name]["members"]]
-        assert sorted(shown) == sorted(str(one.membership_id) for one in found)
+        ids = [one["membership"] for one in told[name]["members"]]
+        assert sorted(ids) == sorted(str(one.membership_id) for one in found)
         gaps = [one["share_missing"] for one in told[name]["members"]]
         assert gaps == sorted(gaps)
     shown = club("loyalty", "near", *DAY).out

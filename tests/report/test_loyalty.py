@@ -7,14 +7,16 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from statistics import mean
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pytest
 
 import crmcore
 from crmcore import Backend, Model
+from crmcore.domain.membership import Membership
 from crmcore.domain.periods import Expiry
-from crmcore.domain.points import PointsBalance
+from crmcore.domain.points import PointsBalance, PointsEntry
 from crmcore.domain.programme import Programme, Rules, Tier
 from crmcore.report import write_report
 from crmcore.services import liability, near_fall, near_promotion, tier_flow, tier_spend
@@ -38,7 +40,8 @@ def club() -> Backend:
 
 @pytest.fixture(scope="module", params=[AT, EARLIER], ids=["now", "earlier"])
 def at(request: pytest.FixtureRequest) -> datetime:
-    return request.param
+    found: datetime = request.param
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +53,7 @@ def number(cell: str) -> int:
     return int(cell.replace(",", ""))
 
 
-def members_then(club: Backend, at: datetime) -> dict:
+def members_then(club: Backend, at: datetime) -> dict[UUID, tuple[Membership, str]]:
     """The members of that time, each with the last tier that a fact gave them."""
     with club.reading() as uow:
         found = {member.id: member for member in uow.memberships.stream() if member.at < at}
@@ -63,7 +66,7 @@ def members_then(club: Backend, at: datetime) -> dict:
     return {id: (member, tiers[id]) for id, member in found.items()}
 
 
-def entries_then(club: Backend, at: datetime) -> list:
+def entries_then(club: Backend, at: datetime) -> list[PointsEntry]:
     with club.reading() as uow:
         everybody = uow.memberships.stream()
         return [e for m in everybody for e in uow.points.of(m.customer_id) if e.at < at]
@@ -81,7 +84,7 @@ def test_members_by_tier(club, page, at):
 
 def test_tier_changes_by_month_and_from_tier_to_tier(club, page, at):
     ranks = {tier: rank for rank, tier in enumerate(CLUB.tiers)}
-    by_month: Counter = Counter()
+    by_month: Counter[tuple[str, str]] = Counter()
     with club.reading() as uow:
         for member in uow.memberships.stream():
             for c in uow.tier_changes.of(member.customer_id):
@@ -111,7 +114,7 @@ def test_tier_changes_by_month_and_from_tier_to_tier(club, page, at):
 
 def test_points_by_month_and_where_they_went(club, page, at):
     entries = entries_then(club, at)
-    months: dict[str, list] = {}
+    months: dict[str, list[PointsEntry]] = {}
     for entry in entries:
         months.setdefault(f"{entry.at.astimezone(MADRID):%b %Y}", []).append(entry)
     sums = {month: PointsBalance.of(some) for month, some in months.items()}
@@ -148,7 +151,7 @@ def test_spend_of_each_tier(club, page, at):
     """The orders, less what came back of them, of whom each tier holds."""
     held = members_then(club, at)
     since = at.astimezone(MADRID).replace(year=at.year - 1)
-    bought: dict[str, list] = {tier: [] for tier in CLUB.tiers}
+    bought: dict[str, list[list[Decimal]]] = {tier: [] for tier in CLUB.tiers}
     with club.reading() as uow:
         for member, tier in held.values():
             orders = [o for o in uow.orders.of(member.customer_id) if since <= o.at < at]
@@ -172,7 +175,7 @@ def test_spend_of_each_tier(club, page, at):
         )
     told = tier_spend(club, "club", since=since, until=at)
     assert {t: (s.members, s.spend.amount) for t, s in told.items()} == {
-        t: (len(m), sum(map(sum, m))) for t, m in bought.items()
+        t: (len(m), sum(map(sum, m), Decimal(0))) for t, m in bought.items()
     }
 
 
