@@ -62,8 +62,10 @@ def purchases(members: int, nth: int) -> list[tuple[int, datetime]]:
 
 def amount(member: int, nth: int) -> int:
     """For how many euros: some always spend more than others, and some more in one year."""
-    return 1 + (member * 7919 + nth * 104_729) % (20 + 13 * (member % 10)) + 9 * (
-        (member + nth // 10) % 5
+    return (
+        1
+        + (member * 7919 + nth * 104_729) % (20 + 13 * (member % 10))
+        + 9 * ((member + nth // 10) % 5)
     )
 
 

@@ -82,13 +82,13 @@ class LoyaltyHand:
         self.entering = insert("points", ENTRY, self.mark, "")
         self.journalling = insert("journal", JOURNAL, self.mark, "")
         self.posting = (
-            "UPDATE crm_memberships SET lots = {0}, entered_at = {0}, due_at = {0},"
-            " version = version + 1 WHERE tenant = 'main' AND id = {0} AND version = {0}"
-        ).format(self.mark)
+            f"UPDATE crm_memberships SET lots = {self.mark}, entered_at = {self.mark}, due_at = {self.mark},"
+            f" version = version + 1 WHERE tenant = 'main' AND id = {self.mark} AND version = {self.mark}"
+        )
         self.counting = (
-            "UPDATE crm_profiles SET club_points = club_points + {0}"
-            " WHERE tenant = 'main' AND customer_id = {0}"
-        ).format(self.mark)
+            f"UPDATE crm_profiles SET club_points = club_points + {self.mark}"
+            f" WHERE tenant = 'main' AND customer_id = {self.mark}"
+        )
 
     def close(self) -> None:
         """Let go of the connection."""

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
-from operator import add, itemgetter
+from operator import itemgetter
 from uuid import UUID
 
 import attrs
@@ -105,11 +105,13 @@ def counted(counts: Iterable[Count]) -> list[Count]:
     """
     found: dict[datetime, Count] = {}
     for own in counts:
-        at = own[0]
-        if (before := found.get(at)) is not None:
-            own = (at, *map(add, before[1:], own[1:]))  # type: ignore[assignment]
-        found[at] = own
+        before = found.get(own[0])
+        found[own[0]] = own if before is None else _both(before, own)
     return [found[at] for at in sorted(found) if any(found[at][1:])]
+
+
+def _both(one: Count, other: Count) -> Count:
+    return (one[0], one[1] + other[1], one[2] + other[2], one[3] + other[3])
 
 
 def entitlements(

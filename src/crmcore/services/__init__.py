@@ -51,6 +51,7 @@ from crmcore.services.rfm import RfmCell, RfmCells, RfmSegment, rfm_cells
 from crmcore.services.rfm_groups import NAMED_GROUPS, RfmGroup
 from crmcore.services.scoring import Scoring, holdout, score
 from crmcore.services.segmentation import FoundSegment, FoundSegments, find_segments
+from crmcore.services.tier_chances import tier_chances
 from crmcore.services.tiers import TierSpend, members_by_tier, tier_spend
 
 __all__ = [
@@ -124,6 +125,7 @@ __all__ = [
     "revoke_promotion",
     "rfm_cells",
     "score",
+    "tier_chances",
     "tier_flow",
     "tier_spend",
 ]

@@ -274,7 +274,7 @@ class _LoyalHistories(RuleBasedStateMachine):
         who=WHO, which=WHICH, points=POINTS, key=KEYS, qualifying=st.booleans(), earlier=DAYS,
         undone=SOMETIMES, again=SOMETIMES,
     )  # fmt: skip
-    def bonus(
+    def bonus(  # noqa: PLR0917  as the rule draws them
         self, who: int, which: int, points: int, key: str | None, qualifying: bool, earlier: int,
         undone: bool, again: bool,
     ) -> None:  # fmt: skip
@@ -300,7 +300,7 @@ class _LoyalHistories(RuleBasedStateMachine):
         who=WHO, which=WHICH, points=POINTS, key=KEYS, all=st.booleans(), earlier=DAYS,
         undone=SOMETIMES, again=SOMETIMES,
     )  # fmt: skip
-    def redeem(
+    def redeem(  # noqa: PLR0917  as the rule draws them
         self, who: int, which: int, points: int, key: str | None, all: bool, earlier: int,
         undone: bool, again: bool,
     ) -> None:  # fmt: skip
@@ -308,7 +308,7 @@ class _LoyalHistories(RuleBasedStateMachine):
         of, at = self.key(who, which), self.moment(earlier)
         self.redeem_one(of, None if all else points, key, at, undone, again)
 
-    def redeem_one(
+    def redeem_one(  # noqa: PLR0917  as the rule draws them
         self, of: Key, points: int | None, key: str | None, at: datetime, undone: bool, again: bool
     ) -> None:
         active = self.loyal.members[of].account.sums()["active"]
@@ -360,7 +360,7 @@ class _LoyalHistories(RuleBasedStateMachine):
     @rule(
         who=WHO, which=WHICH, points=POINTS, key=KEYS, undone=SOMETIMES, again=SOMETIMES
     )  # fmt: skip
-    def transfer(
+    def transfer(  # noqa: PLR0917  as the rule draws them
         self, who: int, which: int, points: int, key: str | None, undone: bool, again: bool
     ) -> None:
         """One member gives another points, which end when they would have."""
@@ -420,7 +420,7 @@ class _LoyalHistories(RuleBasedStateMachine):
         who=WHO, which=WHICH, rank=st.sampled_from([1, 2]), days=st.sampled_from([1, 40, 400]),
         decided=st.booleans(), earlier=DAYS, undone=SOMETIMES,
     )  # fmt: skip
-    def promote(
+    def promote(  # noqa: PLR0917  as the rule draws them
         self, who: int, which: int, rank: int, days: int, decided: bool, earlier: int, undone: bool
     ) -> None:
         """Somebody puts a member higher."""
