@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from crmcore.domain.errors import InvalidInput
 
 __all__ = [
-    "EARLIEST", "LATEST", "from_millis", "instant", "optional_instant", "start_of", "to_millis",
+    "EARLIEST", "LATEST", "MILLISECOND", "from_millis", "instant", "optional_instant", "start_of", "to_millis",
     "zone_named",
 ]  # fmt: skip
 

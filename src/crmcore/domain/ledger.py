@@ -64,9 +64,7 @@ def _with(member: Membership, lots: Iterable[Lot], entry: PointsEntry) -> Member
     due += [member.tier_until, *([entry.at, entry.qualifies_at] if counts else ())]
     if member.due_at <= member.entered_at:
         due.append(member.due_at)
-    return changed(
-        member, lots=left, due_at=min(due), entered_at=max(member.entered_at, entry.at)
-    )
+    return changed(member, lots=left, due_at=min(due), entered_at=max(member.entered_at, entry.at))
 
 
 def dues(lots: Iterable[Lot]) -> list[datetime]:
@@ -147,8 +145,7 @@ def _released(
     programme: Programme, member: Membership, lot: Lot, at: datetime, key: str
 ) -> Posting:
     lots = [
-        changed(k, pending=False, available_at=None) if k.id == lot.id else k
-        for k in member.lots
+        changed(k, pending=False, available_at=None) if k.id == lot.id else k for k in member.lots
     ]
     lots, parts = _settled(lots, lot.id)
     paid = sum(part.points for part in parts)
@@ -203,7 +200,9 @@ def gain(
     waits = movement is Movement.EARN and rules.pending.release is not PointsRelease.IMMEDIATELY
     until = None
     if waits and rules.pending.days is not None:
-        until = at + timedelta(days=rules.pending.days)
+        until = min(at, LATEST - timedelta(days=rules.pending.days)) + timedelta(
+            days=rules.pending.days
+        )
     id = FactId(new_id(at))
     lot = Lot(id, points, at, None if end == LATEST else end, waits, until)
     lots, parts = [*member.lots, lot], list[LotPart]()
@@ -262,12 +261,9 @@ def _taken(
     lots: Sequence[Lot], points: int, order: RedemptionOrder
 ) -> tuple[list[Lot], list[LotPart]]:
     def soonest(lot: Lot) -> tuple[datetime, datetime, FactId]:
-        first = lot.expires_at or LATEST
-        return (
-            first if order is RedemptionOrder.SOONEST_EXPIRING else LATEST,
-            lot.earned_at,
-            lot.id,
-        )
+        ends = lot.expires_at or LATEST
+        by_end = order is RedemptionOrder.SOONEST_EXPIRING
+        return (*((ends, lot.earned_at) if by_end else (lot.earned_at, ends)), lot.id)
 
     of, parts = {lot.id: lot for lot in lots}, list[LotPart]()
     for lot in sorted((lot for lot in lots if lot.points > 0 and not lot.pending), key=soonest):

@@ -27,7 +27,7 @@ from crmcore.domain.instants import EARLIEST, LATEST, instant, optional_instant
 from crmcore.domain.points import some_points
 from crmcore.domain.text import Words, optional_symbol, optional_text, symbol
 
-__all__ = ["Lot", "Membership", "TierChange", "TierReason", "member_value"]
+__all__ = ["Lot", "Membership", "TierChange", "TierReason", "member_value", "number_value"]
 
 
 @attrs.frozen
@@ -115,6 +115,11 @@ class Membership:
 def member_value(customer_id: CustomerId, programme: str) -> str:
     """The value of the key under which the customer's membership of the programme is found."""
     return f"{programme}:{customer_id.hex}"
+
+
+def number_value(number: str, programme: str) -> str:
+    """The value of the key under which the number is found in the programme."""
+    return f"{programme}:{number}"
 
 
 class TierReason(Words):

@@ -23,7 +23,7 @@ from crmcore.domain.ids import CustomerId, FactId, MembershipId, as_id, new_id
 from crmcore.domain.instants import LATEST, instant
 from crmcore.domain.kinds import MEMBERSHIPS, POINTS, TIER_CHANGES, Key
 from crmcore.domain.ledger import SOURCE, Posting
-from crmcore.domain.membership import Membership, TierChange, TierReason, member_value
+from crmcore.domain.membership import Membership, TierChange, TierReason, member_value, number_value
 from crmcore.domain.money import Money
 from crmcore.domain.order import Order
 from crmcore.domain.order_facts import Cancellation, Return
@@ -31,7 +31,7 @@ from crmcore.domain.points import Movement, PointsBalance, PointsEntry
 from crmcore.domain.programme import Programme
 from crmcore.domain.repositories import Aggregates
 from crmcore.domain.reversing import reversal
-from crmcore.domain.standing import Step, Sums, standing, standing_by
+from crmcore.domain.standing import Step, Sums, behind, entitled, standing, standing_by
 from crmcore.domain.text import checked_text
 from crmcore.domain.trusted import built, changed
 
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 __all__ = ["LoyaltyAdvance", "Memberships"]
 
 PAGE = 2_000
+NOTHING = Sums()
 
 
 @attrs.frozen
@@ -101,11 +102,11 @@ class Memberships(Aggregates[Membership]):
         """The membership with this number in a programme, or `None`."""
         self._programme(programme)
         checked_text(number, "number", 64)
-        return self._by_key("number", f"{programme}:{number}")
+        return self._by_key("number", number_value(number, programme))
 
     def earn(self, order: Order) -> list[Membership]:
-        """Post a purchase to every programme that its customer was a member of then; once. The
-        order is a stored one. Who was no member earns nothing.
+        """Post a purchase to every programme that its customer was a member of then, and still is;
+        once. The order is a stored one. Who was no member earns nothing.
         """
         return self._earn([order])
 
@@ -134,7 +135,7 @@ class Memberships(Aggregates[Membership]):
             programme = self._programme(member.programme)
             made = reversal(programme, member, order, fact, entries=own, returns=returns)
             known = known or made is not None
-            found += [made] if made is not None and made.entries else []
+            found += [made] if made is not None and made.entries and member.is_open else []
         if not known:
             raise NotFound("points", str(order.id))
         return self._post(found, held)
@@ -211,8 +212,9 @@ class Memberships(Aggregates[Membership]):
         if giver.programme != taker.programme or giver.id == taker.id:
             raise InvalidInput.of("taker", "must be another member of the same programme")
         held = self._held([giver.id, taker.id])
-        more = {"source_key": source_key, "reason": reason}
-        if self._again(held[giver.id], Movement.TRANSFER, -some, instant(at), more) is not None:
+        more: dict[str, Any] = {"source_key": source_key, "reason": reason}
+        told = more | {"other_membership_id": taker.id}
+        if self._again(held[giver.id], Movement.TRANSFER, -some, instant(at), told) is not None:
             return held[giver.id], held[taker.id]
         self._open(held[giver.id]), self._open(held[taker.id])
         given, taken = ledger.transfer(
@@ -234,6 +236,8 @@ class Memberships(Aggregates[Membership]):
         Its number stays taken, and the customer cannot join again.
         """
         member, at = self._one(membership), instant(at)
+        if at < member.at:
+            raise Refused("memberships.time_runs_forward", "joined later", str(member.id))
         posting = ledger.forfeited(self._programme(member.programme), member, at)
         closed = attrs.evolve(posting.membership, closed_at=at, due_at=LATEST)
         return self._post([attrs.evolve(posting, membership=closed)], {member.id: member})[0]
@@ -248,33 +252,44 @@ class Memberships(Aggregates[Membership]):
         decision_id: FactId | None = None,
     ) -> Membership:
         """Put a member into a higher tier than they qualified for, until then at least; a decision
-        that it rests on can be revoked. A tier that is not higher is `Refused`.
+        that it rests on can be revoked. A tier that is not higher, or an instant before the last
+        change of the tier, is `Refused`.
         """
         member, at, until = self._one(membership), instant(at), instant(until, "until")
         programme = self._programme(member.programme)
+        entries, changes = self._entries([member]), self._changes([member])
+        held = {member.id: member}
+        made = _changes_in(member, standing(programme, member, entries, changes, at=at).steps)
+        member = _behind(member, made)
         if programme.rank_of(tier) <= programme.rank_of(member.tier):
             raise Refused("tiers.higher", f"is in {member.tier} already", str(member.id))
-        if at < member.tier_since or until <= at:
-            raise Refused("tiers.time_runs_forward", "entered its tier later", str(member.id))
-        change = _change(member, tier, at, until, TierReason.PROMOTED, decision_id=decision_id)
-        return self._changed([(_behind(member, [change]), (), [change])], {member.id: member})[0]
+        when = _next_change(member, [*changes, *made], at)
+        if until <= when:
+            raise Refused("tiers.time_runs_forward", "would end before it begins", str(member.id))
+        change = _change(member, tier, when, until, TierReason.PROMOTED, decision_id=decision_id)
+        return self._changed([(_behind(member, [change]), (), [*made, change])], held)[0]
 
     def revoke(self, membership: Membership, decision_id: FactId, *, at: datetime) -> Membership:
-        """Take back a promotion: the member is in the tier that they are entitled to without it.
-        `NotFound` if nothing rests on that decision.
+        """Take back a promotion, once: the member is in the tier that they are entitled to without
+        it. `NotFound` if nothing rests on that decision.
         """
         member, at = self._one(membership), instant(at)
-        changes = self._changes([member])
-        if not any(change.decision_id == decision_id for change in changes):
-            raise NotFound("tier_changes", str(decision_id), "decision_id")
+        decision = FactId(as_id(decision_id, "decision_id"))
+        changes, entries = self._changes([member]), self._entries([member])
+        resting = [change for change in changes if change.decision_id == decision]
+        if not resting:
+            raise NotFound("tier_changes", str(decision), "decision_id")
+        if any(change.reason is TierReason.REVOKED for change in resting):
+            return member
         programme = self._programme(member.programme)
-        left = [change for change in changes if change.decision_id != decision_id]
-        bare = attrs.evolve(member, tier=programme.tiers[0], tier_since=at, tier_until=LATEST)
-        found = standing(programme, bare, self._entries([member]), left, at=at)
-        change = _change(
-            member, found.tier, at, found.until, TierReason.REVOKED, decision_id=decision_id
-        )
-        return self._changed([(_behind(member, [change]), (), [change])], {member.id: member})[0]
+        held = {member.id: member}
+        made = _changes_in(member, standing(programme, member, entries, changes, at=at).steps)
+        member, known = _behind(member, made), [*changes, *made]
+        when = _next_change(member, known, at)
+        left = [change for change in known if change.decision_id != decision]
+        tier, until = entitled(programme, member, entries, left, at=when)
+        change = _change(member, tier, when, until, TierReason.REVOKED, decision_id=decision)
+        return self._changed([(_behind(member, [change]), (), [*made, change])], held)[0]
 
     def balance(self, membership: Membership, *, at: datetime | None = None) -> PointsBalance:
         """The accounts of a member's ledger by what was posted, as of an instant."""
@@ -315,7 +330,9 @@ class Memberships(Aggregates[Membership]):
         """Post what fell due for one member until `at`: points released and expired, tiers reached,
         renewed and lowered, each dated when it was.
         """
-        return self._advanced(self._held([membership.id]), instant(at))[0][0]
+        held = self._held([membership.id])
+        stored, *_ = self._advanced(held, instant(at))
+        return stored[0] if stored else held[membership.id]
 
     def advance_page(self, programme: str, *, at: datetime, limit: int = PAGE) -> LoyaltyAdvance:
         """`advance` for the next members of a programme that something fell due for, at most
@@ -401,7 +418,7 @@ class Memberships(Aggregates[Membership]):
     def _by_member(
         self, members: Collection[Membership]
     ) -> tuple[dict[UUID, list[PointsEntry]], dict[UUID, list[TierChange]]]:
-        """The ledger entries of each of these members, and the tier changes that hold still."""
+        """The ledger entries of each of these members, and their tier changes."""
         entries: dict[UUID, list[PointsEntry]] = {member.id: [] for member in members}
         for entry in self._entries(members):
             entries[entry.membership_id].append(entry)
@@ -412,7 +429,7 @@ class Memberships(Aggregates[Membership]):
         changes: dict[UUID, list[TierChange]] = {member.id: [] for member in members}
         for change in self._changes(members):
             changes[change.membership_id].append(change)
-        return {id: _holding(known) for id, known in changes.items()}
+        return changes
 
     def _projected(
         self,
@@ -450,9 +467,18 @@ class Memberships(Aggregates[Membership]):
         stored = self._unit.reads.recorded(POINTS, [probe], source).get(0)
         if stored is None:
             return None
-        told = (stored.membership_id, stored.movement, stored.active + stored.pending, stored.at)
-        if told != (member.id, movement, points, at):
-            raise ConflictingFact(POINTS.name, source, key, ("points",))
+        asked = {
+            "membership_id": member.id, "movement": movement, "at": at,
+            "of_fact": more.get("of_fact"), "qualifying": more.get("counts", NOTHING).points,
+            "other_membership_id": more.get("other_membership_id"),
+        }  # fmt: skip
+        if stored.reason is not None:  # else it was redacted, or none was given
+            asked["reason"] = more.get("reason")
+        differ = [name for name, value in asked.items() if getattr(stored, name) != value]
+        if stored.active + stored.pending != points:
+            differ.append("points")
+        if differ:
+            raise ConflictingFact(POINTS.name, source, key, tuple(differ))
         return stored
 
     def _once(
@@ -496,19 +522,28 @@ class Memberships(Aggregates[Membership]):
         ]  # fmt: skip
         made = unit.reads.recorded(POINTS, probes, SOURCE) if probes else {}
         postings: dict[UUID, Posting] = {}
+        posted = set[str | None]()
+        known: tuple[dict[UUID, list[PointsEntry]], dict[UUID, list[TierChange]]] | None = None
         for place, (order, id) in enumerate(wanted):
             before = postings.get(id, Posting(held[id], ()))
             member, programme = before.membership, programmes[held[id].programme]
-            closed = member.closed_at is not None and member.closed_at <= order.at
-            if place in made or order.at < member.at or closed:
+            key = probes[place].source_key
+            if place in made or key in posted or order.at < member.at or not member.is_open:
                 continue
+            posted.add(key)
             worth = order.base_amount or unit.in_base(order.total, order.at)
             rules = programme.rules_from(order.at)
-            given = earned(order, worth, member.tier, rules.earning, rules.rounding)
+            tier = member.tier
+            if member.due_at <= order.at and any(rule.tiers for rule in rules.earning):
+                if known is None:
+                    known = self._by_member(list(held.values()))
+                entries = [*known[0][id], *before.entries]
+                tier = standing(programme, member, entries, known[1][id], at=order.at).tier
+            given = earned(order, worth, tier, rules.earning, rules.rounding)
             posting = ledger.gain(
                 programme, member, given.points, at=order.at, movement=Movement.EARN,
                 counts=Sums(given.qualifying, worth.minor, 1), of_fact=order.id, source=SOURCE,
-                source_key=probes[place].source_key,
+                source_key=key,
             )  # fmt: skip
             postings[id] = before.then(posting)
         return self._post(list(postings.values()), held)
@@ -539,12 +574,17 @@ class Memberships(Aggregates[Membership]):
     def _advanced(
         self, held: Mapping[UUID, Membership], at: datetime
     ) -> tuple[list[Membership], int, int]:
-        moving = [member for member in held.values() if _may_move(member, at)]
+        open_ = {id: member for id, member in held.items() if member.is_open}
+        moving = [member for member in open_.values() if _may_move(member, at)]
         customers = {member.customer_id for member in moving}
         counts = self._unit.reads.counts(customers)
         changes = self._changes_by_member(moving)
-        found = []
-        for id, member in held.items():
+        found: list[tuple[Membership, Sequence[PointsEntry], Sequence[TierChange]]] = [
+            (changed(member, due_at=LATEST), (), ())
+            for member in held.values()
+            if not member.is_open and member.due_at < LATEST
+        ]
+        for id, member in open_.items():
             programme = self._programme(member.programme)
             due = ledger.fallen_due(programme, member, at)
             moved, made, next_due = due.membership, list[TierChange](), member.tier_until
@@ -553,16 +593,18 @@ class Memberships(Aggregates[Membership]):
                 made, next_due = _changes_in(member, after.steps), after.due_at
                 moved = _behind(moved, made)
             moved = changed(moved, due_at=min([next_due, *ledger.dues(moved.lots)]))
-            found.append((moved, due.entries, made))
+            if member.due_at <= at or changed(moved, due_at=member.due_at) != member:
+                found.append((moved, due.entries, made))
         stored = self._changed(found, held)
         return stored, sum(len(e) for _, e, _ in found), sum(len(c) for _, _, c in found)
 
 
 def _may_move(member: Membership, at: datetime) -> bool:
-    """May the tier of a member change until `at`? Not where it does not end, and nothing was
-    entered since `advance` last left them: whatever counts makes them due from when it is dated.
+    """May the tier of a member change until `at`? Not where it does not end and a lot alone is due:
+    whatever counts makes them due from when it is dated.
     """
-    return member.tier_until <= at or member.due_at <= member.entered_at
+    lots = min(ledger.dues(member.lots), default=LATEST)
+    return member.tier_until <= at or member.due_at <= member.entered_at or member.due_at < lots
 
 
 def _changes_in(member: Membership, steps: Iterable[Step]) -> list[TierChange]:
@@ -612,8 +654,9 @@ def _behind(member: Membership, changes: Sequence[TierChange]) -> Membership:
     return changed(member, due_at=min(member.due_at, member.tier_until))
 
 
-def _holding(changes: Iterable[TierChange]) -> list[TierChange]:
-    """The changes that hold still: a revoked decision gives nothing."""
-    known = list(changes)
-    revoked = {c.decision_id for c in known if c.reason is TierReason.REVOKED}
-    return [c for c in known if c.decision_id is None or c.decision_id not in revoked]
+def _next_change(member: Membership, changes: Iterable[TierChange], at: datetime) -> datetime:
+    """When a tier change of `at` is dated; earlier than the last one it is `Refused`."""
+    when = behind(changes, at)
+    if when is None:
+        raise Refused("tiers.time_runs_forward", "entered its tier later", str(member.id))
+    return when

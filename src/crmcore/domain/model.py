@@ -25,7 +25,7 @@ from crmcore.domain.instants import LATEST, zone_named
 from crmcore.domain.kinds import MEASURABLE, Key
 from crmcore.domain.life_cycle import DEFAULT_LIFE_CYCLE, LifeCycle
 from crmcore.domain.measures import BUILT_IN_MEASURES, Measure, programme_measures
-from crmcore.domain.membership import Membership, member_value
+from crmcore.domain.membership import Membership, member_value, number_value
 from crmcore.domain.money import Money
 from crmcore.domain.predicate_checks import checked
 from crmcore.domain.predicates import Predicate
@@ -60,7 +60,7 @@ def _keys_of_membership(membership: Membership) -> tuple[Key, ...]:
     own = Key("member", member_value(membership.customer_id, programme))
     if membership.number is None:
         return (own,)
-    return (own, Key("number", f"{programme}:{membership.number}"))
+    return (own, Key("number", number_value(membership.number, programme)))
 
 
 @attrs.frozen(kw_only=True, slots=False)

@@ -45,13 +45,26 @@ def _month(_: Any, attribute: attrs.Attribute[Any], value: object) -> None:
 
 
 def _local_day(at: datetime, zone: str) -> date:
-    return at.astimezone(zone_named(zone)).date()
+    try:
+        return at.astimezone(zone_named(zone)).date()
+    except OverflowError:
+        return date.max  # the day behind the last one there is
+
+
+def _later(day: date, months: int) -> date:
+    """`months_later`; beyond the last day there is, that one."""
+    return date.max if day.year + months // 12 >= 9999 else months_later(day, months)
 
 
 @lru_cache(maxsize=4096)  # of millions of members, hardly more days than a programme is old
 def _begins(day: date, zone: str) -> datetime:
     """The first instant of a local day; beyond the last one there is, that one."""
     return LATEST if day.year >= 9999 else start_of(day, zone=zone)
+
+
+def _behind(day: date, zone: str) -> datetime:
+    """The first instant behind a local day."""
+    return LATEST if day.year >= 9999 else _begins(day + timedelta(days=1), zone)
 
 
 @attrs.frozen
@@ -89,7 +102,7 @@ class Calendar:
         count = day.year * 12 + day.month - self.month
         first = count - count % self.months + self.month - 1
         begin = date(first // 12, first % 12 + 1, 1)
-        return _begins(begin, zone), _begins(months_later(begin, self.months), zone)
+        return _begins(begin, zone), _begins(_later(begin, self.months), zone)
 
 
 @attrs.frozen
@@ -107,7 +120,7 @@ class Anniversary:
             nth -= 1
         return (
             _begins(months_later(first, nth * self.months), zone),
-            _begins(months_later(first, (nth + 1) * self.months), zone),
+            _begins(_later(first, (nth + 1) * self.months), zone),
         )
 
 
@@ -119,7 +132,7 @@ class Rolling:
 
     def leaves(self, at: datetime, zone: str) -> datetime:
         """When what happened at an instant no longer counts."""
-        return _begins(months_later(_local_day(at, zone), self.months) + timedelta(days=1), zone)
+        return _behind(_later(_local_day(at, zone), self.months), zone)
 
 
 Qualifying = Fixed | Calendar | Anniversary | Rolling
@@ -160,8 +173,7 @@ class Expiry:
         where it never does.
         """
         if self.months is not None:
-            day = months_later(_local_day(at, zone), self.months)
-            return _begins(day + timedelta(days=1), zone)
+            return _behind(_later(_local_day(at, zone), self.months), zone)
         if self.ends is ExpiryEnd.NEVER or isinstance(window, Rolling):
             return LATEST
         _, end = window.period(at, joined, zone)

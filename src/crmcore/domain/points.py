@@ -20,7 +20,9 @@ from crmcore.domain.ids import FactId, MembershipId, an_id, optional_id
 from crmcore.domain.instants import instant, optional_instant
 from crmcore.domain.text import Words, optional_text, symbol
 
-__all__ = ["LotPart", "Movement", "PointsBalance", "PointsEntry", "some_points"]
+__all__ = [
+    "GAINS", "TAKEN", "LotPart", "Movement", "PointsBalance", "PointsEntry", "some_points",
+]  # fmt: skip
 
 MOST = 2**53
 

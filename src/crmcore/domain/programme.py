@@ -237,8 +237,8 @@ class Programme:
     point_cost: Decimal = attrs.field(default=Decimal("0.01"), kw_only=True, converter=_point_cost)
 
     def __attrs_post_init__(self) -> None:
-        if len(self.name) > LONGEST:
-            reason = f"is longer than {LONGEST} characters; fields of the profile begin with it"
+        if len(self.name) > LONGEST or "__" in f"{self.name}_":
+            reason = f"begins fields of the profile: at most {LONGEST} characters, no __, no _ last"
             raise InvalidInput.of("name", reason)
         zone_named(self.zone)
         if not self.rules:

@@ -136,9 +136,7 @@ class Aggregates(Generic[A]):
         """The keys of the next state; `None` where they are those of the one held."""
         return self._unit.model.keys_of(aggregate)
 
-    def _replace(
-        self, aggregates: list[A], held: Mapping[UUID, A] | None = None
-    ) -> list[A]:
+    def _replace(self, aggregates: list[A], held: Mapping[UUID, A] | None = None) -> list[A]:
         """Store the next states of what is stored; `held` is that, where it is locked already."""
         unit = self._unit
         by_id = {aggregate.id: aggregate for aggregate in aggregates}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from crmcore.domain.ledger import SOURCE, Posting, reverse
+from crmcore.domain.ledger import SOURCE, Posting, fallen_due, reverse
 from crmcore.domain.membership import Membership
 from crmcore.domain.order import Order
 from crmcore.domain.order_facts import Cancellation, Return
@@ -29,7 +29,8 @@ def reversal(
     order's.
 
     Each takes its share of what is returned by then, so the shares of partial returns add up to
-    the whole. Points that have expired since are not taken a second time.
+    the whole; a cancellation takes what is left, and whatever is posted behind it nothing. Points
+    that have expired by then are not taken a second time.
     """
     earned = next(
         (e for e in entries if e.movement is Movement.EARN and e.of_fact == order.id), None
@@ -41,35 +42,43 @@ def reversal(
     key = f"reverse:{programme.name}:{fact.id}"
     if key in keys:
         return Posting(member, ())
-    total = order.total.minor
+    at, due = max(fact.at, earned.at), Posting(member, ())
+    if at >= member.entered_at:
+        due = fallen_due(programme, member, at)
+    total, was_whole = order.total.minor, sum(entry.purchases for entry in reversed_) < 0
     before = sum(
         known.amount.minor for known in returns if f"reverse:{programme.name}:{known.id}" in keys
     )
     after = total if isinstance(fact, Cancellation) else min(total, before + fact.amount.minor)
 
+    whole = not was_whole and after >= total
+
     def share(value: int) -> int:
-        return _part(value, after, total) - _part(value, before, total)
+        if was_whole:
+            return 0
+        return (value if whole else _part(value, after, total)) - _part(value, before, total)
 
     expired = -sum(
         part.points
-        for entry in entries
+        for entry in (*entries, *due.entries)
         if entry.movement is Movement.EXPIRE
         for part in entry.lots
         if part.lot == earned.id
     )
     taken = -sum(entry.active + entry.pending for entry in reversed_)
     points = earned.active + earned.pending
-    whole = before < total <= after
-    return reverse(
-        programme, member, earned.id, max(0, min(share(points), points - expired - taken)),
-        at=max(fact.at, earned.at), qualifies_at=earned.qualifies_at,
+    made = reverse(
+        programme, due.membership, earned.id,
+        max(0, min(share(points), points - expired - taken)), at=at,
+        qualifies_at=earned.qualifies_at,
         counts=Sums(
             share(earned.qualifying), share(earned.spend), earned.purchases if whole else 0
         ),
         of_fact=order.id, source=SOURCE, source_key=key,
     )  # fmt: skip
+    return due.then(made)
 
 
 def _part(value: int, part: int, whole: int) -> int:
-    """`value` times part / whole, rounded half up; exact at both ends. Of nothing, all of it."""
-    return value if not whole else (2 * value * part + whole) // (2 * whole)
+    """`value` times part / whole, rounded half up; exact at both ends. Of nothing, nothing."""
+    return (2 * value * part + whole) // (2 * whole) if whole else 0

@@ -18,15 +18,15 @@ from uuid import UUID
 
 import attrs
 
-from crmcore.domain.instants import LATEST, instant, start_of, zone_named
+from crmcore.domain.instants import LATEST, MILLISECOND, instant, start_of, zone_named
 from crmcore.domain.membership import Membership, TierChange, TierReason
 from crmcore.domain.periods import Fixed, Rolling
 from crmcore.domain.points import PointsEntry
 from crmcore.domain.programme import Downgrade, Programme, Rules
 
 __all__ = [
-    "Count", "Entitlement", "Standing", "Step", "Sums", "counts_of", "entitlements", "period_sums",
-    "standing", "standing_by",
+    "Count", "Entitlement", "Standing", "Step", "Sums", "behind", "counts_of", "entitled",
+    "entitlements", "period_sums", "standing", "standing_by",
 ]  # fmt: skip
 
 
@@ -100,14 +100,16 @@ def counts_of(entries: Iterable[PointsEntry]) -> dict[UUID, list[Count]]:
 
 
 def counted(counts: Iterable[Count]) -> list[Count]:
-    """What counts for a tier, by when it was earned: returns are taken out of there."""
+    """What counts for a tier, by when it was earned: returns are taken out of there, and what came
+    back whole is as if it never was.
+    """
     found: dict[datetime, Count] = {}
     for own in counts:
         at = own[0]
         if (before := found.get(at)) is not None:
             own = (at, *map(add, before[1:], own[1:]))  # type: ignore[assignment]
         found[at] = own
-    return [found[at] for at in sorted(found)]
+    return [found[at] for at in sorted(found) if any(found[at][1:])]
 
 
 def entitlements(
@@ -161,9 +163,7 @@ def _end(programme: Programme, rules: Rules, at: datetime, joined: datetime) -> 
     return rules.tier_expiry.end(at, window=rules.window, joined=joined, zone=programme.zone)
 
 
-def _rolling(
-    programme: Programme, window: Rolling, earned: Sequence[Count], at: datetime
-) -> Sums:
+def _rolling(programme: Programme, window: Rolling, earned: Sequence[Count], at: datetime) -> Sums:
     total = Sums()
     for earlier, *own in reversed(earned):
         if earlier <= at:
@@ -173,9 +173,7 @@ def _rolling(
     return total
 
 
-def _while_it_holds(
-    programme: Programme, earned: Sequence[Count]
-) -> Iterator[Entitlement]:
+def _while_it_holds(programme: Programme, earned: Sequence[Count]) -> Iterator[Entitlement]:
     """With a rolling window and no expiry: each stretch in which the window's sums reach a tier."""
     events: list[tuple[datetime, Sums, int]] = []
     if not any(isinstance(rules.window, Rolling) for rules in programme.rules):
@@ -219,9 +217,9 @@ def standing(
     *,
     at: datetime,
 ) -> Standing:
-    """The tier of a member at `at`, from the last change on, by all that is known of them.
-
-    `changes` are the tier changes that hold still: what was given is kept to its end.
+    """The tier of a member at `at`, from the last of their tier changes on, by all that is known of
+    them. What was given is kept to its end, unless it was revoked. Two changes are never of one
+    instant: one that comes about with another is dated right behind it.
     """
     known = counts_of(entries).get(membership.id, [])
     return standing_by(programme, membership, known, changes, at=at)
@@ -236,12 +234,9 @@ def standing_by(
     at: datetime,
 ) -> Standing:
     """`standing`, by what counts alone: when each was earned, and how much."""
-    rights = entitlements(programme, membership.at, counted(counts))
-    last = membership.tier_since
-    for change in changes:
-        last = max(last, change.at)
-        if rank := programme.rank_of(change.tier):
-            rights.append(Entitlement(change.at, change.until, rank))
+    changes = list(changes)
+    rights = _rights(programme, membership, counts, changes)
+    last = max((change.at for change in changes), default=membership.tier_since)
     rank, since, until = (
         programme.rank_of(membership.tier), membership.tier_since, membership.tier_until
     )  # fmt: skip
@@ -251,19 +246,19 @@ def standing_by(
         nonlocal rank, since, until
         since = when if reached != rank else since
         rank, until = reached, end if reached else LATEST
+        if rank:
+            rights.append(Entitlement(when, until, rank))
         steps.append(Step(programme.tiers[rank], when, until, reason))
 
     while True:
         last = steps[-1].at if steps else last
-        rise = _next_rise(rights, rank, last, at)
-        if rise is not None and (rank == 0 or rise <= until):
+        rise = _next_rise(rights, rank, last)
+        if rise is not None and rise <= at and (rank == 0 or rise <= until):
             reached = _rank_at(rights, rise)
             step(reached, rise, _kept(programme, rights, reached, rise), TierReason.QUALIFIED)
             continue
-        if rank == 0 or until > at:
-            due_at = until if rank else LATEST
-            if (later := _next_rise(rights, rank, max(last, at), LATEST)) is not None:
-                due_at = min(due_at, later)  # by what is dated later than `at`
+        if rank == 0 or until > at or until == LATEST:
+            due_at = min(until if rank else LATEST, rise or LATEST)
             return Standing(programme.tiers[rank], since, until, tuple(steps), due_at)
         fall = _after_grace(programme, until)
         again = _again(rights, rank, until, fall)
@@ -277,19 +272,69 @@ def standing_by(
         end = _kept(programme, rights, reached, fall)
         if programme.rules_from(fall).downgrade is Downgrade.ONE_DOWN:
             end = max(end, _a_period(programme, membership.at, fall))
-        step(reached, fall, end, TierReason.LOWERED if reached < rank else TierReason.RENEWED)
+        step(reached, fall, end, _reason(reached, rank))
+
+
+def behind(changes: Iterable[TierChange], at: datetime) -> datetime | None:
+    """`at`, or right behind it where the last change is of that instant; `None` if it is later."""
+    last = max((change.at for change in changes), default=None)
+    if last is None or last < at:
+        return at
+    return at + MILLISECOND if last == at < LATEST else None
+
+
+def entitled(
+    programme: Programme,
+    membership: Membership,
+    entries: Iterable[PointsEntry],
+    changes: Iterable[TierChange],
+    *,
+    at: datetime,
+) -> tuple[str, datetime]:
+    """The tier that somebody is entitled to at `at`, whatever they are in, and until when."""
+    counts = counts_of(entries).get(membership.id, [])
+    rights = _rights(programme, membership, counts, changes)
+    rank = _rank_at(rights, at)
+    return programme.tiers[rank], _kept(programme, rights, rank, at) if rank else LATEST
+
+
+def _rights(
+    programme: Programme,
+    membership: Membership,
+    counts: Iterable[Count],
+    changes: Iterable[TierChange],
+) -> list[Entitlement]:
+    """By what was earned, and by the tier changes that hold still: a revoked one gives nothing."""
+    known = list(changes)
+    revoked = {c.decision_id for c in known if c.reason is TierReason.REVOKED}
+    given = (c for c in known if c.decision_id is None or c.decision_id not in revoked)
+    return [
+        *entitlements(programme, membership.at, counted(counts)),
+        *(
+            Entitlement(change.at, change.until, rank)
+            for change in given
+            if (rank := programme.rank_of(change.tier))
+        ),
+    ]
+
+
+def _reason(reached: int, rank: int) -> TierReason:
+    if reached == rank:
+        return TierReason.RENEWED
+    return TierReason.LOWERED if reached < rank else TierReason.QUALIFIED
 
 
 def _rank_at(rights: Iterable[Entitlement], at: datetime) -> int:
     return max((r.rank for r in rights if r.since <= at < r.until), default=0)
 
 
-def _next_rise(
-    rights: Iterable[Entitlement], rank: int, last: datetime, until: datetime
-) -> datetime | None:
+def _next_rise(rights: Iterable[Entitlement], rank: int, last: datetime) -> datetime | None:
     """When first, behind the last change, somebody is entitled to a higher tier."""
-    found = (max(r.since, last) for r in rights if r.rank > rank and r.until > last)
-    return min((at for at in found if at <= until), default=None)
+    if last == LATEST:
+        return None
+    first = last + MILLISECOND
+    found = (max(r.since, first) for r in rights if r.rank > rank and r.until > first)
+    return min(found, default=None)
 
 
 def _again(
@@ -317,9 +362,9 @@ def _after_grace(programme: Programme, until: datetime) -> datetime:
     days = programme.rules_from(until).grace
     if not days:
         return until
-    local = until.astimezone(zone_named(programme.zone))
-    if local.year >= 9990:
+    if until.year >= 9980:
         return LATEST
+    local = until.astimezone(zone_named(programme.zone))
     begin = start_of(local.date(), zone=programme.zone)
     return instant(start_of(local.date() + timedelta(days=days), zone=programme.zone)) + (
         until - begin

@@ -22,30 +22,23 @@ from crmcore.domain.attributes import AttributeValue, Scalar
 from crmcore.domain.consent import Consent, LegalBasis
 from crmcore.domain.contact_points import Channel
 from crmcore.domain.customer import Customer, CustomerKind
-from crmcore.domain.deciding import RecordedDecision
-from crmcore.domain.decisions import Reason, Verdict
-from crmcore.domain.earning import EarningRule
 from crmcore.domain.identifiers import Identifier
-from crmcore.domain.ids import CustomerId, FactId, MembershipId, OrderId, ProductId, SegmentId
-from crmcore.domain.instants import LATEST, to_millis
+from crmcore.domain.ids import CustomerId, FactId, OrderId, ProductId, SegmentId
+from crmcore.domain.instants import to_millis
 from crmcore.domain.interaction import Direction, Interaction
 from crmcore.domain.life_cycle import DEFAULT_LIFE_CYCLE, LifeCycle
-from crmcore.domain.membership import Lot, Membership, TierChange, TierReason
 from crmcore.domain.money import Money
 from crmcore.domain.order import Order, OrderLine
 from crmcore.domain.order_facts import Cancellation, Fulfilment, Payment, Return
-from crmcore.domain.points import LotPart, Movement, PointsEntry
 from crmcore.domain.predicates import Predicate
 from crmcore.domain.product import Product
-from crmcore.domain.programme import Programme, Rules, Tier
 from crmcore.domain.score import Score
 from crmcore.domain.segment import Segment, SegmentChange
 
 __all__ = [
-    "AT", "a_cancellation", "a_consent", "a_customer", "a_decision", "a_fulfilment", "a_line",
-    "a_membership", "a_payment", "a_points_entry", "a_product", "a_programme", "a_return",
-    "a_score", "a_segment", "a_segment_change", "a_tier_change", "an_interaction", "an_order",
-    "an_organisation",
+    "AT", "a_cancellation", "a_consent", "a_customer", "a_fulfilment", "a_line", "a_payment",
+    "a_product", "a_return", "a_score", "a_segment", "a_segment_change", "an_interaction",
+    "an_order", "an_organisation", "id_of", "made_id", "money_of",
 ]  # fmt: skip
 
 AT = datetime(2024, 5, 17, 10, 30, tzinfo=UTC)
@@ -54,7 +47,7 @@ AT = datetime(2024, 5, 17, 10, 30, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 
 
-def _id(at: datetime, *told_apart_by: object) -> UUID:
+def made_id(at: datetime, *told_apart_by: object) -> UUID:
     """A UUIDv7 for `at` whose random part is a digest."""
     digest = blake2b(repr(told_apart_by).encode(), digest_size=10).digest()
     tail = int.from_bytes(digest, "big")
@@ -62,11 +55,13 @@ def _id(at: datetime, *told_apart_by: object) -> UUID:
     return UUID(int=(high << 64) | 0x8000000000000000 | (tail & 0x3FFFFFFFFFFFFFFF))
 
 
-def _customer_id(customer: Customer | CustomerId) -> CustomerId:
+def id_of(customer: Customer | CustomerId) -> CustomerId:
+    """The id of a customer, who may be given by it."""
     return customer.id if isinstance(customer, Customer) else customer
 
 
-def _money(amount: Money | str, currency: str) -> Money:
+def money_of(amount: Money | str, currency: str) -> Money:
+    """Money, which may be given by its amount."""
     return amount if isinstance(amount, Money) else Money(amount, currency)
 
 
@@ -96,7 +91,7 @@ def a_customer(
     )  # fmt: skip
     return attrs.evolve(
         customer,
-        id=id or CustomerId(_id(at, "customer", kind.value, name, nth)),
+        id=id or CustomerId(made_id(at, "customer", kind.value, name, nth)),
         stage=stage or customer.stage,
         attributes=tuple(AttributeValue(n, v, at=at) for n, v in (attributes or {}).items()),
         tags=tuple(tags),
@@ -131,8 +126,9 @@ def a_product(
 ) -> Product:
     """A product, told apart by its SKU."""
     return Product(
-        sku=sku, at=at, name=name, category=category, id=id or ProductId(_id(at, "product", sku)),
-        price=None if price is None else _money(price, currency),
+        sku=sku, at=at, name=name, category=category,
+        id=id or ProductId(made_id(at, "product", sku)),
+        price=None if price is None else money_of(price, currency),
     )  # fmt: skip
 
 
@@ -148,7 +144,7 @@ def a_segment(
     """A segment, told apart by its name; static without a predicate."""
     return Segment(
         name=name, predicate=predicate, owner=owner, description=description, at=at,
-        id=id or SegmentId(_id(at, "segment", name)),
+        id=id or SegmentId(made_id(at, "segment", name)),
     )  # fmt: skip
 
 
@@ -178,14 +174,14 @@ def an_order(
     nth: int = 1,
 ) -> Order:
     """An order of this total, with one line that makes it unless `lines` are given."""
-    total, who = _money(total, currency), _customer_id(customer)
+    total, who = money_of(total, currency), id_of(customer)
     if lines is None:
         lines = [a_line(unit_price=total.amount, currency=total.currency)]
     made_for = (who, total, source, source_key, nth)
     return Order(
         customer_id=who, total=total, lines=tuple(lines), at=at, source=source,
         channel=None if channel is None else Channel(channel), source_key=source_key,
-        id=id or FactId(_id(at, "order", *made_for)),
+        id=id or FactId(made_id(at, "order", *made_for)),
     )  # fmt: skip
 
 
@@ -201,12 +197,12 @@ def a_payment(
     nth: int = 1,
 ) -> Payment:
     """A payment of the whole order, an hour later."""
-    paid = order.total if amount is None else _money(amount, order.total.currency)
+    paid = order.total if amount is None else money_of(amount, order.total.currency)
     at = at or order.at + HOUR
     return Payment(
         customer_id=order.customer_id, order_id=order.id, amount=paid, at=at, method=method,
         source=source, source_key=source_key,
-        id=id or FactId(_id(at, "payment", order.id, paid, source, source_key, nth)),
+        id=id or FactId(made_id(at, "payment", order.id, paid, source, source_key, nth)),
     )  # fmt: skip
 
 
@@ -226,7 +222,7 @@ def a_fulfilment(
     return Fulfilment(
         customer_id=order.customer_id, order_id=order.id, complete=complete, at=at,
         reference=reference, source=source, source_key=source_key,
-        id=id or FactId(_id(at, "fulfilment", order.id, complete, source, source_key, nth)),
+        id=id or FactId(made_id(at, "fulfilment", order.id, complete, source, source_key, nth)),
     )  # fmt: skip
 
 
@@ -245,7 +241,7 @@ def a_cancellation(
     return Cancellation(
         customer_id=order.customer_id, order_id=order.id, reason=reason, at=at, source=source,
         source_key=source_key,
-        id=id or FactId(_id(at, "cancellation", order.id, source, source_key, nth)),
+        id=id or FactId(made_id(at, "cancellation", order.id, source, source_key, nth)),
     )  # fmt: skip
 
 
@@ -261,12 +257,12 @@ def a_return(
     nth: int = 1,
 ) -> Return:
     """The whole order back, or so much of it, an hour later."""
-    credited = order.total if amount is None else _money(amount, order.total.currency)
+    credited = order.total if amount is None else money_of(amount, order.total.currency)
     at = at or order.at + HOUR
     return Return(
         customer_id=order.customer_id, order_id=order.id, amount=credited, at=at, reason=reason,
         source=source, source_key=source_key,
-        id=id or FactId(_id(at, "return", order.id, credited, source, source_key, nth)),
+        id=id or FactId(made_id(at, "return", order.id, credited, source, source_key, nth)),
     )  # fmt: skip
 
 
@@ -287,12 +283,12 @@ def an_interaction(
     nth: int = 1,
 ) -> Interaction:
     """An inbound call."""
-    who, channel = _customer_id(customer), Channel(channel)
+    who, channel = id_of(customer), Channel(channel)
     return Interaction(
         customer_id=who, channel=channel, at=at, direction=Direction(direction), topic=topic,
         outcome=outcome, subject=subject, waited_seconds=waited_seconds,
         lasted_seconds=lasted_seconds, source=source, source_key=source_key,
-        id=id or FactId(_id(at, "interaction", who, channel.value, source, source_key, nth)),
+        id=id or FactId(made_id(at, "interaction", who, channel.value, source, source_key, nth)),
     )  # fmt: skip
 
 
@@ -311,12 +307,12 @@ def a_consent(
     nth: int = 1,
 ) -> Consent:
     """An opt-in to marketing over every channel; `given=False` makes it an opt-out."""
-    who, over = _customer_id(customer), None if channel is None else Channel(channel)
+    who, over = id_of(customer), None if channel is None else Channel(channel)
     made_for = (who, purpose, over and over.value, given, source, source_key, nth)
     return Consent(
         customer_id=who, purpose=purpose, channel=over, given=given, basis=LegalBasis(basis),
         at=at, until=until, source=source, source_key=source_key,
-        id=id or FactId(_id(at, "consent", *made_for)),
+        id=id or FactId(made_id(at, "consent", *made_for)),
     )  # fmt: skip
 
 
@@ -335,11 +331,11 @@ def a_score(
     nth: int = 1,
 ) -> Score:
     """What a model says of the customer."""
-    who = _customer_id(customer)
+    who = id_of(customer)
     return Score(
         customer_id=who, scorer=scorer, value=value, unit=unit, at=at, model=model, why=why,
         source=source, source_key=source_key,
-        id=id or FactId(_id(at, "score", who, scorer, value, source, source_key, nth)),
+        id=id or FactId(made_id(at, "score", who, scorer, value, source, source_key, nth)),
     )  # fmt: skip
 
 
@@ -356,109 +352,9 @@ def a_segment_change(
     nth: int = 1,
 ) -> SegmentChange:
     """The customer enters a segment; `entered=False` makes them leave it."""
-    who = _customer_id(customer)
+    who = id_of(customer)
     return SegmentChange(
         customer_id=who, segment=segment, entered=entered, segment_version=segment_version, at=at,
         source=source, source_key=source_key,
-        id=id or FactId(_id(at, "change", who, segment, entered, source, source_key, nth)),
-    )  # fmt: skip
-
-
-def a_programme(name: str = "club", tiers: Iterable[str] = ("blue", "silver", "gold")) -> Programme:
-    """One point for each whole unit of the currency; each tier asks for 1,000 points more."""
-    asked = [Tier(tier, 1_000 * rank or None) for rank, tier in enumerate(tiers)]
-    return Programme(name, Rules(tiers=tuple(asked), earning=(EarningRule("base", Decimal(1)),)))
-
-
-def a_membership(
-    customer: Customer | CustomerId,
-    programme: str = "club",
-    *,
-    number: str | None = None,
-    tier: str = "blue",
-    lots: Iterable[Lot] = (),
-    due_at: datetime = LATEST,
-    at: datetime = AT,
-    closed_at: datetime | None = None,
-    id: MembershipId | None = None,
-    nth: int = 1,
-) -> Membership:
-    """A member in the lowest tier, without points."""
-    who = _customer_id(customer)
-    return Membership(
-        customer_id=who, programme=programme, number=number, tier=tier, lots=tuple(lots), at=at,
-        due_at=due_at, closed_at=closed_at,
-        id=id or MembershipId(_id(at, "membership", who, programme, nth)),
-    )  # fmt: skip
-
-
-def a_points_entry(
-    membership: Membership,
-    points: int = 100,
-    *,
-    movement: Movement | str = Movement.EARN,
-    pending: bool = False,
-    at: datetime | None = None,
-    reason: str | None = None,
-    source: str | None = None,
-    source_key: str | None = None,
-    id: FactId | None = None,
-    nth: int = 1,
-) -> PointsEntry:
-    """Points earned, in a lot of their own, when the member joined."""
-    at = at or membership.at
-    made_for = (membership.id, points, pending, source, source_key, nth)
-    id = id or FactId(_id(at, "points", *made_for))
-    return PointsEntry(
-        customer_id=membership.customer_id, membership_id=membership.id,
-        programme=membership.programme, movement=Movement(movement),
-        active=0 if pending else points, pending=points if pending else 0,
-        qualifying=points, lots=(LotPart(id, points),), at=at, reason=reason, source=source,
-        source_key=source_key, id=id,
-    )  # fmt: skip
-
-
-def a_tier_change(
-    membership: Membership,
-    tier: str = "silver",
-    *,
-    reason: TierReason | str = TierReason.QUALIFIED,
-    at: datetime | None = None,
-    until: datetime = LATEST,
-    source: str | None = None,
-    source_key: str | None = None,
-    id: FactId | None = None,
-    nth: int = 1,
-) -> TierChange:
-    """The member qualified for another tier when they joined."""
-    at = at or membership.at
-    return TierChange(
-        customer_id=membership.customer_id, membership_id=membership.id,
-        programme=membership.programme, tier=tier, previous=membership.tier,
-        reason=TierReason(reason), at=at, until=until, source=source, source_key=source_key,
-        id=id or FactId(_id(at, "tier", membership.id, tier, source, source_key, nth)),
-    )  # fmt: skip
-
-
-def a_decision(
-    customer: Customer | CustomerId,
-    verdict: Verdict | str = Verdict.ALLOW,
-    *,
-    subject: str = "early_promotion",
-    policy: str = "promotion 1",
-    reasons: Iterable[Reason] = (),
-    cost: Money | str | None = None,
-    at: datetime = AT,
-    source: str | None = None,
-    source_key: str | None = None,
-    id: FactId | None = None,
-    nth: int = 1,
-) -> RecordedDecision:
-    """An early promotion, allowed."""
-    who, verdict = _customer_id(customer), Verdict(verdict)
-    made_for = (who, subject, verdict.value, source, source_key, nth)
-    return RecordedDecision(
-        customer_id=who, subject=subject, verdict=verdict, policy=policy, reasons=tuple(reasons),
-        cost=None if cost is None else _money(cost, "EUR"), at=at, source=source,
-        source_key=source_key, id=id or FactId(_id(at, "decision", *made_for)),
+        id=id or FactId(made_id(at, "change", who, segment, entered, source, source_key, nth)),
     )  # fmt: skip

@@ -52,6 +52,8 @@ pytest.register_assert_rewrite(
             "journal",
             "local_days",
             "loyalty",
+            "loyalty_machine",
+            "loyalty_witness",
             "machine",
             "memberships",
             "models",
@@ -100,6 +102,10 @@ from crmcore.testing.contract.importing import ImportingContract  # noqa: E402
 from crmcore.testing.contract.journal import JournalContract  # noqa: E402
 from crmcore.testing.contract.local_days import LocalDaysContract  # noqa: E402
 from crmcore.testing.contract.loyalty import LoyaltyContract  # noqa: E402
+from crmcore.testing.contract.loyalty_machine import (  # noqa: E402
+    LoyaltyHistoriesContract,
+    loyalty_machine_of,
+)
 from crmcore.testing.contract.machine import machine_of  # noqa: E402
 from crmcore.testing.contract.memberships import MembershipsContract  # noqa: E402
 from crmcore.testing.contract.models import ModelsContract  # noqa: E402
@@ -146,6 +152,7 @@ __all__ = [
     "JournalContract",
     "LocalDaysContract",
     "LoyaltyContract",
+    "LoyaltyHistoriesContract",
     "Make",
     "MembershipsContract",
     "ModelsContract",
@@ -168,6 +175,7 @@ __all__ = [
     "TimelineContract",
     "UnitsOfWorkContract",
     "ValuesContract",
+    "loyalty_machine_of",
     "machine_of",
 ]
 
@@ -214,5 +222,6 @@ class BackendContract(
     ImportingContract,
     AsKnownContract,
     LoyaltyContract,
+    LoyaltyHistoriesContract,
 ):
     """All of it, in one class."""

@@ -22,30 +22,25 @@ from crmcore.testing.builders import (
     a_cancellation,
     a_consent,
     a_customer,
-    a_decision,
     a_fulfilment,
     a_line,
-    a_membership,
     a_payment,
-    a_points_entry,
     a_return,
     a_score,
     a_segment_change,
-    a_tier_change,
     an_interaction,
     an_order,
 )
 from crmcore.testing.contract.draws import (
     AMOUNTS,
     AT,
+    AWARDED,
     BASKETS,
     CARDS,
     CHANGED,
     CONSENTED,
     CONTACT,
-    DECIDED,
     EMAILS,
-    ENTERED,
     FIRST,
     INDEX,
     KEYS,
@@ -54,11 +49,11 @@ from crmcore.testing.contract.draws import (
     SCORED,
     TAGS,
     TENANTS,
-    TIERED,
 )
 from crmcore.testing.contract.interleaving import Interleaving, touched
 from crmcore.testing.contract.plain import plain
 from crmcore.testing.contract.witness import Deed
+from crmcore.testing.members import a_decision, a_membership, a_points_entry, a_tier_change
 
 __all__ = ["Deeds"]
 
@@ -261,34 +256,25 @@ class Deeds(Interleaving):
             self.do(tenant, place, self.appending(tenant, "segment_changes", [fact]))
 
     @rule(
-        tenant=TENANTS, place=PLACES, which=INDEX, several=st.lists(ENTERED, min_size=1, max_size=3)
+        tenant=TENANTS, place=PLACES, which=INDEX, several=st.lists(AWARDED, min_size=1, max_size=3)
     )
-    def earn_or_lose(
-        self, tenant: str, place: int | None, which: int, several: list[dict[str, Any]]
+    def award(
+        self, tenant: str, place: int | None, which: int, several: list[tuple[str, dict[str, Any]]]
     ) -> None:
-        """Entries of the ledger of one customer, in any order of time."""
-        member = a_membership(self.somebody(tenant, which))
-        for told in several:
-            fact = a_points_entry(member, **told, id=FactId(self.new_id()))
-            self.do(tenant, place, self.appending(tenant, "points", [fact]))
-
-    @rule(
-        tenant=TENANTS, place=PLACES, which=INDEX, several=st.lists(TIERED, min_size=1, max_size=3)
-    )
-    def rise_or_fall(
-        self, tenant: str, place: int | None, which: int, several: list[dict[str, Any]]
-    ) -> None:
-        """Tiers of one customer, in any order of time."""
-        member = a_membership(self.somebody(tenant, which))
-        for told in several:
-            fact = a_tier_change(member, **told, id=FactId(self.new_id()))
-            self.do(tenant, place, self.appending(tenant, "tier_changes", [fact]))
-
-    @rule(tenant=TENANTS, place=PLACES, which=INDEX, told=DECIDED)
-    def decide(self, tenant: str, place: int | None, which: int, told: dict[str, Any]) -> None:
-        """A decision of one customer."""
-        fact = a_decision(self.somebody(tenant, which), **told, id=FactId(self.new_id()))
-        self.do(tenant, place, self.appending(tenant, "decisions", [fact]))
+        """Points, tiers and decisions of one customer, in any order of time."""
+        who = self.somebody(tenant, which)
+        member = a_membership(who)
+        for kind, told in several:
+            id = FactId(self.new_id())
+            fact: Any
+            match kind:
+                case "points":
+                    fact = a_points_entry(member, **told, id=id)
+                case "tier_changes":
+                    fact = a_tier_change(member, **told, id=id)
+                case _:
+                    fact = a_decision(who, **told, id=id)
+            self.do(tenant, place, self.appending(tenant, kind, [fact]))
 
     @rule(tenant=TENANTS, place=PLACES, which=INDEX, several=st.integers(1, 3), anew=st.booleans())
     def repeat(self, tenant: str, place: int | None, which: int, several: int, anew: bool) -> None:

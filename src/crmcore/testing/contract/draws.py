@@ -17,13 +17,13 @@ from crmcore.domain.expressions import field
 from crmcore.domain.measures import Fold, Measure
 from crmcore.domain.model import Model
 from crmcore.domain.money import Money
-from crmcore.testing.builders import a_programme
+from crmcore.testing.members import a_programme
 from crmcore.testing.strategies import predicates
 
 __all__ = [
-    "AMOUNTS", "ASKED", "AT", "BASKETS", "CARDS", "CHANGED", "CONSENTED", "CONSUMERS", "CONTACT",
-    "DECIDED", "EMAILS", "ENTERED", "FIRST", "IDENTIFIERS", "INDEX", "KEYS",
-    "KINDS", "MODEL", "NEW", "PLACES", "QUESTIONS", "RATE", "SCORED", "TAGS", "TENANTS", "TIERED",
+    "AMOUNTS", "ASKED", "AT", "AWARDED", "BASKETS", "CARDS", "CHANGED", "CONSENTED", "CONSUMERS",
+    "CONTACT", "EMAILS", "FIRST", "IDENTIFIERS", "INDEX", "KEYS", "KINDS", "MODEL", "NEW", "PLACES",
+    "QUESTIONS", "RATE", "SCORED", "TAGS", "TENANTS",
 ]  # fmt: skip
 
 MODEL = Model(
@@ -126,6 +126,11 @@ DECIDED = st.fixed_dictionaries({
     "at": AT,
     "source_key": KEYS,
 })  # fmt: skip
+AWARDED = st.one_of(
+    st.tuples(st.just("points"), ENTERED),
+    st.tuples(st.just("tier_changes"), TIERED),
+    st.tuples(st.just("decisions"), DECIDED),
+)
 SCORED = st.fixed_dictionaries({
     "value": st.sampled_from([0.0, 0.5, 1.0]),
     "scorer": st.sampled_from(["probability_alive", "lifetime_value"]),

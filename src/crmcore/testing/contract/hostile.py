@@ -32,21 +32,23 @@ from crmcore.testing.builders import (
     a_cancellation,
     a_consent,
     a_customer,
-    a_decision,
     a_fulfilment,
     a_line,
-    a_membership,
     a_payment,
-    a_points_entry,
     a_product,
-    a_programme,
     a_return,
     a_score,
     a_segment,
     a_segment_change,
-    a_tier_change,
     an_interaction,
     an_order,
+)
+from crmcore.testing.members import (
+    a_decision,
+    a_membership,
+    a_points_entry,
+    a_programme,
+    a_tier_change,
 )
 
 __all__ = ["MODEL", "TEXTS", "UNSTORABLE", "Place", "examples", "filled", "places", "put"]

@@ -20,17 +20,16 @@ from crmcore.domain.journal import Operation
 from crmcore.domain.membership import Membership
 from crmcore.domain.money import Money
 from crmcore.domain.unit_of_work import UnitOfWork
-from crmcore.testing.builders import (
-    AT,
-    a_customer,
+from crmcore.testing.builders import AT, a_customer
+from crmcore.testing.clock import FrozenClock
+from crmcore.testing.contract.subject import MODEL, Make, Subject
+from crmcore.testing.members import (
     a_decision,
     a_membership,
     a_points_entry,
     a_programme,
     a_tier_change,
 )
-from crmcore.testing.clock import FrozenClock
-from crmcore.testing.contract.subject import MODEL, Make, Subject
 from crmcore.testing.strategies import memberships
 
 __all__ = ["MembershipsContract"]
@@ -159,7 +158,7 @@ class MembershipsContract(Subject):
             uow.customers.add(ana)
             member = a_membership(ana)
             change = a_tier_change(member)
-            wrongs: tuple[tuple[Callable[[Any], object], object, str], ...] = (
+            refused: list[tuple[Callable[[Any], object], object, str]] = [
                 (uow.memberships.add, a_membership(ana, "clubs"), "programme: .*'club'"),
                 (uow.memberships.add, a_membership(ana, tier="golden"), "tier: .*club.*'gold'"),
                 (
@@ -171,8 +170,8 @@ class MembershipsContract(Subject):
                 (uow.tier_changes.add, attrs.evolve(change, tier="golden"), "tier: .*'gold'"),
                 (uow.tier_changes.add, attrs.evolve(change, previous="blu"), "previous: .*'blue'"),
                 (uow.points.restore_many, [a_points_entry(a_membership(ana, "x"))], "programme"),
-            )
-            for add, wrong, told in wrongs:
+            ]
+            for add, wrong, told in refused:
                 with pytest.raises(InvalidInput, match=told):
                     add(wrong)
             with pytest.raises(InvalidInput, match="programme"):

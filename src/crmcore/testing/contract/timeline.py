@@ -28,19 +28,16 @@ from crmcore.testing.builders import (
     a_cancellation,
     a_consent,
     a_customer,
-    a_decision,
     a_fulfilment,
-    a_membership,
     a_payment,
-    a_points_entry,
     a_return,
     a_score,
     a_segment_change,
-    a_tier_change,
     an_interaction,
     an_order,
 )
 from crmcore.testing.contract.subject import Subject
+from crmcore.testing.members import a_decision, a_membership, a_points_entry, a_tier_change
 
 __all__ = ["TimelineContract"]
 

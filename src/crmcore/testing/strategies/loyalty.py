@@ -87,7 +87,8 @@ def programmes(
     """Programmes of one version or two, with one to three tiers."""
     known = TIERS[: draw(st.integers(1, len(TIERS)))]
     currency = draw(either(currencies, st.just("EUR")))
-    name = draw(either(names, symbols().filter(lambda name: len(name) <= 32)))
+    own = st.from_regex(r"[a-z](_?[a-z0-9]){0,5}", fullmatch=True)
+    name = draw(either(names, own))
     since = [EARLIEST, *draw(st.lists(instants(), max_size=1))]
     versions = [draw(_rules(known, currency, at)) for at in dict.fromkeys(since)]
     cost = st.integers(0, 10**6).map(lambda n: Decimal(n) / 1000)
