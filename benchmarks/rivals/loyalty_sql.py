@@ -182,11 +182,16 @@ class LoyaltyHand:
         )
         self.run("CREATE UNIQUE INDEX temp_due ON due (id)")
         self.analyse("due")
-        # The points that end.
+        # The points that end, and when the next ones do.
+        self.run(f"CREATE TEMP TABLE ends AS {self.lots}")
         self.run(
             f"""CREATE TEMP TABLE gone AS SELECT {self.new_id.format(at="expires")} AS id,
                 expires AS at, customer_id, membership_id, lot, points
-                FROM ({self.lots}) AS lots WHERE expires <= {until} AND points > 0"""
+                FROM ends WHERE expires <= {until} AND points > 0"""
+        )
+        self.run(
+            f"""CREATE TEMP TABLE soonest AS SELECT membership_id AS id, min(expires) AS first
+                FROM ends WHERE expires > {until} AND points > 0 GROUP BY membership_id"""
         )
         self.run(
             f"""INSERT INTO crm_points (tenant, resolved_customer_id, schema_version, customer_id,
@@ -266,7 +271,7 @@ class LoyaltyHand:
         self.journal("points", "appended", "gone", now)
         self.journal("tier_changes", "appended", "moves", now)
         self.journal("memberships", "saved", f"(SELECT id, {now} AS at FROM due) AS saved", now)
-        for table in ("due", "gone", "sums", "best", "moves", "last_move"):
+        for table in ("due", "ends", "gone", "soonest", "sums", "best", "moves", "last_move"):
             self.run(f"DROP TABLE {table}")
 
     def analyse(self, table: str) -> None:
@@ -309,21 +314,22 @@ class LoyaltySqlite(LoyaltyHand):
         """With its functions on JSON."""
         ends = "CAST(strftime('%s', json_extract(value, '$.expires_at')) AS INTEGER) * 1000"
         self.run(
-            f"""CREATE TEMP TABLE kept AS SELECT due.id AS id,
-                json_group_array(json(value)) AS lots, min({ends}) AS first
-                FROM due JOIN crm_memberships AS m ON m.tenant = 'main' AND m.id = due.id
-                JOIN json_each(m.lots) WHERE {ends} > {until} GROUP BY due.id"""
+            f"""CREATE TEMP TABLE kept AS SELECT m.id AS id, json_group_array(json(value)) AS lots
+                FROM crm_memberships AS m JOIN json_each(m.lots) WHERE m.tenant = 'main'
+                AND m.id IN (SELECT membership_id FROM gone) AND {ends} > {until} GROUP BY m.id"""
         )
         self.run("CREATE UNIQUE INDEX temp_kept ON kept (id)")
+        self.run("CREATE UNIQUE INDEX temp_soonest ON soonest (id)")
         self.run(
             f"""UPDATE crm_memberships AS m SET version = version + 1,
-                lots = coalesce(kept.lots, '[]'),
+                lots = CASE WHEN lost.last IS NULL THEN m.lots ELSE coalesce(kept.lots, '[]') END,
                 entered_at = max(m.entered_at, coalesce(lost.last, m.entered_at)),
                 tier = coalesce({name("moved.rank")}, m.tier),
                 tier_since = coalesce(moved.at, m.tier_since),
                 tier_until = coalesce(moved.until, m.tier_until),
-                due_at = min(coalesce(moved.until, m.tier_until), coalesce(kept.first, {NEVER}))
+                due_at = min(coalesce(moved.until, m.tier_until), coalesce(soonest.first, {NEVER}))
                 FROM due LEFT JOIN kept ON kept.id = due.id
+                LEFT JOIN soonest ON soonest.id = due.id
                 LEFT JOIN last_move AS moved ON moved.membership_id = due.id
                 LEFT JOIN (SELECT membership_id, max(at) AS last FROM gone GROUP BY 1) AS lost
                 ON lost.membership_id = due.id
@@ -361,25 +367,26 @@ class LoyaltyPostgres(LoyaltyHand):
         """With its functions on JSON, which leave each lot's text as it is."""
         ends = "(extract(epoch FROM (value ->> 'expires_at')::timestamptz) * 1000)::bigint"
         self.run(
-            f"""CREATE TEMP TABLE kept AS SELECT due.id AS id,
-                '[' || string_agg(value::text, ',' ORDER BY nth) || ']' AS lots,
-                min({ends}) AS first
-                FROM due JOIN crm_memberships AS m ON m.tenant = 'main' AND m.id = due.id
-                CROSS JOIN LATERAL json_array_elements(m.lots::json)
+            f"""CREATE TEMP TABLE kept AS SELECT m.id AS id,
+                '[' || string_agg(value::text, ',' ORDER BY nth) || ']' AS lots
+                FROM crm_memberships AS m CROSS JOIN LATERAL json_array_elements(m.lots::json)
                     WITH ORDINALITY AS lot (value, nth)
-                WHERE {ends} > {until} GROUP BY due.id"""
+                WHERE m.tenant = 'main' AND m.id IN (SELECT membership_id FROM gone)
+                AND {ends} > {until} GROUP BY m.id"""
         )
         self.run("CREATE UNIQUE INDEX temp_kept ON kept (id)")
+        self.run("CREATE UNIQUE INDEX temp_soonest ON soonest (id)")
         self.analyse("kept")
         self.run(
             f"""UPDATE crm_memberships AS m SET version = version + 1,
-                lots = coalesce(kept.lots, '[]'),
+                lots = CASE WHEN lost.last IS NULL THEN m.lots ELSE coalesce(kept.lots, '[]') END,
                 entered_at = greatest(m.entered_at, lost.last),
                 tier = coalesce({name("moved.rank")}, m.tier),
                 tier_since = coalesce(moved.at, m.tier_since),
                 tier_until = coalesce(moved.until, m.tier_until),
-                due_at = least(coalesce(moved.until, m.tier_until), kept.first)
+                due_at = least(coalesce(moved.until, m.tier_until), soonest.first)
                 FROM due LEFT JOIN kept ON kept.id = due.id
+                LEFT JOIN soonest ON soonest.id = due.id
                 LEFT JOIN last_move AS moved ON moved.membership_id = due.id
                 LEFT JOIN (SELECT membership_id, max(at) AS last FROM gone GROUP BY 1) AS lost
                 ON lost.membership_id = due.id

@@ -125,7 +125,7 @@ def entitlements(
     found: list[Entitlement] = []
     rules, begin, end, until = None, LATEST, LATEST, None
     points = spend = purchases = reached = 0
-    for place, (at, *more) in enumerate(earned):
+    for place, (at, more_points, more_spend, more_purchases) in enumerate(earned):
         held = programme.rules_from(at)
         if isinstance(held.window, Rolling):
             rules, begin = None, LATEST
@@ -143,7 +143,9 @@ def entitlements(
             if begin != before:
                 points = spend = purchases = 0
             reached, until = 0, None
-        points, spend, purchases = points + more[0], spend + more[1], purchases + more[2]
+        points += more_points
+        spend += more_spend
+        purchases += more_purchases
         rank = held.rank_reached(points, spend, purchases, above=reached)
         if rank > reached:
             if until is None:
