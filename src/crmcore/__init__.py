@@ -12,7 +12,9 @@ from crmcore.domain.consent import PURPOSES, Consent, LegalBasis, Purpose
 from crmcore.domain.contact_points import Channel, ContactKind, ContactPoint
 from crmcore.domain.contact_policy import may_contact
 from crmcore.domain.customer import Customer, CustomerKind
+from crmcore.domain.deciding import RecordedDecision
 from crmcore.domain.decisions import Decision, Reason, Verdict
+from crmcore.domain.earning import EarningRule, Per
 from crmcore.domain.errors import (
     AlreadyExists,
     AmbiguousIdentifier,
@@ -39,11 +41,20 @@ from crmcore.domain.errors import (
 from crmcore.domain.explaining import Explanation
 from crmcore.domain.expressions import ago, facts, field, from_now, in_segment, start_of
 from crmcore.domain.identifiers import Identifier, IdentifierType
-from crmcore.domain.ids import CustomerId, FactId, OrderId, ProductId, SegmentId, new_id
+from crmcore.domain.ids import (
+    CustomerId,
+    FactId,
+    MembershipId,
+    OrderId,
+    ProductId,
+    SegmentId,
+    new_id,
+)
 from crmcore.domain.interaction import Direction, Interaction
 from crmcore.domain.journal import Entry, Operation
 from crmcore.domain.life_cycle import DEFAULT_LIFE_CYCLE, LifeCycle, Move, Stage, Standing
 from crmcore.domain.measures import Fold, Measure
+from crmcore.domain.membership import Lot, Membership, TierChange, TierReason
 from crmcore.domain.model import Model
 from crmcore.domain.money import DatedRates, Money, Rates
 from crmcore.domain.notes import Attachment, Note
@@ -59,9 +70,23 @@ from crmcore.domain.order_facts import (
     Return,
 )
 from crmcore.domain.partition import partition
+from crmcore.domain.periods import Anniversary, Calendar, Expiry, ExpiryEnd, Fixed, Rolling
+from crmcore.domain.points import LotPart, Movement, PointsBalance, PointsEntry
 from crmcore.domain.predicates import Predicate
 from crmcore.domain.product import Product
 from crmcore.domain.profile import Page, Profile
+from crmcore.domain.programme import (
+    Benefit,
+    Downgrade,
+    Pending,
+    PointsRelease,
+    Programme,
+    RedemptionOrder,
+    ReturnPolicy,
+    Rounding,
+    Rules,
+    Tier,
+)
 from crmcore.domain.relations import Relationship, Role
 from crmcore.domain.score import Score
 from crmcore.domain.segment import Segment, SegmentChange
@@ -75,11 +100,14 @@ __all__ = [
     "PURPOSES",
     "AlreadyExists",
     "AmbiguousIdentifier",
+    "Anniversary",
     "Attachment",
     "AttributeType",
     "AttributeValue",
     "Backend",
+    "Benefit",
     "Busy",
+    "Calendar",
     "Cancellation",
     "Channel",
     "Conflict",
@@ -94,10 +122,15 @@ __all__ = [
     "DatedRates",
     "Decision",
     "Direction",
+    "Downgrade",
+    "EarningRule",
     "Entry",
+    "Expiry",
+    "ExpiryEnd",
     "Explanation",
     "FactId",
     "Fault",
+    "Fixed",
     "Fold",
     "Fulfilment",
     "Identifier",
@@ -107,7 +140,11 @@ __all__ = [
     "InvalidInput",
     "LegalBasis",
     "LifeCycle",
+    "Lot",
+    "LotPart",
     "Measure",
+    "Membership",
+    "MembershipId",
     "MissingExtra",
     "MissingRate",
     "MixedCurrencies",
@@ -115,6 +152,7 @@ __all__ = [
     "Money",
     "Move",
     "MoveRefused",
+    "Movement",
     "NotFound",
     "NotMigrated",
     "Note",
@@ -128,18 +166,30 @@ __all__ = [
     "OutcomeUnknown",
     "Page",
     "Payment",
+    "Pending",
+    "Per",
+    "PointsBalance",
+    "PointsEntry",
+    "PointsRelease",
     "Predicate",
     "Product",
     "ProductId",
     "Profile",
+    "Programme",
     "Purchase",
     "Purpose",
     "Rates",
     "Reason",
+    "RecordedDecision",
+    "RedemptionOrder",
     "Refused",
     "Relationship",
     "Return",
+    "ReturnPolicy",
     "Role",
+    "Rolling",
+    "Rounding",
+    "Rules",
     "Score",
     "Segment",
     "SegmentChange",
@@ -149,6 +199,9 @@ __all__ = [
     "Stale",
     "Standing",
     "StorageError",
+    "Tier",
+    "TierChange",
+    "TierReason",
     "Timeline",
     "TimelinePage",
     "UnitEnded",

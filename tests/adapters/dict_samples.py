@@ -126,6 +126,10 @@ rates = st.dictionaries(
 ).map(DatedRates)
 
 
+rules = made.programmes().map(lambda programme: programme.rules[-1])
+PERIODS = (crmcore.Fixed, crmcore.Calendar, crmcore.Anniversary, crmcore.Rolling)
+
+
 def derived(shape: Any) -> st.SearchStrategy[Any]:
     """Values for a shape; of a class, with the fields that it must have (of an error, with all)."""
     match shape:
@@ -158,6 +162,11 @@ def strategy_of(cls: type[Any]) -> st.SearchStrategy[Any]:
         crmcore.Customer: made.customers(model=MODEL),
         Stage: stages, Move: moves, LifeCycle: life_cycles, Measure: measures,
         OrderHistory: histories, Purchase: purchases, Profile: profiles, Page: pages,
+        crmcore.Rules: rules, crmcore.Tier: rules.map(lambda known: known.tiers[-1]),
+        crmcore.Pending: rules.map(lambda known: known.pending),
+        crmcore.Expiry: rules.map(lambda known: known.expiry),
+        **{kind: made.periods(kinds=st.just(kind)) for kind in PERIODS},
+        crmcore.LotPart: made.points_entries().map(lambda entry: entry.lots[0]),
         Entry: entries, DatedRates: rates, Predicate: made.predicates(MODEL),
     }  # fmt: skip
     if cls in own:

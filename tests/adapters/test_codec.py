@@ -33,16 +33,20 @@ from crmcore.testing.strategies import (
     cancellations,
     consents,
     customers,
+    decisions,
     fulfilments,
     interactions,
+    memberships,
     moneys,
     orders,
     payments,
+    points_entries,
     products,
     returns,
     scores,
     segment_changes,
     segments,
+    tier_changes,
 )
 
 AT = datetime(2024, 1, 1, tzinfo=UTC)
@@ -86,6 +90,10 @@ MADE = {
     "consents": stored(consents()),
     "segments": segments(),
     "segment_changes": stored(segment_changes()),
+    "memberships": memberships(),
+    "points": stored(points_entries()),
+    "tier_changes": stored(tier_changes()),
+    "decisions": stored(decisions()),
 }
 KINDS = {kind.name: kind for kind in (*AGGREGATES, *FACTS)}
 

@@ -63,6 +63,10 @@ def test_a_model_survives_json(model: Model):
     assert json.dumps(converter().unstructure(back, Model), sort_keys=True) == text
 
 
+def test_a_model_without_programmes_is_stored_as_before():
+    assert "programmes" not in converter().unstructure(Model(), Model)
+
+
 def test_a_life_cycle_keeps_its_conditions_and_its_times():
     stages = DEFAULT_LIFE_CYCLE.stages
     idle = timedelta(days=36_524, microseconds=1)

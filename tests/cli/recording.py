@@ -11,9 +11,21 @@ import re
 import shlex
 import tempfile
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import crmcore
+from crmcore import (
+    Customer,
+    EarningRule,
+    Expiry,
+    Model,
+    Money,
+    Order,
+    Programme,
+    Rules,
+    Tier,
+)
 from crmcore.analytics import BetaGeoNBDProcess
 from tests.cli.terminals import Shell
 
@@ -42,6 +54,7 @@ def recorded(page: str) -> str:
         shell = Shell(Path(name), {})
         (shell.folder / "till.csv").write_text(TILL)
         (shell.folder / "drawn.csv").write_text("\n".join(drawn_purchases()) + "\n")
+        make_club(shell.folder / "club.db")
         session = Session(shell)
         return BLOCK.sub(lambda found: session.run(found[0]), page)
 
@@ -86,6 +99,42 @@ def drawn_purchases() -> Iterator[str]:
     for who, week in zip(drawn.customer.tolist(), drawn.time.tolist(), strict=True):
         paid = 8 + 3 * (who % 9) + int(week * 7) % 23
         yield f"S-{who},{(day + timedelta(weeks=week)).isoformat()},{paid}.00"
+
+
+CLUB = Programme(
+    "club",
+    Rules(
+        tiers=[Tier("blue"), Tier("silver", 500), Tier("gold", 1500, purchases=20)],
+        earning=[EarningRule("euro", 1)],
+        expiry=Expiry("after", 12),
+    ),
+    zone="Europe/Madrid",
+)
+
+
+def make_club(file: Path) -> None:
+    """The store of a program that keeps a loyalty programme of five members."""
+    model = Model(programmes=[CLUB], zone="Europe/Madrid")
+    backend = crmcore.connect(f"sqlite:///{file}", model=model)
+    backend.migrate()
+    joined = datetime(2024, 1, 7, 11, tzinfo=UTC)
+    bought: dict[str, dict[int, int]] = {  # the months after joining
+        "Ana": {14: 420, 18: 310, 20: 700}, "Ben": {15: 450}, "Carla": {3: 90, 19: 1600},
+        "Dan": {4: 30}, "Eva": {6: 520, 16: 460},
+    }  # fmt: skip
+    with backend.unit_of_work(actor="till") as uow:
+        for number, (name, months) in enumerate(bought.items(), 1):
+            who = uow.customers.add(Customer.person(name, at=joined))
+            uow.memberships.enrol(who.id, "club", at=joined, number=f"C-000{number}")
+            for month, amount in months.items():
+                at = joined.replace(year=2024 + month // 12, month=month % 12 + 1)
+                total = Money(amount, "EUR")
+                order = uow.orders.add(Order(customer_id=who.id, at=at, total=total))
+                uow.memberships.earn(order)
+        ana = uow.memberships.find_by_number("C-0001", "club")
+        assert ana is not None
+        uow.memberships.redeem(ana, 300, at=joined.replace(year=2025, month=9))
+    backend.close()
 
 
 MACHINES = re.compile(r"^ok +(crmcore|extras|clock|journal) .*\n( {3,}.*\n)*", re.MULTILINE)

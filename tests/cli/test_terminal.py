@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from crmcore.cli.app import ACTIONS, COMMANDS
+from crmcore.cli.app import ACTION_MODULES, ACTIONS, COMMANDS
 from tests.cli.terminals import ESCAPE, Shell
 
 BAR = "━"
@@ -147,13 +147,18 @@ def test_the_help_of_a_command_has_examples_and_fits_80_columns(name: str):
     assert [line for line in prose.splitlines() if len(line) > 80] == []
 
 
-@pytest.mark.parametrize("action", ACTIONS["segments"])
-def test_the_help_of_what_follows_a_command_has_examples_and_fits_80_columns(action: str):
-    doc = inspect.getdoc(getattr(importlib.import_module("crmcore.cli.segment"), action)) or ""
+@pytest.mark.parametrize(
+    ("name", "action"), [(name, action) for name in ACTIONS for action in ACTIONS[name]]
+)
+def test_the_help_of_what_follows_a_command_has_examples_and_fits_80_columns(
+    name: str, action: str
+):
+    module = importlib.import_module(f"crmcore.cli.{ACTION_MODULES[name]}")
+    doc = inspect.getdoc(getattr(module, action)) or ""
     prose = doc.partition("Parameters\n---")[0]
 
-    assert doc.splitlines()[0] == ACTIONS["segments"][action]
-    assert f"\n    crmcore segments {action}" in prose
+    assert doc.splitlines()[0] == ACTIONS[name][action]
+    assert f"\n    crmcore {name} {action}" in prose
     assert [line for line in prose.splitlines() if len(line) > 90] == []
 
 

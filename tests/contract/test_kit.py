@@ -15,7 +15,15 @@ from hypothesis import strategies as st
 import crmcore
 from crmcore import Busy, Customer, Model, Order, Return
 from crmcore.adapters.memory import MemoryBackend, MemoryStore
-from crmcore.testing import FrozenClock, a_customer, a_return, an_order, builders
+from crmcore.testing import (
+    FrozenClock,
+    a_customer,
+    a_membership,
+    a_return,
+    an_order,
+    builders,
+    members,
+)
 from crmcore.testing.contract import BackendContract, Subject, TenantsContract
 from crmcore.testing.contract.subject import lacks, needs, opened
 from crmcore.testing.registration import STRATEGIES, register
@@ -52,12 +60,20 @@ except crmcore.MissingExtra as error:
     assert run(code) == "testing\n"
 
 
-@pytest.mark.parametrize("name", [n for n in builders.__all__ if n.startswith("a")])
-def test_a_builder_makes_the_same_again(name):
-    build = getattr(builders, name)
+BUILDERS = {
+    name: getattr(module, name)
+    for module in (builders, members)
+    for name in module.__all__
+    if name.startswith("a")
+}
+
+
+@pytest.mark.parametrize("build", BUILDERS.values(), ids=BUILDERS)
+def test_a_builder_makes_the_same_again(build):
     given = {
         "customer": a_customer(),
         "order": an_order(a_customer()),
+        "membership": a_membership(a_customer()),
     }
     first = next(iter(inspect.signature(build).parameters))
     arguments = [given[first]] if first in given else []

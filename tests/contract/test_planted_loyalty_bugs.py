@@ -15,7 +15,7 @@ from crmcore.domain import foresight, ledger, memberships, periods, reversing, s
 from crmcore.domain.errors import CrmError
 from crmcore.domain.instants import LATEST
 from crmcore.domain.ledger import Posting
-from crmcore.domain.membership import Membership, TierReason
+from crmcore.domain.membership import Membership
 from crmcore.domain.memberships import Memberships
 from crmcore.domain.points import LotPart, Movement
 from crmcore.domain.programme import Programme, Tier
@@ -71,8 +71,6 @@ def round_each_part(programme, member, order, fact, returns, reversal=reversing.
 
 def count_again(self, member, movement, points, at, more, once=Memberships._once):
     return once(self, member, movement, points, at, more | {"source_key": None})
-
-
 
 
 def ignore_the_grace(programme, until):

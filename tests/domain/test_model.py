@@ -18,12 +18,22 @@ from crmcore import (
     MixedCurrencies,
     Model,
     Money,
+    Programme,
     Refused,
+    Rules,
+    Tier,
     UnknownField,
     field,
 )
 from crmcore.domain.fields import FieldType
 from crmcore.domain.kinds import MEASURABLE
+from crmcore.testing import a_programme
+
+CLUB = Programme(
+    "club",
+    Rules(tiers=(Tier("blue"), Tier("silver", spend=Money("500.00", "EUR")), Tier("gold", 9_000))),
+)
+COUNTED = Measure("club_points", "orders", Fold.COUNT)
 
 
 def paths(error: InvalidInput) -> list[str]:
@@ -107,6 +117,9 @@ def test_a_measure_over_a_personal_field_is_personal():
         ({"attributes": [AttributeType("name", "text")]}, "name"),
         ({"identifier_types": [IdentifierType("email")]}, "identifier_types.email"),
         ({"identifier_types": [IdentifierType("dni")] * 2}, "identifier_types.dni"),
+        ({"programmes": [a_programme("club")] * 2}, "programmes.club"),
+        ({"programmes": [CLUB], "measures": [COUNTED]}, "club_points"),
+        ({"programmes": [CLUB], "currency": "USD"}, "programmes.club"),
         ({"currency": "EURO"}, "currency"),
         ({"zone": "Mars"}, "zone"),
         ({"region": ""}, "region"),
@@ -119,6 +132,55 @@ def test_a_model_that_contradicts_itself_is_refused_with_its_place(
     with pytest.raises(InvalidInput) as refused:
         Model(**given)
     assert paths(refused.value) == [path]
+
+
+def test_each_programme_brings_its_tier_and_points():
+    """As measures of its own ledger, between the built-in ones and the host's."""
+    calls = Measure("calls", "interactions", Fold.COUNT)
+    model = Model(programmes=[CLUB, a_programme("staff")], measures=[calls])
+    names = [measure.name for measure in model.all_measures]
+
+    assert names[-7:] == [
+        *(f"{of}_{name}" for of in ("club", "staff") for name in ("tier", "points", "pending")),
+        "calls",
+    ]
+    assert model.profile_fields["club_tier"].indexed
+    assert model.all_measures[-2].where == (field("programme") == "staff")
+
+
+def test_a_programmes_name_leaves_room_for_the_fields_that_begin_with_it():
+    assert "a" * 32 + "_pending" in Model(programmes=[a_programme("a" * 32)]).profile_fields
+    for name in ("a" * 33, "a__b", "a_"):
+        with pytest.raises(InvalidInput, match=r"name: .*profile"):
+            a_programme(name)
+
+
+def test_a_programme_that_is_not_declared_is_refused_with_a_suggestion():
+    model = Model(programmes=[CLUB])
+    assert model.programme("club") is CLUB
+    with pytest.raises(InvalidInput, match=r"programme: .* did you mean 'club'\?"):
+        model.programme("clubb")
+    with pytest.raises(InvalidInput, match=r"^programme: is no programme of this model$"):
+        Model().programme("club")
+    with pytest.raises(InvalidInput, match=r"tier: is no tier of club; did you mean 'gold'\?"):
+        model.check_tier("club", "goldd")
+
+
+def test_programmes_stay_with_their_tiers_in_their_order():
+    """Members may be in them; a tier may be added, and the rules may change."""
+    before = Model(programmes=[CLUB])
+    dearer = a_programme("club", ["blue", "silver", "gold", "platinum"])
+    for after in (before, Model(programmes=[a_programme("staff"), dearer])):
+        after.check_follows(before)
+    for after in (
+        Model(),
+        Model(programmes=[a_programme("staff")]),
+        Model(programmes=[a_programme("club", ["blue", "gold"])]),
+        Model(programmes=[a_programme("club", ["blue", "gold", "silver"])]),
+    ):
+        with pytest.raises(Refused) as refused:
+            after.check_follows(before)
+        assert refused.value.rule == "model.programmes_stay"
 
 
 @pytest.mark.parametrize("type", ["nested", "id", "txt", "", None])

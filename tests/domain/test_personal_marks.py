@@ -45,6 +45,8 @@ PERSONAL = {
     "Cancellation": {"reason"},
     "Return": {"reason"},
     "Segment": {"predicate"},
+    "Membership": {"number"},
+    "PointsEntry": {"reason"},
     "Entry": {"personal"},
 }
 CANARY = "canary-7731@example.com"
@@ -71,7 +73,15 @@ def test_stored_kinds_know_their_personal_fields():
              for kind in (*AGGREGATES, *FACTS)}  # fmt: skip
     assert {name: names for name, names in found.items() if names} == {
         name: PERSONAL[name]
-        for name in ("Customer", "Interaction", "Cancellation", "Return", "Segment")
+        for name in (
+            "Customer",
+            "Interaction",
+            "Cancellation",
+            "Return",
+            "Segment",
+            "Membership",
+            "PointsEntry",
+        )
     }
 
 

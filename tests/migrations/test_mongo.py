@@ -117,6 +117,24 @@ def test_before_the_upgrade_it_is_refused_and_so_is_a_newer_shape(database: Data
         backend.migrate()
 
 
+def test_what_the_fourth_shape_lacks_is_made(database: Database[Document]):
+    """Memberships and their ledger; until then nobody works on it who would write them."""
+    backend = migrated(database, NORTH)
+    database["crm_models"].update_many({}, {"$set": {"shape": 4}})
+    for name in ("memberships", "points", "tier_changes", "decisions"):
+        database.drop_collection(f"crm_{name}")
+    backend.known_version = None
+    with pytest.raises(NotMigrated, match="older"):
+        backend.unit_of_work().__enter__()
+    backend.migrate()
+    assert everything(backend) == told(NORTH)
+    assert database["crm_models"].count_documents({"shape": {"$ne": 5}}) == 0
+    assert set(database["crm_memberships"].index_information()) == {
+        "_id_", "id", "programme_due_at_id", "customer_id",
+    }  # fmt: skip
+    assert "source_key" in database["crm_points"].index_information()
+
+
 def test_what_was_taken_is_taken_still_and_new_work_goes_on(database: Database[Document]):
     backend = migrated(database, NORTH)
     gone = [Identifier("card", "GONE")]

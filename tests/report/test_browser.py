@@ -11,7 +11,11 @@ from typing import Any
 
 import pytest
 
+import crmcore
 from crmcore.report import write_report
+from crmcore.testing import FrozenClock
+from tests.report.club import AT as IN_NOVEMBER
+from tests.report.club import MODEL, fill_club
 from tests.report.shop import AT, empty, fill, fill_hostile, fill_scores
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -49,14 +53,18 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     hostile = empty()
     fill(hostile)
     fill_hostile(hostile)
+    club = crmcore.connect("memory://", model=MODEL, clock=FrozenClock())
+    club.migrate()
+    fill_club(club)
     return {
+        "club": write_report(club, folder / "club.html", at=IN_NOVEMBER),
         "shop": write_report(shop, folder / "shop.html", at=AT),
         "hostile": write_report(hostile, folder / "hostile.html", at=AT, title="<b>" * 60),
         "nobody": write_report(empty(), folder / "nobody.html", at=AT),
     }
 
 
-@pytest.fixture(params=["shop", "hostile", "nobody"])
+@pytest.fixture(params=["shop", "hostile", "nobody", "club"])
 def file(request: pytest.FixtureRequest, files: dict[str, Path]) -> Path:
     return files[request.param]
 

@@ -15,16 +15,20 @@ from crmcore.adapters.mongo import MongoBackend
 from crmcore.adapters.mongo.client import database_for
 from crmcore.adapters.sql import SqlBackend
 from crmcore.adapters.sql.engine import engine_for
+from crmcore.domain.model import Model
 from crmcore.report import write_report
 from crmcore.testing import FrozenClock
 from tests import servers
+from tests.report.club import AT as IN_NOVEMBER
+from tests.report.club import MODEL as WITH_CLUB
+from tests.report.club import fill_club
 from tests.report.shop import AT, MODEL, fill, fill_hostile, fill_scores
 
 
 @contextmanager
-def opened(store: str, folder: Path) -> Iterator[Backend]:
+def opened(store: str, folder: Path, model: Model = MODEL) -> Iterator[Backend]:
     """An empty backend that nothing is left of afterwards."""
-    given: dict[str, Any] = {"model": MODEL, "clock": FrozenClock(), "tenant": "report"}
+    given: dict[str, Any] = {"model": model, "clock": FrozenClock(), "tenant": "report"}
     if store == "memory":
         yield MemoryBackend(MemoryStore(), **given)
         return
@@ -71,3 +75,19 @@ def test_a_report_does_not_tell_where_the_data_are(store: str, tmp_path: Path):
     assert told == report_of("memory", tmp_path / "memory")
     assert b"likely alive" in told
     assert b"Moves in the life cycle" in told
+
+
+def club_report_of(store: str, folder: Path) -> bytes:
+    folder.mkdir()
+    with opened(store, folder, WITH_CLUB) as backend:
+        backend.migrate()
+        fill_club(backend, count=12)
+        return write_report(backend, folder / "report.html", at=IN_NOVEMBER).read_bytes()
+
+
+@pytest.mark.parametrize("store", ["sqlite", "postgres", "mariadb", "mongo"])
+def test_loyalty_does_not_tell_where_the_data_are_either(store: str, tmp_path: Path):
+    told = club_report_of(store, tmp_path / store)
+
+    assert told == club_report_of("memory", tmp_path / "memory")
+    assert b"Members of club near a fall" in told

@@ -34,6 +34,7 @@ from crmcore import (
     UnknownField,
 )
 from crmcore.adapters.backend import Backend
+from crmcore.adapters.memory import MemoryBackend
 from crmcore.services import (
     export,
     import_aggregates,
@@ -41,7 +42,7 @@ from crmcore.services import (
     import_facts,
     import_purchases,
 )
-from crmcore.testing import FrozenClock, a_customer, a_score, an_interaction, an_order
+from crmcore.testing import FrozenClock, a_customer, a_programme, a_score, an_interaction, an_order
 from tests.services.conftest import Open
 from tests.services.stored import bought, csv_file, everything, orders, reasons
 
@@ -560,3 +561,36 @@ class TestImport:
             path = export(memory, "scores", tmp_path / f"a{suffix}").path
             assert import_facts(memory, "scores", path, source="x", restore=True).unchanged == 1
         assert json.loads((tmp_path / "a.jsonl").read_text())["value"] == value
+
+
+def test_memberships_are_known_by_programme_with_customer_or_number():
+    """Customers by their external id too; whom nobody knows is told with place and reason."""
+    backend = filled(_of_club())
+    rows = [
+        {"customer": "7", "programme": "club", "number": "A-1", "tier": "blue", "at": "2024-03-01"},
+        {"customer": "8", "programme": "club", "number": "A-2", "tier": "blue"},
+        {"customer": "7", "programme": "clab", "tier": "blue"},
+        {"number": "A-3", "programme": "club", "tier": "blue"},
+        {"customer": "7", "tier": "blue"},
+    ]
+    first = import_aggregates(backend, "memberships", rows, source="shop")
+    again = import_aggregates(backend, "memberships", rows[:1], source="shop")
+    raised = [{"number": "A-1", "programme": "club", "tier": "gold"}]
+    dry = import_aggregates(backend, "memberships", raised, source="shop", dry_run=True)
+    by_number = import_aggregates(backend, "memberships", raised, source="shop")
+    with backend.reading() as uow:
+        member = uow.memberships.of(ANA.id, "club")
+
+    assert (first.added, first.rejected) == (1, 4)
+    assert [(r.row, r.column) for r in first.rejects] == [
+        (2, "customer"), (3, "programme"), (4, "customer_id"), (5, "id"),
+    ]  # fmt: skip
+    assert (again.unchanged, dry.updated, by_number.updated) == (1, 1, 1)
+    assert member is not None
+    assert (member.number, member.tier, member.version) == ("A-1", "gold", 2)
+
+
+def _of_club() -> Backend:
+    made = MemoryBackend(model=Model(programmes=[a_programme()]))
+    made.migrate()
+    return made

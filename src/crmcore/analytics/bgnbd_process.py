@@ -18,6 +18,7 @@ from crmcore.analytics.bgnbd_likelihood import BetaGeoNBDLikelihood, death_odds,
 from crmcore.analytics.checks import Checks, FloatArray, positive
 from crmcore.analytics.curves import per_count
 from crmcore.analytics.histories import Cells, History
+from crmcore.analytics.purchases_ahead import PurchasesAhead
 from crmcore.analytics.simulation import SimulatedPurchases
 
 __all__ = ["BetaGeoNBDProcess"]
@@ -119,6 +120,64 @@ class BetaGeoNBDProcess:
         checks.close()
         while_alive = self._mean_purchases(history.x, ahead / (self.alpha + history.T))
         return np.asarray(self._alive(history) * while_alive)
+
+    def probability_of_purchases(
+        self,
+        *,
+        n: npt.ArrayLike,
+        t: npt.ArrayLike,
+        frequency: npt.ArrayLike,
+        recency: npt.ArrayLike,
+        T: npt.ArrayLike,
+    ) -> FloatArray:
+        """P(X = n): that customers with these histories make n purchases in (T, T + t].
+
+        P(alive) times equation 8 with r + x, alpha + T and b + x for r, alpha and b, and for
+        n = 0 also 1 - P(alive): a customer alive goes on as one who has just bought first. Its
+        mean is `expected_purchases`. Exact to some 12 digits.
+
+            >>> process = BetaGeoNBDProcess(r=1, alpha=1, a=1, b=1)
+            >>> process.probability_of_purchases(  # half are alive, of these (2/4)**2 do not buy
+            ...     n=0, t=2, frequency=1, recency=1, T=1).tolist()
+            0.625
+        """
+        checks = Checks()
+        count, span = checks.counts("n", n), checks.numbers("t", t)
+        history = History.checked(checks, frequency=frequency, recency=recency, T=T)
+        checks.same_shape(frequency=history.x, n=count, t=span)
+        checks.close()
+        alive = self._alive(history)
+        chance = alive * self._ahead(history, span).exactly(count)
+        return np.minimum(chance + np.where(count == 0, 1 - alive, 0.0), 1.0)
+
+    def probability_of_at_least(
+        self,
+        *,
+        n: npt.ArrayLike,
+        t: npt.ArrayLike,
+        frequency: npt.ArrayLike,
+        recency: npt.ArrayLike,
+        T: npt.ArrayLike,
+    ) -> FloatArray:
+        """P(X >= n): that customers with these histories buy n times or more in (T, T + t].
+
+        The upper tail of `probability_of_purchases`, in closed form: P(alive) times I_z(n, r + x)
+        times B(a, b + x + n - 1) / B(a, b + x), where z = t / (alpha + T + t). 1 where n is 0.
+
+            >>> process = BetaGeoNBDProcess(r=1, alpha=1, a=1, b=1)
+            >>> process.probability_of_at_least(n=[0, 1], t=2, frequency=1, recency=1, T=1).tolist()
+            [1.0, 0.375]
+        """
+        checks = Checks()
+        count, span = checks.counts("n", n), checks.numbers("t", t)
+        history = History.checked(checks, frequency=frequency, recency=recency, T=T)
+        checks.same_shape(frequency=history.x, n=count, t=span)
+        checks.close()
+        some = self._ahead(history, span).at_least(np.maximum(count, 1.0))
+        return np.asarray(np.where(count > 0, self._alive(history) * some, 1.0))
+
+    def _ahead(self, history: History, t: FloatArray) -> PurchasesAhead:
+        return PurchasesAhead.of(history, t, params=self.params)
 
     def expected_purchases_new(self, *, t: npt.ArrayLike) -> FloatArray:
         """Repeat purchases expected in (0, t] from somebody who has just bought first.

@@ -12,6 +12,7 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
+from crmcore.analytics.amounts_ahead import BetaPrimeSums
 from crmcore.analytics.checks import Checks, FloatArray, positive
 from crmcore.analytics.gamma_gamma_likelihood import GammaGammaLikelihood
 from crmcore.domain.errors import Refused
@@ -84,6 +85,36 @@ class GammaGammaSpend:
             reason = f"p x + q must exceed 1, and does not for row {infinite[0]}"
             raise NoFiniteMean(rule="finite_mean", reason=reason)
         return np.asarray(self.p * (self.v + x * np.where(x > 0, z, 0.0)) / weight)
+
+    def probability_of_sum(
+        self,
+        *,
+        n: npt.ArrayLike,
+        at_least: npt.ArrayLike,
+        frequency: npt.ArrayLike,
+        monetary_value: npt.ArrayLike,
+    ) -> FloatArray:
+        """P(value of the next n purchases >= `at_least`) of customers with these means.
+
+        Equation 1a for n purchases with p x + q for q and v + x z for v: what `frequency` x
+        and `monetary_value` z leave of them. `at_least` is in the currency of z.
+
+            >>> spend = GammaGammaSpend(p=1, q=1, v=10)
+            >>> spend.probability_of_sum(  # 10 / (10 + 30), and (20 / (20 + 30))**2
+            ...     n=1, at_least=30, frequency=[0, 1], monetary_value=[0, 10]).round(12).tolist()
+            [0.25, 0.16]
+        """
+        checks = Checks()
+        count = checks.counts("n", n)
+        amount = checks.numbers("at_least", at_least, negative=True)
+        x, z = checked_spend(checks, frequency=frequency, monetary_value=monetary_value)
+        checks.same_shape(frequency=x, n=count, at_least=amount)
+        checks.close()
+        x, z, count, amount = np.broadcast_arrays(x, z, count, amount)
+        chance, some = np.ones(x.shape), amount > 0
+        sums = BetaPrimeSums.of(amount[some], x=x[some], z=z[some], **self.params)
+        chance[some] = sums.enough(count[some])
+        return chance
 
 
 def checked_spend(

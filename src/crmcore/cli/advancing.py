@@ -1,4 +1,4 @@
-"""`crmcore advance`: what time has made due in the life cycle."""
+"""`crmcore advance`: what time has made due in the life cycle and in loyalty programmes."""
 
 from __future__ import annotations
 
@@ -21,11 +21,12 @@ __all__ = ["advance", "moment"]
 def advance(
     *, at: str | None = None, terminal: Annotated[Terminal, Parameter(parse=False)]
 ) -> None:
-    """Make the life-cycle moves that time has made due.
+    """Post and move what time has made due.
 
     Who bought for the first time becomes a customer, who has long been idle
-    lapses: as the store's life cycle says. Run it every night; run again, it
-    moves nobody twice.
+    lapses: as the store's life cycle says. In loyalty programmes points are
+    released and expire, tiers are reached, renewed and lowered. Run it every
+    night; run again, it does nothing twice.
 
         crmcore advance
         crmcore advance --at 2026-06-01
@@ -42,10 +43,23 @@ def advance(
         with terminal.progress("Advancing customers") as progress:
             done = services.advance(watched(backend, progress), at=instant)
     if terminal.json:
-        terminal.document({"at": plain(instant), "total": done.total, "moves": dict(done.moves)})
+        programmes = {
+            name: {"members": one.members, "entries": one.entries, "tier_changes": one.tier_changes}
+            for name, one in done.programmes.items()
+        }
+        terminal.document({
+            "at": plain(instant), "total": done.total, "moves": dict(done.moves),
+            "programmes": programmes,
+        })  # fmt: skip
     terminal.say(f"{counted(done.total, 'move')} due at {shown_value(instant, zone=zone)}.")
     for rule, number in done.moves.items():
         terminal.say(f"  {rule}: {number:,}")
+    for name, one in done.programmes.items():
+        terminal.say(
+            f"{name}: {counted(one.members, 'member')} due, "
+            f"{counted(one.entries, 'entry', 'entries')} of points, "
+            f"{counted(one.tier_changes, 'tier change')}."
+        )
 
 
 def moment(text: str, zone: str, path: str) -> datetime:

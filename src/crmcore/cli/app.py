@@ -16,7 +16,7 @@ from cyclopts import App, Group, Parameter
 from crmcore.cli.remedies import Ending, ending_of
 from crmcore.cli.terminal import Terminal
 
-__all__ = ["ACTIONS", "COMMANDS", "Shared", "main"]
+__all__ = ["ACTIONS", "ACTION_MODULES", "COMMANDS", "Shared", "main"]
 
 COMMANDS = {
     "demo": ("demo:demo", "Import the CDNOW purchases, score the customers, show what came out."),
@@ -27,7 +27,11 @@ COMMANDS = {
     "profile": ("profile:profile", "Show one customer: what they are, did, and are worth."),
     "customers": ("customers:customers", "List customers: filtered, ordered, page by page."),
     "segments": ("segments:segments", "Segments: who is in them, and why."),
-    "advance": ("advancing:advance", "Make the life-cycle moves that time has made due."),
+    "loyalty": (
+        "loyalty:loyalty",
+        "Loyalty programmes: their members, points and liability; who is near a tier.",
+    ),
+    "advance": ("advancing:advance", "Post and move what time has made due."),
     "report": ("report:report", "Write the report: one HTML file that needs no network."),
     "doctor": ("doctor:doctor", "Check the installation and the store; say what to do."),
 }
@@ -40,11 +44,18 @@ ACTIONS = {
         "explain": "Say whether a customer is in a segment, and why, term by term.",
         "define": "Define a segment, or change one: its condition, its owner, its description.",
         "refresh": "Record who entered and who left, of one dynamic segment or of all.",
-    }
+    },
+    "loyalty": {
+        "show": "Show a programme: its tiers, their members and spend, open points, liability.",
+        "card": "Show a member by the number on their card: tier, points, what is missing, when "
+        "they fall.",
+        "near": "List members near the next tier or near a fall: what is missing, and by when.",
+    },
 }
-"""By command, what may follow its name, with the first line of its docstring; each is a function of
-the module `segment`.
-"""
+"""By command, what may follow its name, with the first line of its docstring."""
+
+ACTION_MODULES = {"segments": "segment", "loyalty": "programme"}
+"""By command, the module whose functions what may follow is."""
 
 HELP = """The customers of a crmcore store, from a terminal.
 
@@ -137,7 +148,8 @@ def _with_actions(name: str, path: str, given: Sequence[str]) -> App:
     made.default(getattr(import_module(f"crmcore.cli.{module}"), function))
     for place, (action, summary) in enumerate(ACTIONS[name].items()):
         told = None if action in given else summary
-        made.command(f"crmcore.cli.segment:{action}", name=action, help=told, sort_key=place)
+        path = f"crmcore.cli.{ACTION_MODULES[name]}:{action}"
+        made.command(path, name=action, help=told, sort_key=place)
     return made
 
 

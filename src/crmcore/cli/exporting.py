@@ -28,8 +28,8 @@ def export_file(
 ) -> None:
     """Write customers or facts to a file.
 
-    KIND is customers, products, segments, profiles, purchases, or a kind of
-    fact. The format follows the file's suffix: .csv, .jsonl or .parquet.
+    KIND is customers, products, segments, memberships, profiles, purchases, or
+    a kind of fact. The format follows the file's suffix: .csv, .jsonl or .parquet.
     Personal values are left out without --personal.
 
         crmcore export purchases purchases.csv --since 2026-01-01

@@ -42,8 +42,8 @@ PARTS: dict[str, tuple[Callable[..., ImportReport], type[Any]]] = {
     "order-lines": (import_order_lines, OrderLineColumns),
 }
 """Where rows are not simply the fields of a kind: the service, and its columns."""
-STILL = ("scores", "consents", "segment_changes")
-IMPORTED = (*PARTS, "products", "segments", *(kind.name for kind in FACTS))
+STILL = ("scores", "consents", "segment_changes", "points", "tier_changes", "decisions")
+IMPORTED = (*PARTS, "products", "segments", "memberships", *(kind.name for kind in FACTS))
 """What can be imported."""
 MOVING = ("purchases", "order-lines", *(kind.name for kind in FACTS if kind.name not in STILL))
 """What may make a move of the life cycle due."""
@@ -72,11 +72,11 @@ def import_file(
     """Read customers, purchases or other facts from a file.
 
     KIND is customers, purchases, order-lines (of invoices), products, segments,
-    or a kind of fact: orders, payments, fulfilments, cancellations, returns,
-    interactions, scores, consents, segment_changes. The same file twice changes
-    nothing. A row that cannot be read takes no good row with it; if there are
-    any, the exit code is 3. Then run `crmcore advance`: it brings the stages up
-    to date.
+    memberships, or a kind of fact: orders, payments, fulfilments,
+    cancellations, returns, interactions, scores, consents, segment_changes,
+    points, tier_changes, decisions. The same file twice changes nothing. A row
+    that cannot be read takes no good row with it; if there are any, the exit
+    code is 3. Then run `crmcore advance`: it brings the stages up to date.
 
         crmcore import customers people.csv --source shop
         crmcore import purchases orders.csv --source shop --rejects bad.csv

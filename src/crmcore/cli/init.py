@@ -74,6 +74,7 @@ def init(
         "stages": [stage.name for stage in wanted.life_cycle.stages],
         "attributes": [attribute.name for attribute in wanted.attributes],
         "measures": [measure.name for measure in wanted.all_measures],
+        "programmes": [programme.name for programme in wanted.programmes],
     }  # fmt: skip
     if terminal.json:
         terminal.document(data)
@@ -89,6 +90,8 @@ def _sentence(terminal: Terminal, model: Model, done: str) -> str:
     own = ""
     if model.attributes:
         own += f", {counted(len(model.attributes), 'attribute')}"
+    if model.programmes:
+        own += f", {counted(len(model.programmes), 'loyalty programme')}"
     return (
         f"{first}: {terminal.shown_place}, tenant {terminal.tenant}.\n"
         f"Amounts in {model.currency}, days in {model.zone}; "

@@ -42,7 +42,7 @@ URL = re.compile(r"[\w+.-]+://[^\s'\"]+")
 
 LISTED = "`crmcore --help` lists the commands."
 USAGE = "`crmcore COMMAND --help` shows how."
-OPTIONS = ("KIND", "CUSTOMER", "NAME", "where", "limit", "after", "source")
+OPTIONS = ("KIND", "CUSTOMER", "NAME", "PROGRAMME", "where", "limit", "after", "source")
 """Paths of faults that speak of the command line itself; so does whatever begins with --."""
 
 DONE, FAILED, WRONG, IN_PART, INTERRUPTED = 0, 1, 2, 3, 130
@@ -123,6 +123,8 @@ def ending_of(error: BaseException, *, place: str = "") -> Ending:
             remedy = USAGE
         elif isinstance(error, NotFound) and error.kind == "segments":
             remedy = "`crmcore segments` lists which there are."
+        elif isinstance(error, NotFound) and error.kind == "memberships":
+            remedy = "Check the number and --programme; check --tenant and --url."
         elif isinstance(error, InvalidInput):
             remedy = option_remedy(error) or remedy
         elif type(error) is StorageError and is_file(place):

@@ -12,7 +12,7 @@ import attrs
 
 from crmcore.domain.ids import CustomerId, FactId
 from crmcore.domain.money import Money
-from crmcore.domain.text import Words
+from crmcore.domain.text import Words, text
 
 __all__ = ["Decision", "Reason", "Verdict"]
 
@@ -31,9 +31,9 @@ class Reason:
     it rests on.
     """
 
-    rule: str
-    text: str
-    facts: tuple[FactId, ...] = ()
+    rule: str = attrs.field(validator=text(80))
+    text: str = attrs.field(validator=text(500))
+    facts: tuple[FactId, ...] = attrs.field(default=(), converter=tuple[FactId, ...])
 
     def __str__(self) -> str:
         return self.text

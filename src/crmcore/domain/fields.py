@@ -64,7 +64,8 @@ class Field:
     `limit` the most characters of a text, where one is declared; `in_words` says that it can be
     searched by its words, as a name, `folds` that parts of its text are, whatever the case and
     accents. `meaning` is a sentence for who reads the data; `since` the
-    schema version that brought the field (metadata `since`).
+    schema version that brought the field (metadata `since`); `told` whether the journal tells how
+    it changed.
     """
 
     name: str
@@ -78,6 +79,7 @@ class Field:
     folds: bool = False
     meaning: str = attrs.field(default="", kw_only=True, repr=False, eq=False)
     since: int = attrs.field(default=1, kw_only=True, repr=False, eq=False)
+    told: bool = attrs.field(default=True, kw_only=True, repr=False, eq=False)
 
 
 SCALARS: dict[Any, FieldType] = {
@@ -112,6 +114,7 @@ def _fields_of(cls: Any) -> tuple[Field, ...]:
                     attribute.name, _type_of(bare), optional, personal, bare, limit=limit,
                     meaning=meanings.get(attribute.name, ""),
                     since=attribute.metadata.get("since", 1),
+                    told=attribute.metadata.get("told", True),
                 )
             )  # fmt: skip
     return tuple(found)

@@ -13,8 +13,8 @@ from zoneinfo import ZoneInfo
 from crmcore.domain.errors import InvalidInput
 
 __all__ = [
-    "EARLIEST", "LATEST", "MILLISECOND", "from_millis", "instant", "optional_instant", "start_of", "to_millis",
-    "zone_named",
+    "EARLIEST", "LATEST", "MILLISECOND", "from_millis", "instant", "optional_instant", "start_of",
+    "to_millis", "zone_named",
 ]  # fmt: skip
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -65,12 +65,14 @@ class Entry:
 
 
 def changes_between(before: Any, after: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Changed fields of two states of one aggregate, `(open, personal)`, as plain data."""
+    """Changed fields of two states of one aggregate, `(open, personal)`, as plain data; without
+    those that facts tell, which the journal names by themselves.
+    """
     changed: dict[str, Any] = {}
     personal: dict[str, Any] = {}
     for known in fields_of(type(before)):
         old, new = getattr(before, known.name), getattr(after, known.name)
-        if known.name != "version" and old != new:
+        if known.told and known.name != "version" and old != new:
             (personal if known.personal else changed)[known.name] = [plain(old), plain(new)]
     return changed, personal
 

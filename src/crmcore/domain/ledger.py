@@ -20,9 +20,10 @@ from crmcore.domain.membership import Lot, Membership
 from crmcore.domain.points import LotPart, Movement, PointsEntry
 from crmcore.domain.programme import PointsRelease, Programme, RedemptionOrder, ReturnPolicy
 from crmcore.domain.standing import Sums
+from crmcore.domain.trusted import built, changed
 
 __all__ = [
-    "SOURCE", "Posting", "fallen_due", "forfeited", "gain", "release", "reverse", "take",
+    "SOURCE", "Posting", "dues", "fallen_due", "forfeited", "gain", "release", "reverse", "take",
     "transfer",
 ]  # fmt: skip
 
@@ -58,15 +59,18 @@ def _with(member: Membership, lots: Iterable[Lot], entry: PointsEntry) -> Member
     """The membership with these lots, behind this entry; empty lots are closed."""
     left = tuple(lot for lot in lots if lot.points)
     counts = entry.qualifying or entry.spend or entry.purchases
-    due = [lot.expires_at for lot in left if lot.expires_at is not None and lot.points > 0]
-    due += [lot.available_at for lot in left if lot.pending and lot.available_at is not None]
+    due = dues(left)
     # A tier may be due at any instant up to its end, and whatever was due stays so until `advance`.
     due += [member.tier_until, *([entry.at, entry.qualifies_at] if counts else ())]
     if member.due_at <= member.entered_at:
         due.append(member.due_at)
-    return attrs.evolve(
-        member, lots=left, due_at=min(due), entered_at=max(member.entered_at, entry.at)
-    )
+    return changed(member, lots=left, due_at=min(due), entered_at=max(member.entered_at, entry.at))
+
+
+def dues(lots: Iterable[Lot]) -> list[datetime]:
+    """When something falls due of these lots: their points end, or become active."""
+    due = [lot.expires_at for lot in lots if lot.expires_at is not None and lot.points > 0]
+    return due + [lot.available_at for lot in lots if lot.pending and lot.available_at is not None]
 
 
 def _settled(lots: Sequence[Lot], id: FactId) -> tuple[list[Lot], list[LotPart]]:
@@ -77,9 +81,9 @@ def _settled(lots: Sequence[Lot], id: FactId) -> tuple[list[Lot], list[LotPart]]
         if debt.points < 0 and left > 0:
             paid = min(left, -debt.points)
             left -= paid
-            of[debt.id] = attrs.evolve(debt, points=debt.points + paid)
+            of[debt.id] = changed(debt, points=debt.points + paid)
             parts.append(LotPart(debt.id, paid))
-    of[id] = attrs.evolve(of[id], points=left)
+    of[id] = changed(of[id], points=left)
     return list(of.values()), parts
 
 
@@ -107,10 +111,15 @@ def fallen_due(programme: Programme, member: Membership, at: datetime) -> Postin
 
 
 def _expired(programme: Programme, member: Membership, lot: Lot, at: datetime) -> Posting:
-    entry = _entry(
-        programme, member, Movement.EXPIRE, at,
+    # Of a base that is advanced most entries are these, made of nothing but what was checked.
+    entry = built(
+        PointsEntry, customer_id=member.customer_id, at=at, source=SOURCE,
+        source_key=f"expire:{lot.id}", id=FactId(new_id(at)), recorded_at=None, actor=None,
+        membership_id=member.id, programme=member.programme, movement=Movement.EXPIRE,
         active=0 if lot.pending else -lot.points, pending=-lot.points if lot.pending else 0,
-        lots=(LotPart(lot.id, -lot.points),), source=SOURCE, source_key=f"expire:{lot.id}",
+        qualifying=0, spend=0, purchases=0, qualifies_at=at,
+        lots=(built(LotPart, lot=lot.id, points=-lot.points),), expires_at=None, of_fact=None,
+        policy=programme.version_at(at), other_membership_id=None, reason=None,
     )  # fmt: skip
     lots = [known for known in member.lots if known.id != lot.id]
     return Posting(_with(member, lots, entry), (entry,))
@@ -136,8 +145,7 @@ def _released(
     programme: Programme, member: Membership, lot: Lot, at: datetime, key: str
 ) -> Posting:
     lots = [
-        attrs.evolve(k, pending=False, available_at=None) if k.id == lot.id else k
-        for k in member.lots
+        changed(k, pending=False, available_at=None) if k.id == lot.id else k for k in member.lots
     ]
     lots, parts = _settled(lots, lot.id)
     paid = sum(part.points for part in parts)
@@ -262,7 +270,7 @@ def _taken(
         taken = min(points, lot.points)
         if taken:
             points -= taken
-            of[lot.id] = attrs.evolve(lot, points=lot.points - taken)
+            of[lot.id] = changed(lot, points=lot.points - taken)
             parts.append(LotPart(lot.id, -taken))
     return list(of.values()), parts
 
@@ -293,7 +301,7 @@ def reverse(
     lots = list(member.lots)
     parts = [LotPart(lot, -from_own)] if from_own else []
     if own is not None and from_own:
-        lots = [attrs.evolve(k, points=k.points - from_own) if k.id == lot else k for k in lots]
+        lots = [changed(k, points=k.points - from_own) if k.id == lot else k for k in lots]
     pending = from_own if own is not None and own.pending else 0
     rest = 0 if policy is ReturnPolicy.ONLY_PENDING else points - from_own
     active = max(0, sum(known.points for known in lots if not known.pending))

@@ -24,9 +24,10 @@ from crmcore.domain.ids import (
     optional_id,
 )
 from crmcore.domain.instants import EARLIEST, LATEST, instant, optional_instant
+from crmcore.domain.points import some_points
 from crmcore.domain.text import Words, optional_symbol, optional_text, symbol
 
-__all__ = ["Lot", "Membership", "TierChange", "TierReason"]
+__all__ = ["Lot", "Membership", "TierChange", "TierReason", "member_value", "number_value"]
 
 
 @attrs.frozen
@@ -36,7 +37,7 @@ class Lot:
     """
 
     id: FactId = attrs.field(validator=an_id)
-    points: int
+    points: int = attrs.field(validator=some_points)
     earned_at: datetime = attrs.field(converter=instant)
     expires_at: datetime | None = attrs.field(default=None, converter=optional_instant)
     pending: bool = False
@@ -76,7 +77,7 @@ class Membership:
     )
     at: datetime = attrs.field(converter=instant)
     closed_at: datetime | None = attrs.field(default=None, converter=optional_instant)
-    lots: tuple[Lot, ...] = attrs.field(default=(), converter=_lots)
+    lots: tuple[Lot, ...] = attrs.field(default=(), converter=_lots, metadata={"told": False})
     tier: str = attrs.field(validator=symbol)
     tier_since: datetime = attrs.field(
         default=attrs.Factory(lambda self: self.at, takes_self=True), converter=instant
@@ -109,6 +110,16 @@ class Membership:
     def is_open(self) -> bool:
         """Are they a member still?"""
         return self.closed_at is None
+
+
+def member_value(customer_id: CustomerId, programme: str) -> str:
+    """The value of the key under which the customer's membership of the programme is found."""
+    return f"{programme}:{customer_id.hex}"
+
+
+def number_value(number: str, programme: str) -> str:
+    """The value of the key under which the number is found in the programme."""
+    return f"{programme}:{number}"
 
 
 class TierReason(Words):

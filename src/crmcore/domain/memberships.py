@@ -15,14 +15,15 @@ from uuid import UUID
 import attrs
 
 from crmcore.domain import ledger
+from crmcore.domain.collecting import uncollected
 from crmcore.domain.earning import earned
 from crmcore.domain.errors import ConflictingFact, InvalidInput, NotFound, Refused
 from crmcore.domain.foresight import Projection, projection
-from crmcore.domain.ids import CustomerId, FactId, MembershipId, as_id
+from crmcore.domain.ids import CustomerId, FactId, MembershipId, as_id, new_id
 from crmcore.domain.instants import LATEST, instant
-from crmcore.domain.kinds import MEMBERSHIPS, POINTS, TIER_CHANGES
+from crmcore.domain.kinds import MEMBERSHIPS, POINTS, TIER_CHANGES, Key
 from crmcore.domain.ledger import SOURCE, Posting
-from crmcore.domain.membership import Membership, TierChange, TierReason
+from crmcore.domain.membership import Membership, TierChange, TierReason, member_value, number_value
 from crmcore.domain.money import Money
 from crmcore.domain.order import Order
 from crmcore.domain.order_facts import Cancellation, Return
@@ -30,8 +31,9 @@ from crmcore.domain.points import Movement, PointsBalance, PointsEntry
 from crmcore.domain.programme import Programme
 from crmcore.domain.repositories import Aggregates
 from crmcore.domain.reversing import reversal
-from crmcore.domain.standing import Sums, behind, entitled, standing
+from crmcore.domain.standing import Step, Sums, behind, entitled, standing, standing_by
 from crmcore.domain.text import checked_text
+from crmcore.domain.trusted import built, changed
 
 if TYPE_CHECKING:
     from crmcore.domain.unit_of_work import UnitOfWork
@@ -93,14 +95,14 @@ class Memberships(Aggregates[Membership]):
     def of(self, customer_id: CustomerId, programme: str) -> Membership | None:
         """The membership of a customer in a programme, or `None`."""
         self._programme(programme)
-        who = as_id(customer_id, "customer_id")
-        return self._by_key("member", f"{programme}:{who.hex}")
+        who = CustomerId(as_id(customer_id, "customer_id"))
+        return self._by_key("member", member_value(who, programme))
 
     def find_by_number(self, number: str, programme: str) -> Membership | None:
         """The membership with this number in a programme, or `None`."""
         self._programme(programme)
         checked_text(number, "number", 64)
-        return self._by_key("number", f"{programme}:{number}")
+        return self._by_key("number", number_value(number, programme))
 
     def earn(self, order: Order) -> list[Membership]:
         """Post a purchase to every programme that its customer was a member of then, and still is;
@@ -136,7 +138,7 @@ class Memberships(Aggregates[Membership]):
             found += [made] if made is not None and made.entries and member.is_open else []
         if not known:
             raise NotFound("points", str(order.id))
-        return self._post(found)
+        return self._post(found, held)
 
     def bonus(
         self,
@@ -219,14 +221,15 @@ class Memberships(Aggregates[Membership]):
             self._programme(giver.programme), held[giver.id], held[taker.id], some,
             at=instant(at), source=None, source_key=source_key, reason=reason,
         )  # fmt: skip
-        first, second = self._post([given, taken])
+        first, second = self._post([given, taken], held)
         return first, second
 
     def release(self, membership: Membership, entry: FactId, *, at: datetime) -> Membership:
         """Make the pending points of one entry active, by somebody's action."""
         member = self._one(membership)
         programme, lot = self._programme(member.programme), FactId(as_id(entry, "entry"))
-        return self._post([ledger.release(programme, member, lot, at=instant(at))])[0]
+        posting = ledger.release(programme, member, lot, at=instant(at))
+        return self._post([posting], {member.id: member})[0]
 
     def close(self, membership: Membership, *, at: datetime) -> Membership:
         """End a membership: what is open of its points ends with it, and nothing more is posted.
@@ -237,7 +240,7 @@ class Memberships(Aggregates[Membership]):
             raise Refused("memberships.time_runs_forward", "joined later", str(member.id))
         posting = ledger.forfeited(self._programme(member.programme), member, at)
         closed = attrs.evolve(posting.membership, closed_at=at, due_at=LATEST)
-        return self._post([attrs.evolve(posting, membership=closed)])[0]
+        return self._post([attrs.evolve(posting, membership=closed)], {member.id: member})[0]
 
     def promote(
         self,
@@ -255,7 +258,8 @@ class Memberships(Aggregates[Membership]):
         member, at, until = self._one(membership), instant(at), instant(until, "until")
         programme = self._programme(member.programme)
         entries, changes = self._entries([member]), self._changes([member])
-        made, _ = _stood(programme, member, entries, changes, at)
+        held = {member.id: member}
+        made = _changes_in(member, standing(programme, member, entries, changes, at=at).steps)
         member = _behind(member, made)
         if programme.rank_of(tier) <= programme.rank_of(member.tier):
             raise Refused("tiers.higher", f"is in {member.tier} already", str(member.id))
@@ -263,7 +267,7 @@ class Memberships(Aggregates[Membership]):
         if until <= when:
             raise Refused("tiers.time_runs_forward", "would end before it begins", str(member.id))
         change = _change(member, tier, when, until, TierReason.PROMOTED, decision_id=decision_id)
-        return self._changed([(_behind(member, [change]), (), [*made, change])])[0]
+        return self._changed([(_behind(member, [change]), (), [*made, change])], held)[0]
 
     def revoke(self, membership: Membership, decision_id: FactId, *, at: datetime) -> Membership:
         """Take back a promotion, once: the member is in the tier that they are entitled to without
@@ -278,13 +282,14 @@ class Memberships(Aggregates[Membership]):
         if any(change.reason is TierReason.REVOKED for change in resting):
             return member
         programme = self._programme(member.programme)
-        made, _ = _stood(programme, member, entries, changes, at)
+        held = {member.id: member}
+        made = _changes_in(member, standing(programme, member, entries, changes, at=at).steps)
         member, known = _behind(member, made), [*changes, *made]
         when = _next_change(member, known, at)
         left = [change for change in known if change.decision_id != decision]
         tier, until = entitled(programme, member, entries, left, at=when)
         change = _change(member, tier, when, until, TierReason.REVOKED, decision_id=decision)
-        return self._changed([(_behind(member, [change]), (), [*made, change])])[0]
+        return self._changed([(_behind(member, [change]), (), [*made, change])], held)[0]
 
     def balance(self, membership: Membership, *, at: datetime | None = None) -> PointsBalance:
         """The accounts of a member's ledger by what was posted, as of an instant."""
@@ -337,11 +342,15 @@ class Memberships(Aggregates[Membership]):
         due = self._unit.reads.due(programme, instant(at), limit)
         if not due:
             return LoyaltyAdvance()
-        held = self._held([member.id for member in due])
-        stored, entries, changes = self._advanced(held, instant(at))
+        with uncollected:
+            held = self._held_of(dict(due))
+            stored, entries, changes = self._advanced(held, instant(at))
         return LoyaltyAdvance(len(stored), entries, changes, more=len(due) == limit)
 
     # how
+
+    def _keys(self, aggregate: Membership, held: Membership) -> Collection[Key] | None:
+        return None if aggregate.number == held.number else super()._keys(aggregate, held)
 
     def _check(self, aggregate: Membership, held: Membership | None) -> None:
         self._unit.model.check_tier(aggregate.programme, aggregate.tier)
@@ -368,19 +377,23 @@ class Memberships(Aggregates[Membership]):
         return self.get(MembershipId(ids[0])) if ids else None
 
     def _of_customers(self, customers: Collection[CustomerId]) -> list[UUID]:
-        keys = [f"{p.name}:{id.hex}" for p in self._unit.model.programmes for id in customers]
+        keys = [member_value(id, p.name) for p in self._unit.model.programmes for id in customers]
         found = self._unit.reads.find(MEMBERSHIPS, "member", keys) if keys else {}
         return [id for ids in found.values() for id in ids]
 
     def _held(self, ids: Iterable[UUID]) -> dict[UUID, Membership]:
         """These memberships, held against others: profiles first, as appending facts does."""
-        transaction, wanted = self._unit.writes, sorted(set(ids))
-        known = transaction.fetch(MEMBERSHIPS, wanted)
+        wanted = sorted(set(ids))
+        known = self._unit.writes.fetch(MEMBERSHIPS, wanted)
         for id in wanted:
             if id not in known:
                 raise NotFound("memberships", str(id))
-        transaction.lock_profiles({member.customer_id for member in known.values()})
-        return transaction.fetch(MEMBERSHIPS, wanted, lock=True)
+        return self._held_of({id: member.customer_id for id, member in known.items()})
+
+    def _held_of(self, known: Mapping[UUID, CustomerId]) -> dict[UUID, Membership]:
+        """These memberships of these customers, held against others, by their ids in order."""
+        self._unit.writes.lock_profiles(set(known.values()))
+        return self._unit.writes.fetch(MEMBERSHIPS, sorted(known), lock=True)
 
     def _one(self, membership: Membership) -> Membership:
         return self._open(self._held([membership.id])[membership.id])
@@ -407,12 +420,16 @@ class Memberships(Aggregates[Membership]):
     ) -> tuple[dict[UUID, list[PointsEntry]], dict[UUID, list[TierChange]]]:
         """The ledger entries of each of these members, and their tier changes."""
         entries: dict[UUID, list[PointsEntry]] = {member.id: [] for member in members}
-        changes: dict[UUID, list[TierChange]] = {member.id: [] for member in members}
         for entry in self._entries(members):
             entries[entry.membership_id].append(entry)
+        return entries, self._changes_by_member(members)
+
+    def _changes_by_member(self, members: Collection[Membership]) -> dict[UUID, list[TierChange]]:
+        """The tier changes of each of these members that hold still."""
+        changes: dict[UUID, list[TierChange]] = {member.id: [] for member in members}
         for change in self._changes(members):
             changes[change.membership_id].append(change)
-        return entries, changes
+        return changes
 
     def _projected(
         self,
@@ -480,7 +497,7 @@ class Memberships(Aggregates[Membership]):
             posting = ledger.gain(programme, member, points, at=at, movement=movement, **more)
         else:
             posting = ledger.take(programme, member, -points, at=at, movement=movement, **more)
-        return self._post([posting])[0]
+        return self._post([posting], {member.id: member})[0]
 
     def _earn(self, orders: Sequence[Order]) -> list[Membership]:
         unit, programmes = self._unit, {p.name: p for p in self._unit.model.programmes}
@@ -529,48 +546,81 @@ class Memberships(Aggregates[Membership]):
                 source_key=key,
             )  # fmt: skip
             postings[id] = before.then(posting)
-        return self._post(list(postings.values()))
+        return self._post(list(postings.values()), held)
 
-    def _post(self, postings: Sequence[Posting]) -> list[Membership]:
-        return self._changed([(p.membership, p.entries, ()) for p in postings])
+    def _post(
+        self, postings: Sequence[Posting], held: Mapping[UUID, Membership]
+    ) -> list[Membership]:
+        return self._changed([(p.membership, p.entries, ()) for p in postings], held)
 
     def _changed(
         self,
-        changed: Sequence[tuple[Membership, Sequence[PointsEntry], Sequence[TierChange]]],
+        moved: Sequence[tuple[Membership, Sequence[PointsEntry], Sequence[TierChange]]],
+        held: Mapping[UUID, Membership],
     ) -> list[Membership]:
-        """Store the next states, with the entries and tier changes that tell of them."""
-        if not changed:
+        """Store the next states of those held, with the entries and tier changes that tell of
+        them.
+        """
+        if not moved:
             return []
         unit = self._unit
         with unit.writing():
-            if entries := [entry for _, some, _ in changed for entry in some]:
+            if entries := [entry for _, some, _ in moved for entry in some]:
                 unit.points.add_many(entries)
-            if changes := [change for _, _, some in changed for change in some]:
+            if changes := [change for _, _, some in moved for change in some]:
                 unit.tier_changes.add_many(changes)
-            return self._replace([member for member, _, _ in changed])
+            return self._replace([member for member, _, _ in moved], held)
 
     def _advanced(
         self, held: Mapping[UUID, Membership], at: datetime
     ) -> tuple[list[Membership], int, int]:
-        members = list(held.values())
-        entries, changes = self._by_member(members)
-        found: list[tuple[Membership, Sequence[PointsEntry], Sequence[TierChange]]] = []
-        for member in members:
-            if not member.is_open:
-                if member.due_at < LATEST:
-                    found.append((attrs.evolve(member, due_at=LATEST), (), []))
-                continue
+        open_ = {id: member for id, member in held.items() if member.is_open}
+        moving = [member for member in open_.values() if _may_move(member, at)]
+        customers = {member.customer_id for member in moving}
+        counts = self._unit.reads.counts(customers)
+        changes = self._changes_by_member(moving)
+        found: list[tuple[Membership, Sequence[PointsEntry], Sequence[TierChange]]] = [
+            (changed(member, due_at=LATEST), (), ())
+            for member in held.values()
+            if not member.is_open and member.due_at < LATEST
+        ]
+        for id, member in open_.items():
             programme = self._programme(member.programme)
             due = ledger.fallen_due(programme, member, at)
-            made, due_at = _stood(programme, member, entries[member.id], changes[member.id], at)
-            moved = _behind(due.membership, made)
-            lots = [lot.expires_at for lot in moved.lots if lot.expires_at and lot.points > 0]
-            lots += [lot.available_at for lot in moved.lots if lot.pending and lot.available_at]
-            moved = attrs.evolve(moved, due_at=min([due_at, *lots]))
-            if member.due_at <= at or attrs.evolve(moved, due_at=member.due_at) != member:
+            moved, made, next_due = due.membership, list[TierChange](), member.tier_until
+            if id in changes:
+                after = standing_by(programme, member, counts.get(id, ()), changes[id], at=at)
+                made, next_due = _changes_in(member, after.steps), after.due_at
+                moved = _behind(moved, made)
+            moved = changed(moved, due_at=min([next_due, *ledger.dues(moved.lots)]))
+            if member.due_at <= at or changed(moved, due_at=member.due_at) != member:
                 found.append((moved, due.entries, made))
-        stored = self._changed(found)
+        stored = self._changed(found, held)
         return stored, sum(len(e) for _, e, _ in found), sum(len(c) for _, _, c in found)
+
+
+def _may_move(member: Membership, at: datetime) -> bool:
+    """May the tier of a member change until `at`? Not where it does not end and a lot alone is due:
+    whatever counts makes them due from when it is dated.
+    """
+    lots = min(ledger.dues(member.lots), default=LATEST)
+    return member.tier_until <= at or member.due_at <= member.entered_at or member.due_at < lots
+
+
+def _changes_in(member: Membership, steps: Iterable[Step]) -> list[TierChange]:
+    """The tier changes of these steps; of nothing but what was checked."""
+    made, previous = list[TierChange](), member.tier
+    for step in steps:
+        made.append(
+            built(
+                TierChange, customer_id=member.customer_id, at=step.at, source=None,
+                source_key=None, id=FactId(new_id(step.at)), recorded_at=None, actor=None,
+                membership_id=member.id, programme=member.programme, tier=step.tier,
+                previous=previous, until=step.until, reason=step.reason, decision_id=None,
+            )
+        )  # fmt: skip
+        previous = step.tier
+    return made
 
 
 def _above_zero(points: object) -> int:
@@ -600,24 +650,8 @@ def _behind(member: Membership, changes: Sequence[TierChange]) -> Membership:
     """The membership after these tier changes."""
     for change in changes:
         since = member.tier_since if change.tier == member.tier else change.at
-        member = attrs.evolve(member, tier=change.tier, tier_since=since, tier_until=change.until)
-    return attrs.evolve(member, due_at=min(member.due_at, member.tier_until))
-
-
-def _stood(
-    programme: Programme,
-    member: Membership,
-    entries: Iterable[PointsEntry],
-    changes: Iterable[TierChange],
-    at: datetime,
-) -> tuple[list[TierChange], datetime]:
-    """The tier changes that came about until `at`, and when the next one falls due."""
-    after = standing(programme, member, entries, changes, at=at)
-    made, previous = list[TierChange](), member.tier
-    for step in after.steps:
-        made.append(_change(member, step.tier, step.at, step.until, step.reason, previous=previous))
-        previous = step.tier
-    return made, after.due_at
+        member = changed(member, tier=change.tier, tier_since=since, tier_until=change.until)
+    return changed(member, due_at=min(member.due_at, member.tier_until))
 
 
 def _next_change(member: Membership, changes: Iterable[TierChange], at: datetime) -> datetime:

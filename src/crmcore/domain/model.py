@@ -25,7 +25,7 @@ from crmcore.domain.instants import LATEST, zone_named
 from crmcore.domain.kinds import MEASURABLE, Key
 from crmcore.domain.life_cycle import DEFAULT_LIFE_CYCLE, LifeCycle
 from crmcore.domain.measures import BUILT_IN_MEASURES, Measure, programme_measures
-from crmcore.domain.membership import Membership
+from crmcore.domain.membership import Membership, member_value, number_value
 from crmcore.domain.money import Money
 from crmcore.domain.predicate_checks import checked
 from crmcore.domain.predicates import Predicate
@@ -57,10 +57,10 @@ def _zone(_: Any, __: attrs.Attribute[Any], value: str) -> None:
 
 def _keys_of_membership(membership: Membership) -> tuple[Key, ...]:
     programme = membership.programme
-    own = Key("member", f"{programme}:{membership.customer_id.hex}")
+    own = Key("member", member_value(membership.customer_id, programme))
     if membership.number is None:
         return (own,)
-    return (own, Key("number", f"{programme}:{membership.number}"))
+    return (own, Key("number", number_value(membership.number, programme)))
 
 
 @attrs.frozen(kw_only=True, slots=False)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import calendar
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 import attrs
@@ -55,6 +56,7 @@ def _later(day: date, months: int) -> date:
     return date.max if day.year + months // 12 >= 9999 else months_later(day, months)
 
 
+@lru_cache(maxsize=4096)  # of millions of members, hardly more days than a programme is old
 def _begins(day: date, zone: str) -> datetime:
     """The first instant of a local day; beyond the last one there is, that one."""
     return LATEST if day.year >= 9999 else start_of(day, zone=zone)

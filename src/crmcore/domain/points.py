@@ -20,7 +20,9 @@ from crmcore.domain.ids import FactId, MembershipId, an_id, optional_id
 from crmcore.domain.instants import instant, optional_instant
 from crmcore.domain.text import Words, optional_text, symbol
 
-__all__ = ["LotPart", "Movement", "PointsBalance", "PointsEntry"]
+__all__ = [
+    "GAINS", "TAKEN", "LotPart", "Movement", "PointsBalance", "PointsEntry", "some_points",
+]  # fmt: skip
 
 MOST = 2**53
 
@@ -42,7 +44,8 @@ GAINS = (Movement.EARN, Movement.BONUS, Movement.ADJUST, Movement.TRANSFER)
 """What counts as earned: into the ledger, or out of it below zero."""
 
 
-def _points(_: Any, attribute: attrs.Attribute[Any], value: object) -> None:
+def some_points(_: Any, attribute: attrs.Attribute[Any], value: object) -> None:
+    """An attrs validator: a number of points, below zero too."""
     if type(value) is not int or not -MOST < value < MOST:
         raise InvalidInput.of(attribute.name, "must be a whole number, within 2**53")
 
@@ -52,7 +55,7 @@ class LotPart:
     """What an entry did to one lot: so many points more in it, or fewer."""
 
     lot: FactId = attrs.field(validator=an_id)
-    points: int = attrs.field(validator=_points)
+    points: int = attrs.field(validator=some_points)
 
 
 @attrs.frozen(kw_only=True)
@@ -80,11 +83,11 @@ class PointsEntry(Fact):
     membership_id: MembershipId = attrs.field(validator=an_id)
     programme: str = attrs.field(validator=symbol)
     movement: Movement = attrs.field(converter=Movement)
-    active: int = attrs.field(default=0, validator=_points)
-    pending: int = attrs.field(default=0, validator=_points)
-    qualifying: int = attrs.field(default=0, validator=_points)
-    spend: int = attrs.field(default=0, validator=_points)
-    purchases: int = attrs.field(default=0, validator=_points)
+    active: int = attrs.field(default=0, validator=some_points)
+    pending: int = attrs.field(default=0, validator=some_points)
+    qualifying: int = attrs.field(default=0, validator=some_points)
+    spend: int = attrs.field(default=0, validator=some_points)
+    purchases: int = attrs.field(default=0, validator=some_points)
     qualifies_at: datetime = attrs.field(
         default=attrs.Factory(lambda self: self.at, takes_self=True), converter=instant
     )

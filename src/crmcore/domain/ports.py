@@ -18,14 +18,14 @@ import attrs
 from crmcore.domain.customer import Customer
 from crmcore.domain.facts import Fact, Recording
 from crmcore.domain.folding import Deltas
-from crmcore.domain.ids import CustomerId, FactId, OrderId
+from crmcore.domain.ids import CustomerId, FactId, MembershipId, OrderId
 from crmcore.domain.journal import Entry
 from crmcore.domain.kinds import A, AggregateKind, FactKind, Key
-from crmcore.domain.membership import Membership
 from crmcore.domain.model import Model
 from crmcore.domain.predicates import Predicate
 from crmcore.domain.profile import Profile
 from crmcore.domain.segment import SegmentChange
+from crmcore.domain.standing import Count
 
 if TYPE_CHECKING:
     from crmcore.domain.unit_of_work import UnitOfWork
@@ -95,8 +95,12 @@ class Transaction(Protocol):
         """
         ...
 
-    def replace(self, kind: AggregateKind[A], saved: Sequence[tuple[A, Collection[Key]]]) -> None:
-        """Store the next states, each one version above the stored one, else `Stale`."""
+    def replace(
+        self, kind: AggregateKind[A], saved: Sequence[tuple[A, Collection[Key] | None]]
+    ) -> None:
+        """Store the next states, each one version above the stored one, else `Stale`; under these
+        keys, or where there is `None` under those that they have.
+        """
         ...
 
     def delete(self, kind: AggregateKind[A], aggregate: A) -> None:
@@ -116,9 +120,11 @@ class Transaction(Protocol):
         """The next aggregates in the order of their ids."""
         ...
 
-    def due(self, programme: str, until: datetime, limit: int) -> list[Membership]:
-        """The memberships of the programme that are due at `until` or before, by `due_at` then id,
-        at most `limit`, at the cost of those that it answers.
+    def due(
+        self, programme: str, until: datetime, limit: int
+    ) -> list[tuple[MembershipId, CustomerId]]:
+        """The memberships of the programme that are due at `until` or before, and whose each is, by
+        `due_at` then id, at most `limit`, at the cost of those that it answers.
         """
         ...
 
@@ -143,6 +149,12 @@ class Transaction(Protocol):
         """The facts with these ids, of these customers, or of these orders, by `at` then id."""
         ...
 
+    def counts(self, customers: Collection[CustomerId]) -> dict[UUID, list[Count]]:
+        """By membership, what counts for a tier in the ledgers of these customers, in no order. Who
+        has nothing that counts is left out.
+        """
+        ...
+
     def facts_within(self, kind: FactKind[F], customer_id: CustomerId, window: Window) -> list[F]:
         """The facts of this customer in the window, in the window's order by `at` then id, at the
         cost of those that it answers.
@@ -165,9 +177,9 @@ class Transaction(Protocol):
         """Take a fact out of every read and fold; its key stays taken."""
         ...
 
-    def redact(self, customer_id: CustomerId) -> None:
+    def redact(self, customer_id: CustomerId, memberships: Collection[MembershipId] = ()) -> None:
         """Take the personal values out of this customer's facts, removed ones too, and out of the
-        rows that the journal has of the customer; all else of them stays.
+        rows that the journal has of the customer and of these memberships; all else stays.
         """
         ...
 

@@ -203,13 +203,18 @@ class Rules:
                 return rank
         raise InvalidInput.of("tier", f"is none of {', '.join(t.name for t in self.tiers)}")
 
-    def rank_reached(self, points: int, spend: int, purchases: int) -> int:
-        """The place of the highest tier that is reached with these sums of a period."""
-        return max(rank for rank, t in enumerate(self.tiers) if t.reached(points, spend, purchases))
+    def rank_reached(self, points: int, spend: int, purchases: int, *, above: int = 0) -> int:
+        """The place of the highest tier that is reached with these sums of a period, or `above`."""
+        for rank in range(len(self.tiers) - 1, above, -1):
+            if self.tiers[rank].reached(points, spend, purchases):
+                return rank
+        return above
 
 
 def _in_order(value: object) -> tuple[Rules, ...]:
     rules = (value,) if isinstance(value, Rules) else tuple(value)  # type: ignore[arg-type]
+    if not all(isinstance(known, Rules) for known in rules):
+        raise InvalidInput.of("rules", "must be Rules, of one version or several")
     return tuple(sorted(rules, key=lambda known: known.since))
 
 
@@ -232,11 +237,11 @@ class Programme:
     point_cost: Decimal = attrs.field(default=Decimal("0.01"), kw_only=True, converter=_point_cost)
 
     def __attrs_post_init__(self) -> None:
-        if len(self.name) > LONGEST:
-            reason = f"is longer than {LONGEST} characters; fields of the profile begin with it"
+        if len(self.name) > LONGEST or "__" in f"{self.name}_":
+            reason = f"begins fields of the profile: at most {LONGEST} characters, no __, no _ last"
             raise InvalidInput.of("name", reason)
         zone_named(self.zone)
-        if not self.rules or not all(isinstance(known, Rules) for known in self.rules):
+        if not self.rules:
             raise InvalidInput.of("rules", "must be Rules, of one version or several")
         names = [tuple(tier.name for tier in known.tiers) for known in self.rules]
         if len(set(names)) > 1:
@@ -272,6 +277,8 @@ class Programme:
 
     def rules_from(self, at: datetime) -> Rules:
         """The rules that hold at an instant; before the first ones, the first."""
+        if len(self.rules) == 1:
+            return self.rules[0]
         return self.rules_at(max(at, self.rules[0].since))
 
     def version_at(self, at: datetime) -> str:

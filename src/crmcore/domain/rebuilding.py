@@ -44,7 +44,8 @@ def rebuilt(
     found = []
     for id, points in left.items():
         if points:
-            lot = attrs.evolve(lots[id], points=points)
+            # As of an instant that is past, what came in late may speak of a lot opened later.
+            lot = attrs.evolve(lots.get(id) or Lot(id, 0, member.at), points=points)
             if id in released:
                 lot = attrs.evolve(lot, pending=False, available_at=None)
             found.append(lot)

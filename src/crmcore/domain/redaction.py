@@ -16,15 +16,16 @@ import attrs
 from crmcore.domain.customer import Customer
 from crmcore.domain.facts import Fact
 from crmcore.domain.fields import fields_of
+from crmcore.domain.membership import Membership
 from crmcore.domain.trusted import changed
 
 __all__ = ["blanked", "personal_fields", "without_personal_values"]
 
-F = TypeVar("F", bound=Fact)
+F = TypeVar("F", bound=Fact | Membership)
 
 
-def personal_fields(cls: type[Fact]) -> tuple[str, ...]:
-    """The fields of a kind of fact that hold personal values; all of them may be absent."""
+def personal_fields(cls: type[Fact | Membership]) -> tuple[str, ...]:
+    """The fields of a fact or membership that hold personal values; all of them may be absent."""
     return _personal_fields(cast(Any, cls))
 
 
@@ -33,9 +34,9 @@ def _personal_fields(cls: Any) -> tuple[str, ...]:
     return tuple(known.name for known in fields_of(cls) if known.personal)
 
 
-def blanked(fact: F) -> F:
-    """The fact without its personal values."""
-    return changed(fact, **dict.fromkeys(personal_fields(type(fact))))
+def blanked(told: F) -> F:
+    """The fact or membership without its personal values."""
+    return changed(told, **dict.fromkeys(_personal_fields(cast(Any, type(told)))))
 
 
 def without_personal_values(customer: Customer, *, keeping: Collection[str]) -> Customer:

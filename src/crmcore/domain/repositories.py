@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import nullcontext
 from datetime import datetime
 from itertools import islice
@@ -17,10 +17,11 @@ from crmcore.domain.errors import AmbiguousIdentifier, InvalidInput, NotFound, R
 from crmcore.domain.identifiers import Identifier
 from crmcore.domain.ids import CustomerId, ProductId, as_id
 from crmcore.domain.journal import Entry, Operation, changes_between
-from crmcore.domain.kinds import CUSTOMERS, PRODUCTS, A, AggregateKind
+from crmcore.domain.kinds import CUSTOMERS, MEMBERSHIPS, PRODUCTS, A, AggregateKind, Key
+from crmcore.domain.membership import Membership, member_value
 from crmcore.domain.ports import Transaction
 from crmcore.domain.product import Product
-from crmcore.domain.redaction import without_personal_values
+from crmcore.domain.redaction import blanked, without_personal_values
 from crmcore.domain.text import checked_text
 from crmcore.domain.trusted import changed
 
@@ -131,12 +132,18 @@ class Aggregates(Generic[A]):
             unit.record(self._entry(Operation.ADDED, stored, [a.at for a in stored]))
         return stored
 
-    def _replace(self, aggregates: list[A]) -> list[A]:
+    def _keys(self, aggregate: A, held: A) -> Collection[Key] | None:
+        """The keys of the next state; `None` where they are those of the one held."""
+        return self._unit.model.keys_of(aggregate)
+
+    def _replace(self, aggregates: list[A], held: Mapping[UUID, A] | None = None) -> list[A]:
+        """Store the next states of what is stored; `held` is that, where it is locked already."""
         unit = self._unit
         by_id = {aggregate.id: aggregate for aggregate in aggregates}
         if len(by_id) < len(aggregates):
             raise InvalidInput.of("aggregates", "name one aggregate twice")
-        held = unit.writes.fetch(self._kind, sorted(by_id), lock=True)
+        if held is None:
+            held = unit.writes.fetch(self._kind, sorted(by_id), lock=True)
         for id, aggregate in by_id.items():
             if id not in held:
                 raise NotFound(self._kind.name, str(id))
@@ -145,7 +152,7 @@ class Aggregates(Generic[A]):
             self._check(aggregate, held[id])
         stored = [self._loaded(changed(a, version=a.version + 1)) for a in aggregates]
         with unit.writing() as transaction:
-            transaction.replace(self._kind, [(a, unit.model.keys_of(a)) for a in stored])
+            transaction.replace(self._kind, [(a, self._keys(a, held[a.id])) for a in stored])
             self._profiled(transaction, stored, held)
             differences = [changes_between(held[a.id], a) for a in stored]
             entry = self._entry(Operation.SAVED, stored, [unit.recorded_at])
@@ -231,13 +238,16 @@ class Customers(Aggregates[Customer]):
             raise Stale("customers", str(id), customer.version)
         if transaction.has_facts(id):
             raise Refused("customers.has_facts", "has facts and cannot be removed", str(id))
+        if self._memberships(id):
+            raise Refused("customers.is_member", "is a member and cannot be removed", str(id))
         with unit.writing():
             transaction.delete(CUSTOMERS, held)
             unit.record(self._entry(Operation.REMOVED, [customer], [unit.recorded_at]))
 
     def redact(self, id: CustomerId) -> Customer | None:
         """Take every personal value of a customer out of the store, for good: of the record, its
-        keys and profile, of facts, and of the journal, which says that it was done, and by whom.
+        keys and profile, of facts, memberships, and the journal, which says that it was done, and
+        by whom.
 
         The next state is answered; `None` for one removed before, of whom the journal alone told.
         Facts stay, and with them every count and sum. `NotFound` if nobody ever had that id.
@@ -251,19 +261,40 @@ class Customers(Aggregates[Customer]):
             raise NotFound("customers", str(who))
         kept = {known.name for known in unit.model.attributes if not known.personal}
         stored: Customer | None = None
+        memberships = transaction.fetch(MEMBERSHIPS, self._memberships(who), lock=True)
         with unit.writing():
+            self._redact_memberships(list(memberships.values()))
             if held is not None:
                 bare = without_personal_values(held, keeping=kept)
                 stored = self._loaded(changed(bare, version=held.version + 1))
                 transaction.replace(CUSTOMERS, [(stored, unit.model.keys_of(stored))])
                 self._profiled(transaction, [stored], {held.id: held})
-            transaction.redact(who)
+            transaction.redact(who, [m.id for m in memberships.values()])
             if stored is not None:
                 transaction.refold([who])
             version = None if stored is None else stored.version
             entry = self._entry(Operation.REDACTED, [], [unit.recorded_at])
             unit.record(attrs.evolve(entry, ids=(who,), version=version))
         return stored
+
+    def _memberships(self, id: CustomerId) -> list[UUID]:
+        """The ids of the customer's memberships, in order."""
+        values = [member_value(id, programme.name) for programme in self._unit.model.programmes]
+        found = self._unit.reads.find(MEMBERSHIPS, "member", values) if values else {}
+        return sorted(id for ids in found.values() for id in ids)
+
+    def _redact_memberships(self, memberships: list[Membership]) -> None:
+        """Store them without what is personal, where they have any of it."""
+        unit = self._unit
+        bare = [(m, blanked(m)) for m in memberships if blanked(m) != m]
+        if not bare:
+            return
+        stored = [changed(after, version=before.version + 1) for before, after in bare]
+        unit.writes.replace(MEMBERSHIPS, [(m, unit.model.keys_of(m)) for m in stored])
+        entry = self._entry(Operation.REDACTED, [], [unit.recorded_at])
+        version = stored[0].version if len(stored) == 1 else None
+        ids = tuple(membership.id for membership in stored)
+        unit.record(attrs.evolve(entry, kind=MEMBERSHIPS.name, ids=ids, version=version))
 
     def _loaded(self, aggregate: Customer) -> Customer:
         life_cycle = self._unit.model.life_cycle

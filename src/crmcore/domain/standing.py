@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from operator import itemgetter
+from uuid import UUID
 
 import attrs
 
@@ -24,8 +25,8 @@ from crmcore.domain.points import PointsEntry
 from crmcore.domain.programme import Downgrade, Programme, Rules
 
 __all__ = [
-    "Entitlement", "Standing", "Step", "Sums", "behind", "entitled", "entitlements", "period_sums",
-    "standing",
+    "Count", "Entitlement", "Standing", "Step", "Sums", "behind", "counts_of", "entitled",
+    "entitlements", "period_sums", "standing", "standing_by",
 ]  # fmt: skip
 
 
@@ -48,6 +49,12 @@ class Sums:
     def rank(self, rules: Rules) -> int:
         """The place of the highest tier that they reach."""
         return rules.rank_reached(self.points, self.spend, self.purchases)
+
+
+Count = tuple[datetime, int, int, int]
+"""What counts for a tier: when it was earned; points, spend in minor units, purchases. A tuple, for
+of a base that is advanced there are as many as entries.
+"""
 
 
 @attrs.frozen
@@ -82,67 +89,99 @@ class Standing:
     due_at: datetime
 
 
-def counted(entries: Iterable[PointsEntry]) -> list[tuple[datetime, Sums]]:
+def counts_of(entries: Iterable[PointsEntry]) -> dict[UUID, list[Count]]:
+    """By membership, what counts of these entries for a tier."""
+    found: dict[UUID, list[Count]] = {}
+    for entry in entries:
+        if entry.qualifying or entry.spend or entry.purchases:
+            own = (entry.qualifies_at, entry.qualifying, entry.spend, entry.purchases)
+            found.setdefault(entry.membership_id, []).append(own)
+    return found
+
+
+def counted(counts: Iterable[Count]) -> list[Count]:
     """What counts for a tier, by when it was earned: returns are taken out of there, and what came
     back whole is as if it never was.
     """
-    found: dict[datetime, Sums] = {}
-    for entry in entries:
-        if entry.qualifying or entry.spend or entry.purchases:
-            own = Sums(entry.qualifying, entry.spend, entry.purchases)
-            before = found.get(entry.qualifies_at)
-            found[entry.qualifies_at] = own if before is None else before.plus(own)
-    left = ((at, own) for at, own in found.items() if own != Sums())
-    return sorted(left, key=itemgetter(0))
+    found: dict[datetime, Count] = {}
+    for own in counts:
+        before = found.get(own[0])
+        found[own[0]] = own if before is None else _both(before, own)
+    return [found[at] for at in sorted(found) if any(found[at][1:])]
+
+
+def _both(one: Count, other: Count) -> Count:
+    return (one[0], one[1] + other[1], one[2] + other[2], one[3] + other[3])
 
 
 def entitlements(
-    programme: Programme, joined: datetime, earned: Sequence[tuple[datetime, Sums]]
+    programme: Programme, joined: datetime, earned: Sequence[Count]
 ) -> list[Entitlement]:
     """To which tiers, from when to when, what was earned entitles; to the lowest nobody needs it.
 
-    What was earned before the first rules, or before joining, counts by the first rules.
+    What was earned before the first rules, or before joining, counts by the first rules. Of those
+    that end together only the first that reaches a tier is told.
     """
     found: list[Entitlement] = []
-    sums, begin = Sums(), None
-    for place, (at, more) in enumerate(earned):
-        rules = programme.rules_from(at)
-        if isinstance(rules.window, Rolling):
-            if rules.tier_expiry is None:
+    rules, begin, end, until = None, LATEST, LATEST, None
+    points = spend = purchases = reached = 0
+    for place, (at, more_points, more_spend, more_purchases) in enumerate(earned):
+        held = programme.rules_from(at)
+        if isinstance(held.window, Rolling):
+            rules, begin = None, LATEST
+            if held.tier_expiry is not None:
+                sums = _rolling(programme, held.window, earned[: place + 1], at)
+                if rank := held.rank_reached(sums.points, sums.spend, sums.purchases):
+                    found.append(Entitlement(at, _end(programme, held, at, joined), rank))
+            continue
+        if held is not rules or not begin <= at < end:
+            rules, before = held, begin
+            begin, end = held.window.period(at, joined, programme.zone)
+            if begin == end:
+                rules, begin = None, before
                 continue
-            sums, begin = _rolling(programme, rules.window, earned[: place + 1], at), None
-        else:
-            period, end = rules.window.period(at, joined, programme.zone)
-            if period == end:
-                continue
-            sums, begin = (sums.plus(more) if begin == period else more), period
-        if (rank := sums.rank(rules)) and rules.tier_expiry is not None:
-            until = rules.tier_expiry.end(
-                at, window=rules.window, joined=joined, zone=programme.zone
-            )
+            if begin != before:
+                points = spend = purchases = 0
+            reached, until = 0, None
+        points += more_points
+        spend += more_spend
+        purchases += more_purchases
+        rank = held.rank_reached(points, spend, purchases, above=reached)
+        if rank > reached:
+            if until is None:
+                until = _end(programme, held, at, joined)
             found.append(Entitlement(at, until, rank))
+            if held.tier_expiry is not None and held.tier_expiry.months is None:
+                reached = rank
+            else:
+                until = None
     return [*found, *_while_it_holds(programme, earned)]
 
 
-def _rolling(
-    programme: Programme, window: Rolling, earned: Sequence[tuple[datetime, Sums]], at: datetime
-) -> Sums:
+def _end(programme: Programme, rules: Rules, at: datetime, joined: datetime) -> datetime:
+    """When a tier ends that is reached at `at`."""
+    if rules.tier_expiry is None:
+        return LATEST
+    return rules.tier_expiry.end(at, window=rules.window, joined=joined, zone=programme.zone)
+
+
+def _rolling(programme: Programme, window: Rolling, earned: Sequence[Count], at: datetime) -> Sums:
     total = Sums()
-    for earlier, own in reversed(earned):
+    for earlier, *own in reversed(earned):
         if earlier <= at:
             if window.leaves(earlier, programme.zone) <= at:
                 break
-            total = total.plus(own)
+            total = total.plus(Sums(*own))
     return total
 
 
-def _while_it_holds(
-    programme: Programme, earned: Sequence[tuple[datetime, Sums]]
-) -> Iterator[Entitlement]:
+def _while_it_holds(programme: Programme, earned: Sequence[Count]) -> Iterator[Entitlement]:
     """With a rolling window and no expiry: each stretch in which the window's sums reach a tier."""
     events: list[tuple[datetime, Sums, int]] = []
-    for at, own in earned:
-        rules = programme.rules_from(at)
+    if not any(isinstance(rules.window, Rolling) for rules in programme.rules):
+        return
+    for at, *more in earned:
+        rules, own = programme.rules_from(at), Sums(*more)
         if isinstance(rules.window, Rolling) and rules.tier_expiry is None:
             events += [(at, own, 1), (rules.window.leaves(at, programme.zone), own, -1)]
     events.sort(key=itemgetter(0))
@@ -161,13 +200,14 @@ def period_sums(
     does not.
     """
     rules, total = programme.rules_from(at), Sums()
-    earned = [(e, own) for e, own in counted(entries) if e <= at]
+    known = counts_of(entries).get(membership.id, [])
+    earned = [own for own in counted(known) if own[0] <= at]
     if isinstance(rules.window, Rolling):
         return _rolling(programme, rules.window, earned, at), LATEST
     begin, end = rules.window.period(at, membership.at, programme.zone)
-    for e, own in earned:
+    for e, *own in earned:
         if begin <= e < end:
-            total = total.plus(own)
+            total = total.plus(Sums(*own))
     return total, end
 
 
@@ -183,8 +223,21 @@ def standing(
     them. What was given is kept to its end, unless it was revoked. Two changes are never of one
     instant: one that comes about with another is dated right behind it.
     """
+    known = counts_of(entries).get(membership.id, [])
+    return standing_by(programme, membership, known, changes, at=at)
+
+
+def standing_by(
+    programme: Programme,
+    membership: Membership,
+    counts: Iterable[Count],
+    changes: Iterable[TierChange],
+    *,
+    at: datetime,
+) -> Standing:
+    """`standing`, by what counts alone: when each was earned, and how much."""
     changes = list(changes)
-    rights = _rights(programme, membership, entries, changes)
+    rights = _rights(programme, membership, counts, changes)
     last = max((change.at for change in changes), default=membership.tier_since)
     rank, since, until = (
         programme.rank_of(membership.tier), membership.tier_since, membership.tier_until
@@ -241,7 +294,8 @@ def entitled(
     at: datetime,
 ) -> tuple[str, datetime]:
     """The tier that somebody is entitled to at `at`, whatever they are in, and until when."""
-    rights = _rights(programme, membership, entries, changes)
+    counts = counts_of(entries).get(membership.id, [])
+    rights = _rights(programme, membership, counts, changes)
     rank = _rank_at(rights, at)
     return programme.tiers[rank], _kept(programme, rights, rank, at) if rank else LATEST
 
@@ -249,7 +303,7 @@ def entitled(
 def _rights(
     programme: Programme,
     membership: Membership,
-    entries: Iterable[PointsEntry],
+    counts: Iterable[Count],
     changes: Iterable[TierChange],
 ) -> list[Entitlement]:
     """By what was earned, and by the tier changes that hold still: a revoked one gives nothing."""
@@ -257,7 +311,7 @@ def _rights(
     revoked = {c.decision_id for c in known if c.reason is TierReason.REVOKED}
     given = (c for c in known if c.decision_id is None or c.decision_id not in revoked)
     return [
-        *entitlements(programme, membership.at, counted(entries)),
+        *entitlements(programme, membership.at, counted(counts)),
         *(
             Entitlement(change.at, change.until, rank)
             for change in given
@@ -281,7 +335,8 @@ def _next_rise(rights: Iterable[Entitlement], rank: int, last: datetime) -> date
     if last == LATEST:
         return None
     first = last + MILLISECOND
-    return min((max(r.since, first) for r in rights if r.rank > rank and r.until > first), default=None)
+    found = (max(r.since, first) for r in rights if r.rank > rank and r.until > first)
+    return min(found, default=None)
 
 
 def _again(

@@ -18,6 +18,7 @@ from crmcore.domain.instants import to_millis, zone_named
 from crmcore.domain.model import Model
 from crmcore.domain.ports import Backend
 from crmcore.report.customers import NEVER, SCORERS, Customers
+from crmcore.report.loyalty import Loyalty
 from crmcore.report.periods import months_of
 from crmcore.report.purchases import Purchases, local_days_of
 from crmcore.report.scores import Basis, Scores
@@ -30,7 +31,7 @@ MILLISECOND = timedelta(milliseconds=1)
 
 @attrs.frozen(kw_only=True, eq=False, slots=False)
 class Snapshot:
-    """Customers, purchases, stages and scores before the instant `at`.
+    """Customers, purchases, stages, scores and loyalty programmes before the instant `at`.
 
     `known` marks, among all rows of `customers`, who was known by then: recorded as such, or had
     bought. `since` is the local day since which; `today` the local day on which `at` falls.
@@ -42,6 +43,7 @@ class Snapshot:
     purchases: Purchases
     stages: Stages
     scores: Scores
+    loyalty: tuple[Loyalty, ...]
     known: BoolArray
     since: IntArray
     moved: IntArray
@@ -50,13 +52,16 @@ class Snapshot:
 
     @classmethod
     def taken(cls, backend: Backend, *, at: datetime) -> Snapshot:
-        """Read once through profiles, purchases, journal and, where needed, scores."""
+        """Read once through profiles, purchases, journal and, where needed, scores; where the
+        model has programmes, through memberships and their facts too.
+        """
         with uncollected:
             customers = Customers.read(backend)
             places = customers.places()
             purchases = Purchases.read(backend, places, before=at)
             stages = Stages.read(backend, customers, places, before=at)
             scores = Scores.read(backend, customers, places, before=at)
+            loyalty = Loyalty.read(backend, before=at)
         known = (customers.known_since < to_millis(at)) | purchases.bought
         zone = backend.model.zone
         since = np.minimum(local_days_of(customers.known_since, zone), purchases.first)
@@ -65,7 +70,7 @@ class Snapshot:
         local = (at - MILLISECOND).astimezone(zone_named(zone))
         return cls(
             model=backend.model, at=at, customers=customers, purchases=purchases, stages=stages,
-            scores=scores, known=known, since=since,
+            scores=scores, loyalty=loyalty, known=known, since=since,
             moved=months_of(local_days_of(stages.moved_at, zone)),
             today=int(np.datetime64(local.date(), "D").astype(np.int64)),
             bases={name: basis for name, basis in found.items() if basis is not None},

@@ -25,6 +25,7 @@ from crmcore.report.sections import (
     cohorts,
     concentration,
     growth,
+    loyalty,
     recency,
     risk,
     value,
@@ -99,7 +100,7 @@ def _page(backend: Backend, *, at: datetime, title: str, personal: bool) -> str:
     names = {place: _name(customer) for place, customer in people.items()}
     sections: tuple[Section, ...] = (
         who(seen), growth(seen), value(seen), concentration(seen), recency(seen), cohorts(seen),
-        risk(seen, endangered, names), best(seen, names),
+        *loyalty(seen), risk(seen, endangered, names), best(seen, names),
     )  # fmt: skip
     style = _asset("page.css")
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)

@@ -51,6 +51,8 @@ from crmcore.services.rfm import RfmCell, RfmCells, RfmSegment, rfm_cells
 from crmcore.services.rfm_groups import NAMED_GROUPS, RfmGroup
 from crmcore.services.scoring import Scoring, holdout, score
 from crmcore.services.segmentation import FoundSegment, FoundSegments, find_segments
+from crmcore.services.tier_chances import tier_chances
+from crmcore.services.tiers import TierSpend, members_by_tier, tier_spend
 
 __all__ = [
     "CHARGES",
@@ -90,6 +92,7 @@ __all__ = [
     "RfmSegment",
     "Scoring",
     "SegmentComparison",
+    "TierSpend",
     "advance",
     "advance_programmes",
     "as_known",
@@ -113,6 +116,7 @@ __all__ = [
     "import_order_lines",
     "import_purchases",
     "liability",
+    "members_by_tier",
     "near_fall",
     "near_promotion",
     "promote_early",
@@ -121,5 +125,7 @@ __all__ = [
     "revoke_promotion",
     "rfm_cells",
     "score",
+    "tier_chances",
     "tier_flow",
+    "tier_spend",
 ]

@@ -18,6 +18,7 @@ from crmcore.domain.profile import Profile
 from crmcore.domain.programme import Benefit
 from crmcore.domain.text import symbol, text
 from crmcore.domain.unit_of_work import UnitOfWork
+from crmcore.services.loyalty import as_of
 
 __all__ = ["Authority", "DeskCard", "decide_benefit", "desk_card", "grant_benefit"]
 
@@ -63,12 +64,13 @@ def desk_card(
     authority: Authority | None = None,
 ) -> DeskCard:
     """The card of the member with this number; with a `benefit` that the agent would give, the
-    decision whether they may. `NotFound` if nobody has the number. Nothing is written.
+    decision whether they may. `NotFound` if nobody has the number. Nothing is written. Asked for
+    an instant that is past, tier and points are as they were then.
     """
     member = unit.memberships.find_by_number(number, programme)
     if member is None:
         raise NotFound("memberships", programme, "number")
-    projected = unit.memberships.project(member, at=at)
+    member, projected = as_of(unit, [member], at=instant(at))[member.id]
     known = unit.model.programme(programme)
     tier = known.rules_from(instant(at)).tiers[known.rank_of(projected.tier)]
     decision = None

@@ -24,7 +24,7 @@ from crmcore.services.dictionary import described
 from crmcore.services.formats import format_of, written
 from crmcore.services.nested_values import plain
 
-__all__ = ["ExportReport", "export"]
+__all__ = ["ExportReport", "appearing", "export"]
 
 BATCH = 10_000
 NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
@@ -48,8 +48,8 @@ def export(
     until: datetime | None = None,
     personal: bool = False,
 ) -> ExportReport:
-    """Write all of a kind to a file: `customers`, `products`, `segments`, facts, `purchases`,
-    `profiles`.
+    """Write all of a kind to a file: `customers`, `products`, `segments`, `memberships`, facts,
+    `purchases`, `profiles`.
 
     The suffix chooses CSV, JSON lines (`.jsonl`) or Parquet; `.csv.gz` and `.jsonl.gz` are
     compressed. The columns are those of the data dictionary, without the personal ones unless
@@ -76,13 +76,13 @@ def export(
         raise InvalidInput.of(bound, f"does not go with {kind}: a row is as they are now")
     else:
         batches = _aggregates(backend, aggregates)
-    with _appearing(path, private=personal) as file:
+    with appearing(path, private=personal) as file:
         rows = written(file, path, columns, batches)
     return ExportReport(kind=kind, rows=rows, path=path)
 
 
 @contextmanager
-def _appearing(path: Path, *, private: bool) -> Iterator[IO[bytes]]:
+def appearing(path: Path, *, private: bool) -> Iterator[IO[bytes]]:
     """A file beside `path`, which takes its place once all is written, and is gone otherwise.
 
     Nobody may read it meanwhile who may not read the former one.

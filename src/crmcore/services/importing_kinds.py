@@ -1,4 +1,4 @@
-"""Importing what an export holds: facts, customers, products, segments, with all their fields.
+"""Importing what an export holds: facts, customers, products, segments, memberships, whole.
 
 A row names the fields of its class, and a file of any format that `export` writes can be read.
 """
@@ -103,15 +103,16 @@ def import_aggregates(
     dry_run: bool = False,
     restore: bool = False,
 ) -> ImportReport:
-    """Add or update each row's aggregate (`kind` is `customers`, `products` or `segments`).
+    """Add or update each row's aggregate: `customers`, `products`, `segments`, `memberships`.
 
     Rows are as in `import_facts`, with every field of the class: identifiers, contact points,
     roles, relationships and attributes are lists, or JSON text. Who is meant is told by `id`, or by
-    an exclusive key (an external id, a card, an SKU, a segment's name); a row with neither is
-    rejected. What a row says replaces what is known, field by field; an empty cell, or a column
-    that is not there, leaves it. A new one without `at` is known since now. With `restore`, a row
-    is the whole: an empty cell empties the field, and what is new keeps the `version` that it had.
-    `dry_run` counts what a real run would do, and keeps in memory what it would have stored.
+    an exclusive key (an external id, a card, an SKU, a segment's name; of a membership its
+    programme with the customer or the number); a row with neither is rejected. What a row says
+    replaces what is known, field by field; an empty cell, or a column that is not there, leaves it.
+    A new one without `at` is known since now. With `restore`, a row is the whole: an empty cell
+    empties the field, and what is new keeps the `version` that it had. `dry_run` counts what a real
+    run would do, and keeps in memory what it would have stored.
     """
     known = next((k for k in AGGREGATES if k.name == kind), None)
     if known is None:

@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
 import attrs
 
 from crmcore.domain.errors import InvalidInput
-from crmcore.domain.foresight import Missing, Projection
+from crmcore.domain.foresight import Missing, Projection, projection
 from crmcore.domain.ids import CustomerId, MembershipId
 from crmcore.domain.instants import instant
 from crmcore.domain.membership import Membership, TierReason
 from crmcore.domain.memberships import LoyaltyAdvance
 from crmcore.domain.ports import Backend
 from crmcore.domain.programme import Programme
+from crmcore.domain.rebuilding import rebuilt
 from crmcore.domain.unit_of_work import UnitOfWork
 
 __all__ = [
-    "Candidate", "advance_programmes", "near_fall", "near_promotion", "tier_flow",
+    "WITHIN", "Candidate", "advance_programmes", "as_of", "near_either", "near_fall",
+    "near_promotion", "tier_flow",
 ]  # fmt: skip
 
 PAGE = 2_000
+WITHIN = 0.25
+"""The share of what a tier asks for within which somebody is near it."""
 
 
 @attrs.frozen
@@ -65,42 +69,76 @@ def _page(unit: UnitOfWork, programme: str, at: datetime) -> LoyaltyAdvance:
 
 
 def near_promotion(
-    backend: Backend, programme: str, *, at: datetime, within: float = 0.25
+    backend: Backend, programme: str, *, at: datetime, within: float = WITHIN
 ) -> Iterator[Candidate]:
     """Members to whom at most this share of what the next tier asks for is missing at `at`, in the
-    order of memberships; by whichever way of reaching it they are nearest.
+    order of memberships; by whichever way of reaching it they are nearest. Asked for an instant
+    that is past, it is as it was then.
     """
-    if not isinstance(within, int | float) or not 0 < within <= 1:
-        raise InvalidInput.of("within", "must be above 0 and at most 1")
+    _check_share(within)
     known = backend.model.programme(programme)
     for member, projected in _projected(backend, programme, at):
-        wanted = projected.to_next
-        if wanted is None:
-            continue
-        share = _share(known, projected, wanted)
-        if 0 < share <= within:
-            yield Candidate(
-                member.id, member.customer_id, projected.tier, wanted.tier, wanted, share,
-                projected.period_ends,
-            )  # fmt: skip
+        if (found := _rising(known, member, projected, within)) is not None:
+            yield found
 
 
 def near_fall(
     backend: Backend, programme: str, *, at: datetime, until: datetime
 ) -> Iterator[Candidate]:
     """Members who fall behind `at` and not later than `until` if nothing more happens, in the order
-    of memberships: `towards` is where they fall to, `missing` what keeps them.
+    of memberships: `towards` is where they fall to, `missing` what keeps them. Asked for an instant
+    that is past, it is as it was then.
     """
     until = instant(until, "until")
     known = backend.model.programme(programme)
     for member, projected in _projected(backend, programme, at):
-        falls_at, falls_to, wanted = projected.falls_at, projected.falls_to, projected.to_stay
-        if falls_at is None or falls_to is None or wanted is None or falls_at > until:
-            continue
-        yield Candidate(
-            member.id, member.customer_id, projected.tier, falls_to, wanted,
-            _share(known, projected, wanted), falls_at,
-        )  # fmt: skip
+        if (found := _falling(known, member, projected, until)) is not None:
+            yield found
+
+
+def near_either(
+    backend: Backend, programme: str, *, at: datetime, until: datetime, within: float = WITHIN
+) -> Iterator[tuple[Candidate | None, Candidate | None]]:
+    """Of each member who is near a tier, what `near_promotion` says and what `near_fall` says, in
+    one pass over the members.
+    """
+    _check_share(within)
+    until, known = instant(until, "until"), backend.model.programme(programme)
+    for member, projected in _projected(backend, programme, at):
+        rising = _rising(known, member, projected, within)
+        falling = _falling(known, member, projected, until)
+        if rising is not None or falling is not None:
+            yield rising, falling
+
+
+def _check_share(within: object) -> None:
+    if not isinstance(within, int | float) or not 0 < within <= 1:
+        raise InvalidInput.of("within", "must be above 0 and at most 1")
+
+
+def _rising(
+    programme: Programme, member: Membership, projected: Projection, within: float
+) -> Candidate | None:
+    wanted = projected.to_next
+    share = 0.0 if wanted is None else _share(programme, projected, wanted)
+    if wanted is None or not 0 < share <= within:
+        return None
+    return Candidate(
+        member.id, member.customer_id, projected.tier, wanted.tier, wanted, share,
+        projected.period_ends,
+    )  # fmt: skip
+
+
+def _falling(
+    programme: Programme, member: Membership, projected: Projection, until: datetime
+) -> Candidate | None:
+    falls_at, falls_to, wanted = projected.falls_at, projected.falls_to, projected.to_stay
+    if falls_at is None or falls_to is None or wanted is None or falls_at > until:
+        return None
+    return Candidate(
+        member.id, member.customer_id, projected.tier, falls_to, wanted,
+        _share(programme, projected, wanted), falls_at,
+    )  # fmt: skip
 
 
 def _projected(
@@ -110,10 +148,42 @@ def _projected(
     while more:
         with backend.reading() as uow:
             members, after = uow.memberships.page(programme, after=after, limit=PAGE)
-            open_ = [member for member in members if member.is_open and member.at <= at]
-            found = uow.memberships.project_many(open_, at=at)
-        yield from ((member, found[member.id]) for member in open_)
+            there = [
+                member
+                for member in members
+                if member.at <= at and (member.closed_at is None or at < member.closed_at)
+            ]
+            found = as_of(uow, there, at=at)
+        yield from (found[member.id] for member in there)
         more = after is not None
+
+
+def as_of(
+    unit: UnitOfWork, members: Iterable[Membership], *, at: datetime
+) -> dict[MembershipId, tuple[Membership, Projection]]:
+    """By membership, what it is at an instant and its projection to it. Of whom something later is
+    known, both are as they were before that.
+    """
+    known = list(members)
+    past = [member for member in known if at < max(member.entered_at, member.tier_since)]
+    now = {member.id: member for member in known if at >= max(member.entered_at, member.tier_since)}
+    projected = unit.memberships.project_many(now.values(), at=at)
+    found = {MembershipId(id): (member, projected[member.id]) for id, member in now.items()}
+    ledgers = unit.memberships.entries_of(past)
+    for member in past:
+        programme = unit.model.programme(member.programme)
+        entries = [entry for entry in ledgers[member.id] if entry.at <= at]
+        changes = [
+            change
+            for change in unit.tier_changes.of(member.customer_id)
+            if change.membership_id == member.id and change.at <= at
+        ]
+        revoked = {c.decision_id for c in changes if c.reason is TierReason.REVOKED}
+        holding = [c for c in changes if c.decision_id is None or c.decision_id not in revoked]
+        then = rebuilt(programme, member, entries, changes)
+        told = projection(programme, then, entries, holding, at=at, currency=unit.model.currency)
+        found[member.id] = then, told
+    return found
 
 
 def _share(programme: Programme, projected: Projection, wanted: Missing) -> float:

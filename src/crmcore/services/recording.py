@@ -20,7 +20,7 @@ from crmcore.services.kind_rows import KindReader, KindRow, Named
 from crmcore.services.rehearsed_kinds import FactRehearsal
 from crmcore.services.rejects import Rejects
 
-__all__ = ["REFUSALS", "Recorder", "made", "reasons_of"]
+__all__ = ["REFUSALS", "Recorder", "customers_named", "made", "reasons_of"]
 
 REFUSALS = (InvalidInput, NotFound, Conflict, Refused)
 """What a store says of a row, rather than of itself."""
@@ -115,7 +115,7 @@ class Recorder:
             return found
         with self.backend.reading() as unit:
             for name, named in wanted.items():
-                known = _customers if name == "customer_id" else _orders
+                known = customers_named if name == "customer_id" else _orders
                 found[name] = known(unit, list(named))
         return found
 
@@ -207,7 +207,8 @@ def reasons_of(error: CrmError, read: KindReader, row: KindRow) -> list[Fault]:
     return told
 
 
-def _customers(unit: UnitOfWork, named: list[Named]) -> dict[Named, dict[str, Any]]:
+def customers_named(unit: UnitOfWork, named: list[Named]) -> dict[Named, dict[str, Any]]:
+    """The customers under these external ids, as what a row tells of them."""
     found = dict[Named, dict[str, Any]]()
     for source in {by.source for by in named}:
         keys = [by.key for by in named if by.source == source]

@@ -10,11 +10,12 @@ import attrs
 
 from crmcore.domain.customer import Customer
 from crmcore.domain.errors import Fault, InvalidInput
-from crmcore.domain.kinds import AggregateKind
+from crmcore.domain.kinds import MEMBERSHIPS, AggregateKind
+from crmcore.domain.membership import member_value, number_value
 from crmcore.domain.ports import Backend
 from crmcore.domain.unit_of_work import UnitOfWork
 from crmcore.services.kind_rows import KindReader, KindRow
-from crmcore.services.recording import REFUSALS, made, reasons_of
+from crmcore.services.recording import REFUSALS, customers_named, made, reasons_of
 from crmcore.services.rehearsed_kinds import StateRehearsal
 from crmcore.services.rejects import Rejects
 
@@ -82,6 +83,7 @@ class Upserter:
     def _store(self, unit: UnitOfWork, rows: list[KindRow]) -> tuple[Upserted, list[Any]]:
         """What became of the rows, and the states that are new by them."""
         collection, done = getattr(unit, self.kind.name), Upserted()
+        rows = self._known(unit, rows, done)
         if self.dry_run:
             self._replay(unit, rows)
         states = _States.known(unit, self.kind, [row.values for row in rows])
@@ -98,6 +100,21 @@ class Upserter:
         if self.dry_run:
             unit.rollback()
         return done, new + changed
+
+    def _known(self, unit: UnitOfWork, rows: list[KindRow], done: Upserted) -> list[KindRow]:
+        """The rows with the ids of customers whom they name by a key."""
+        named = {row.named["customer_id"] for row in rows if "customer_id" in row.named}
+        if not named:
+            return rows
+        ids, known = customers_named(unit, list(named)), list[KindRow]()
+        for row in rows:
+            by = row.named.get("customer_id")
+            if by is not None and by not in ids:
+                column, _ = self.read.place("customer_id", row.row)
+                done.refused.append((row, [Fault(column, "is not known")]))
+                continue
+            known.append(row if by is None else attrs.evolve(row, values=row.values | ids[by]))
+        return known
 
     def _replay(self, unit: UnitOfWork, rows: list[KindRow]) -> None:
         """Store what a dry run would have stored of those whom these rows can meet."""
@@ -205,8 +222,19 @@ def _told_keys(kind: AggregateKind[Any], values: dict[str, Any]) -> Iterable[tup
     """The keys that a row tells, shared ones among them."""
     if kind.key is not None and kind.key in values:
         yield kind.key, values[kind.key]
+    yield from _member_keys(kind, values)
     for identifier in values.get("identifiers", ()):
         yield identifier.scope, identifier.value
+
+
+def _member_keys(kind: AggregateKind[Any], values: dict[str, Any]) -> Iterable[tuple[str, str]]:
+    """Under what a membership is found: its member in the programme, and its number there."""
+    if kind.name == MEMBERSHIPS.name and "programme" in values:
+        programme = values["programme"]
+        if "customer_id" in values:
+            yield "member", member_value(values["customer_id"], programme)
+        if "number" in values:
+            yield "number", number_value(values["number"], programme)
 
 
 def _exclusive(
@@ -215,6 +243,7 @@ def _exclusive(
     """Of the keys that a row tells, those that one alone may have."""
     if kind.key is not None and kind.key in values:
         yield kind.key, values[kind.key]
+    yield from _member_keys(kind, values)
     for identifier in values.get("identifiers", ()):
         if unit.model.identifier_type(identifier.type).exclusive:
             yield identifier.scope, identifier.value

@@ -25,6 +25,13 @@ from crmcore.testing.builders import (
 )
 from crmcore.testing.clock import FrozenClock
 from crmcore.testing.faults import Faults, faults
+from crmcore.testing.members import (
+    a_decision,
+    a_membership,
+    a_points_entry,
+    a_programme,
+    a_tier_change,
+)
 
 __all__ = [
     "AT",
@@ -33,14 +40,19 @@ __all__ = [
     "a_cancellation",
     "a_consent",
     "a_customer",
+    "a_decision",
     "a_fulfilment",
     "a_line",
+    "a_membership",
     "a_payment",
+    "a_points_entry",
     "a_product",
+    "a_programme",
     "a_return",
     "a_score",
     "a_segment",
     "a_segment_change",
+    "a_tier_change",
     "an_interaction",
     "an_order",
     "an_organisation",

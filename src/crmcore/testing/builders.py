@@ -37,8 +37,8 @@ from crmcore.domain.segment import Segment, SegmentChange
 
 __all__ = [
     "AT", "a_cancellation", "a_consent", "a_customer", "a_fulfilment", "a_line", "a_payment",
-    "a_product", "a_return", "a_score", "a_segment", "a_segment_change",
-    "an_interaction", "an_order", "an_organisation",
+    "a_product", "a_return", "a_score", "a_segment", "a_segment_change", "an_interaction",
+    "an_order", "an_organisation", "id_of", "made_id", "money_of",
 ]  # fmt: skip
 
 AT = datetime(2024, 5, 17, 10, 30, tzinfo=UTC)
@@ -47,7 +47,7 @@ AT = datetime(2024, 5, 17, 10, 30, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 
 
-def _id(at: datetime, *told_apart_by: object) -> UUID:
+def made_id(at: datetime, *told_apart_by: object) -> UUID:
     """A UUIDv7 for `at` whose random part is a digest."""
     digest = blake2b(repr(told_apart_by).encode(), digest_size=10).digest()
     tail = int.from_bytes(digest, "big")
@@ -55,11 +55,13 @@ def _id(at: datetime, *told_apart_by: object) -> UUID:
     return UUID(int=(high << 64) | 0x8000000000000000 | (tail & 0x3FFFFFFFFFFFFFFF))
 
 
-def _customer_id(customer: Customer | CustomerId) -> CustomerId:
+def id_of(customer: Customer | CustomerId) -> CustomerId:
+    """The id of a customer, who may be given by it."""
     return customer.id if isinstance(customer, Customer) else customer
 
 
-def _money(amount: Money | str, currency: str) -> Money:
+def money_of(amount: Money | str, currency: str) -> Money:
+    """Money, which may be given by its amount."""
     return amount if isinstance(amount, Money) else Money(amount, currency)
 
 
@@ -89,7 +91,7 @@ def a_customer(
     )  # fmt: skip
     return attrs.evolve(
         customer,
-        id=id or CustomerId(_id(at, "customer", kind.value, name, nth)),
+        id=id or CustomerId(made_id(at, "customer", kind.value, name, nth)),
         stage=stage or customer.stage,
         attributes=tuple(AttributeValue(n, v, at=at) for n, v in (attributes or {}).items()),
         tags=tuple(tags),
@@ -124,8 +126,9 @@ def a_product(
 ) -> Product:
     """A product, told apart by its SKU."""
     return Product(
-        sku=sku, at=at, name=name, category=category, id=id or ProductId(_id(at, "product", sku)),
-        price=None if price is None else _money(price, currency),
+        sku=sku, at=at, name=name, category=category,
+        id=id or ProductId(made_id(at, "product", sku)),
+        price=None if price is None else money_of(price, currency),
     )  # fmt: skip
 
 
@@ -141,7 +144,7 @@ def a_segment(
     """A segment, told apart by its name; static without a predicate."""
     return Segment(
         name=name, predicate=predicate, owner=owner, description=description, at=at,
-        id=id or SegmentId(_id(at, "segment", name)),
+        id=id or SegmentId(made_id(at, "segment", name)),
     )  # fmt: skip
 
 
@@ -171,14 +174,14 @@ def an_order(
     nth: int = 1,
 ) -> Order:
     """An order of this total, with one line that makes it unless `lines` are given."""
-    total, who = _money(total, currency), _customer_id(customer)
+    total, who = money_of(total, currency), id_of(customer)
     if lines is None:
         lines = [a_line(unit_price=total.amount, currency=total.currency)]
     made_for = (who, total, source, source_key, nth)
     return Order(
         customer_id=who, total=total, lines=tuple(lines), at=at, source=source,
         channel=None if channel is None else Channel(channel), source_key=source_key,
-        id=id or FactId(_id(at, "order", *made_for)),
+        id=id or FactId(made_id(at, "order", *made_for)),
     )  # fmt: skip
 
 
@@ -194,12 +197,12 @@ def a_payment(
     nth: int = 1,
 ) -> Payment:
     """A payment of the whole order, an hour later."""
-    paid = order.total if amount is None else _money(amount, order.total.currency)
+    paid = order.total if amount is None else money_of(amount, order.total.currency)
     at = at or order.at + HOUR
     return Payment(
         customer_id=order.customer_id, order_id=order.id, amount=paid, at=at, method=method,
         source=source, source_key=source_key,
-        id=id or FactId(_id(at, "payment", order.id, paid, source, source_key, nth)),
+        id=id or FactId(made_id(at, "payment", order.id, paid, source, source_key, nth)),
     )  # fmt: skip
 
 
@@ -219,7 +222,7 @@ def a_fulfilment(
     return Fulfilment(
         customer_id=order.customer_id, order_id=order.id, complete=complete, at=at,
         reference=reference, source=source, source_key=source_key,
-        id=id or FactId(_id(at, "fulfilment", order.id, complete, source, source_key, nth)),
+        id=id or FactId(made_id(at, "fulfilment", order.id, complete, source, source_key, nth)),
     )  # fmt: skip
 
 
@@ -238,7 +241,7 @@ def a_cancellation(
     return Cancellation(
         customer_id=order.customer_id, order_id=order.id, reason=reason, at=at, source=source,
         source_key=source_key,
-        id=id or FactId(_id(at, "cancellation", order.id, source, source_key, nth)),
+        id=id or FactId(made_id(at, "cancellation", order.id, source, source_key, nth)),
     )  # fmt: skip
 
 
@@ -254,12 +257,12 @@ def a_return(
     nth: int = 1,
 ) -> Return:
     """The whole order back, or so much of it, an hour later."""
-    credited = order.total if amount is None else _money(amount, order.total.currency)
+    credited = order.total if amount is None else money_of(amount, order.total.currency)
     at = at or order.at + HOUR
     return Return(
         customer_id=order.customer_id, order_id=order.id, amount=credited, at=at, reason=reason,
         source=source, source_key=source_key,
-        id=id or FactId(_id(at, "return", order.id, credited, source, source_key, nth)),
+        id=id or FactId(made_id(at, "return", order.id, credited, source, source_key, nth)),
     )  # fmt: skip
 
 
@@ -280,12 +283,12 @@ def an_interaction(
     nth: int = 1,
 ) -> Interaction:
     """An inbound call."""
-    who, channel = _customer_id(customer), Channel(channel)
+    who, channel = id_of(customer), Channel(channel)
     return Interaction(
         customer_id=who, channel=channel, at=at, direction=Direction(direction), topic=topic,
         outcome=outcome, subject=subject, waited_seconds=waited_seconds,
         lasted_seconds=lasted_seconds, source=source, source_key=source_key,
-        id=id or FactId(_id(at, "interaction", who, channel.value, source, source_key, nth)),
+        id=id or FactId(made_id(at, "interaction", who, channel.value, source, source_key, nth)),
     )  # fmt: skip
 
 
@@ -304,12 +307,12 @@ def a_consent(
     nth: int = 1,
 ) -> Consent:
     """An opt-in to marketing over every channel; `given=False` makes it an opt-out."""
-    who, over = _customer_id(customer), None if channel is None else Channel(channel)
+    who, over = id_of(customer), None if channel is None else Channel(channel)
     made_for = (who, purpose, over and over.value, given, source, source_key, nth)
     return Consent(
         customer_id=who, purpose=purpose, channel=over, given=given, basis=LegalBasis(basis),
         at=at, until=until, source=source, source_key=source_key,
-        id=id or FactId(_id(at, "consent", *made_for)),
+        id=id or FactId(made_id(at, "consent", *made_for)),
     )  # fmt: skip
 
 
@@ -328,11 +331,11 @@ def a_score(
     nth: int = 1,
 ) -> Score:
     """What a model says of the customer."""
-    who = _customer_id(customer)
+    who = id_of(customer)
     return Score(
         customer_id=who, scorer=scorer, value=value, unit=unit, at=at, model=model, why=why,
         source=source, source_key=source_key,
-        id=id or FactId(_id(at, "score", who, scorer, value, source, source_key, nth)),
+        id=id or FactId(made_id(at, "score", who, scorer, value, source, source_key, nth)),
     )  # fmt: skip
 
 
@@ -349,9 +352,9 @@ def a_segment_change(
     nth: int = 1,
 ) -> SegmentChange:
     """The customer enters a segment; `entered=False` makes them leave it."""
-    who = _customer_id(customer)
+    who = id_of(customer)
     return SegmentChange(
         customer_id=who, segment=segment, entered=entered, segment_version=segment_version, at=at,
         source=source, source_key=source_key,
-        id=id or FactId(_id(at, "change", who, segment, entered, source, source_key, nth)),
+        id=id or FactId(made_id(at, "change", who, segment, entered, source, source_key, nth)),
     )  # fmt: skip

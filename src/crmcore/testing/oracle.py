@@ -24,7 +24,7 @@ Row = dict[str, Any]
 
 KINDS = (
     "orders", "payments", "fulfilments", "cancellations", "returns", "interactions", "scores",
-    "consents", "segment_changes",
+    "consents", "segment_changes", "points", "tier_changes", "decisions",
 )  # fmt: skip
 SCORERS = ("probability_alive", "expected_purchases", "lifetime_value")
 
@@ -233,6 +233,11 @@ class Oracle:
         row |= _latest("opted_in", mailed, "given")
         changes = [fact for fact in self._by("segment_changes", id) if fact["segment"] == "vip"]
         row |= _latest("in_vip", changes, "entered")
+        entries = [fact for fact in self._by("points", id) if fact["programme"] == "club"]
+        row |= {f"club_{n}": sum(fact[of] for fact in entries)
+                for n, of in (("points", "active"), ("pending", "pending"))}  # fmt: skip
+        tiers = [fact for fact in self._by("tier_changes", id) if fact["programme"] == "club"]
+        row |= _latest("club_tier", tiers, "tier")
         for scorer in SCORERS:
             own = [fact for fact in self._by("scores", id) if fact["scorer"] == scorer]
             row |= _latest(scorer, own, "value")

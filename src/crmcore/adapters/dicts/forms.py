@@ -20,13 +20,16 @@ from crmcore.domain.attributes import AttributeType, AttributeValue
 from crmcore.domain.consent import Consent, Purpose
 from crmcore.domain.contact_points import ContactPoint
 from crmcore.domain.customer import Customer
+from crmcore.domain.deciding import RecordedDecision
 from crmcore.domain.decisions import Decision, Reason
+from crmcore.domain.earning import EarningRule
 from crmcore.domain.errors import InvalidInput
 from crmcore.domain.identifiers import Identifier, IdentifierType
 from crmcore.domain.interaction import Interaction
 from crmcore.domain.journal import Entry
 from crmcore.domain.life_cycle import LifeCycle, Move, Stage
 from crmcore.domain.measures import Measure
+from crmcore.domain.membership import Lot, Membership, TierChange
 from crmcore.domain.model import Model
 from crmcore.domain.money import DatedRates, Money
 from crmcore.domain.notes import Attachment, Note
@@ -40,9 +43,12 @@ from crmcore.domain.order_facts import (
     Purchase,
     Return,
 )
+from crmcore.domain.periods import Anniversary, Calendar, Expiry, Fixed, Rolling
+from crmcore.domain.points import LotPart, PointsBalance, PointsEntry
 from crmcore.domain.predicates import Predicate
 from crmcore.domain.product import Product
 from crmcore.domain.profile import Page, Profile
+from crmcore.domain.programme import Benefit, Pending, Programme, Rules, Tier
 from crmcore.domain.relations import Relationship, Role
 from crmcore.domain.score import Score
 from crmcore.domain.segment import Segment, SegmentChange
@@ -65,22 +71,31 @@ ERRORS: tuple[type[Any], ...] = (
 )  # fmt: skip
 
 DECLARED: tuple[type[Any], ...] = (
+    Anniversary,
     Attachment,
     AttributeType,
     AttributeValue,
+    Benefit,
+    Calendar,
     Cancellation,
     Consent,
     ContactPoint,
     Customer,
     DatedRates,
     Decision,
+    EarningRule,
     Entry,
+    Expiry,
+    Fixed,
     Fulfilment,
     Identifier,
     IdentifierType,
     Interaction,
     LifeCycle,
+    Lot,
+    LotPart,
     Measure,
+    Membership,
     Model,
     Money,
     Move,
@@ -90,20 +105,29 @@ DECLARED: tuple[type[Any], ...] = (
     OrderLine,
     Page,
     Payment,
+    Pending,
+    PointsBalance,
+    PointsEntry,
     Predicate,
     Product,
     Profile,
+    Programme,
     Purchase,
     Purpose,
     Reason,
+    RecordedDecision,
     Relationship,
     Return,
     Role,
+    Rolling,
+    Rules,
     Score,
     Segment,
     SegmentChange,
     SegmentRefresh,
     Stage,
+    Tier,
+    TierChange,
     TimelinePage,
     UnitEnded,
     *ERRORS,

@@ -75,12 +75,17 @@ def parts_of(cls: Any) -> tuple[Part, ...]:
     )
 
 
+def _of_several(kinds: list[Any]) -> Shape:
+    """Of a union: a value of any scalar type, or an object that says which class it is of."""
+    return AnyKind(tuple(kinds)) if all(map(attrs.has, kinds)) else SCALAR
+
+
 def shape_of(hint: Any) -> Shape:
     """The shape of a type annotation."""
     hint = getattr(hint, "__supertype__", hint)
     if get_origin(hint) in (Union, UnionType):
         inner = [part for part in get_args(hint) if part is not NoneType]
-        value = shape_of(inner[0]) if len(inner) == 1 else SCALAR
+        value = shape_of(inner[0]) if len(inner) == 1 else _of_several(inner)
         return Optional(value) if NoneType in get_args(hint) else value
     if get_origin(hint) is tuple:
         return Several(shape_of(get_args(hint)[0]))

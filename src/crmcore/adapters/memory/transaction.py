@@ -16,12 +16,13 @@ from crmcore.adapters.memory.tables import MemoryStore, Overlay, at_one_moment
 from crmcore.domain.customer import Customer
 from crmcore.domain.errors import AlreadyExists, IdentifierTaken, Stale
 from crmcore.domain.facts import Fact
-from crmcore.domain.ids import CustomerId, FactId, OrderId
+from crmcore.domain.ids import CustomerId, FactId, MembershipId, OrderId
 from crmcore.domain.journal import Entry
 from crmcore.domain.kinds import (
     CUSTOMERS,
     FACTS,
     MEMBERSHIPS,
+    POINTS,
     SEGMENT_CHANGES,
     A,
     AggregateKind,
@@ -33,6 +34,7 @@ from crmcore.domain.model import Model
 from crmcore.domain.ports import EVERYBODY, Among, Recording, Window
 from crmcore.domain.redaction import blanked, personal_fields
 from crmcore.domain.segment import SegmentChange
+from crmcore.domain.standing import Count, counts_of
 from crmcore.domain.trusted import changed
 
 __all__ = ["MemoryTransaction", "windowed"]
@@ -49,7 +51,7 @@ class MemoryTransaction(MemoryProfiles):
         self._write = write
         self._overlays: dict[str, Overlay] = {}
         self._entries: list[Entry] = []
-        self._redacted: set[UUID] = set()
+        self._redacted: dict[str, set[UUID]] = {CUSTOMERS.name: set(), MEMBERSHIPS.name: set()}
         super().__init__(model, store.reading)
 
     def table(self, name: str) -> Overlay:
@@ -78,14 +80,18 @@ class MemoryTransaction(MemoryProfiles):
         rows, decode = self.table(kind.name), codec_of(kind.cls).decode
         return {id: decode(row) for id in ids if (row := rows.get(id)) is not None}
 
-    def replace(self, kind: AggregateKind[A], saved: Sequence[tuple[A, Collection[Key]]]) -> None:
+    def replace(
+        self, kind: AggregateKind[A], saved: Sequence[tuple[A, Collection[Key] | None]]
+    ) -> None:
         rows, codec = self.table(kind.name), codec_of(kind.cls)
-        for aggregate, _ in saved:
+        for aggregate, keys in saved:
             self._check_version(kind, aggregate.id, aggregate.version - 1)
             rows.put(aggregate.id, codec.encode(aggregate))
-            self._release(kind, aggregate.id)
+            if keys is not None:
+                self._release(kind, aggregate.id)
         for aggregate, keys in saved:
-            self._claim(kind, aggregate.id, keys)
+            if keys is not None:
+                self._claim(kind, aggregate.id, keys)
 
     def delete(self, kind: AggregateKind[A], aggregate: A) -> None:
         self._check_version(kind, aggregate.id, aggregate.version)
@@ -107,11 +113,14 @@ class MemoryTransaction(MemoryProfiles):
         found = sorted((k, row) for k, row in self.table(kind.name).items() if not id or k > id)
         return [decode(row) for _, row in found[:limit]]
 
-    def due(self, programme: str, until: datetime, limit: int) -> list[Membership]:
+    def due(
+        self, programme: str, until: datetime, limit: int
+    ) -> list[tuple[MembershipId, CustomerId]]:
         decode = codec_of(Membership).decode
         found = (decode(row) for _, row in self.table(MEMBERSHIPS.name).items())
         due = (m for m in found if m.programme == programme and m.due_at <= until)
-        return sorted(due, key=attrgetter("due_at", "id"))[:limit]
+        first = sorted(due, key=attrgetter("due_at", "id"))[:limit]
+        return [(member.id, member.customer_id) for member in first]
 
     def _check_version(self, kind: AggregateKind[A], id: UUID, version: int) -> None:
         held = self.fetch(kind, [id]).get(id)
@@ -180,6 +189,9 @@ class MemoryTransaction(MemoryProfiles):
         found = (row for id in wanted if struck.get(id) is None and (row := rows.get(id)))
         return sorted(map(decode, found), key=lambda fact: (fact.at, fact.id))
 
+    def counts(self, customers: Collection[CustomerId]) -> dict[UUID, list[Count]]:
+        return counts_of(self.facts(POINTS, customers=customers))
+
     def facts_within(self, kind: FactKind[F], customer_id: CustomerId, window: Window) -> list[F]:
         found = self.facts(kind, customers=[customer_id])
         return windowed(found, window)
@@ -204,20 +216,20 @@ class MemoryTransaction(MemoryProfiles):
     def strike(self, kind: FactKind[F], id: FactId, at: datetime) -> None:
         self.table(f"{kind.name} struck").put(id, at)
 
-    def redact(self, customer_id: CustomerId) -> None:
+    def redact(self, customer_id: CustomerId, memberships: Collection[MembershipId] = ()) -> None:
         for kind in FACTS:
             if personal_fields(kind.cls):
                 rows, codec = self.table(kind.name), codec_of(kind.cls)
                 for id in self._indexed(kind, "customer", [customer_id]):
                     rows.put(id, codec.encode(blanked(codec.decode(rows.get(id)))))
-        self._redacted.add(customer_id)
+        self._redacted[CUSTOMERS.name].add(customer_id)
+        self._redacted[MEMBERSHIPS.name].update(memberships)
         self._entries = [self._bare(entry) for entry in self._entries]
 
     def _bare(self, entry: Entry) -> Entry:
         """A row of the journal without the personal values that this transaction takes out."""
-        if entry.kind == CUSTOMERS.name:
-            for id in self._redacted.intersection(entry.ids):
-                entry = entry.without_personal_values_of(id)
+        for id in self._redacted.get(entry.kind, set[UUID]()).intersection(entry.ids):
+            entry = entry.without_personal_values_of(id)
         return entry
 
     def _index(self, kind: FactKind[F], by: str, key: UUID, id: UUID) -> None:
@@ -249,7 +261,7 @@ class MemoryTransaction(MemoryProfiles):
                 for overlay in self._overlays.values():
                     overlay.apply(self._store.replaced)
                 journal: list[Entry] = self._store.journals[self._tenant]
-                if self._redacted:
+                if any(self._redacted.values()):
                     journal = self._store.journals[self._tenant] = list(map(self._bare, journal))
                 journal += self._entries
         finally:

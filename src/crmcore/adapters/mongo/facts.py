@@ -24,9 +24,10 @@ from crmcore.domain.errors import Busy
 from crmcore.domain.facts import Fact, Recording
 from crmcore.domain.ids import CustomerId, FactId, OrderId
 from crmcore.domain.instants import to_millis
-from crmcore.domain.kinds import FACTS, SEGMENT_CHANGES, FactKind
+from crmcore.domain.kinds import FACTS, POINTS, SEGMENT_CHANGES, FactKind
 from crmcore.domain.ports import EVERYBODY, Among, Window
 from crmcore.domain.segment import SegmentChange
+from crmcore.domain.standing import Count, counts_of
 
 __all__ = ["MongoFacts", "standing"]
 
@@ -98,6 +99,9 @@ class MongoFacts(MongoRecords):
             name, values = "order_id", orders
         rows = self.read_each(kind.name, name, [value.bytes for value in values])
         return sorted(standing(kind, rows), key=lambda fact: (fact.at, fact.id))
+
+    def counts(self, customers: Collection[CustomerId]) -> dict[UUID, list[Count]]:
+        return counts_of(self.facts(POINTS, customers=customers))
 
     def facts_within(self, kind: FactKind[F], customer_id: CustomerId, window: Window) -> list[F]:
         told: Document = {"resolved_customer_id": customer_id.bytes, "removed_at": None}

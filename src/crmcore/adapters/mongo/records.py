@@ -21,6 +21,7 @@ from crmcore.adapters.profile_codec import FOLDED
 from crmcore.domain.customer import Customer
 from crmcore.domain.errors import AlreadyExists, Stale
 from crmcore.domain.fields import FieldType
+from crmcore.domain.ids import CustomerId, MembershipId
 from crmcore.domain.instants import to_millis
 from crmcore.domain.kinds import MEMBERSHIPS, A, AggregateKind, Key
 from crmcore.domain.membership import Membership
@@ -71,7 +72,9 @@ class MongoRecords(MongoKeys):
                 self.held.setdefault(kind.name, {})[document["id"]] = aggregate.version
         return found
 
-    def replace(self, kind: AggregateKind[A], saved: Sequence[tuple[A, Collection[Key]]]) -> None:
+    def replace(
+        self, kind: AggregateKind[A], saved: Sequence[tuple[A, Collection[Key] | None]]
+    ) -> None:
         """The versions are compared with those held; the server refuses what changed since."""
         held = self.held.setdefault(kind.name, {})
         if any(aggregate.id.bytes not in held for aggregate, _ in saved):
@@ -85,7 +88,7 @@ class MongoRecords(MongoKeys):
             del row["id"]
             writes.append(UpdateOne({"tenant": self.tenant, "id": id}, {"$set": row}))
         self.write_many(kind.name, list(writes))
-        self.rekey(kind, saved)
+        self.rekey(kind, [(a, keys) for a, keys in saved if keys is not None])
 
     def delete(self, kind: AggregateKind[A], aggregate: A) -> None:
         id = aggregate.id.bytes
@@ -127,13 +130,16 @@ class MongoRecords(MongoKeys):
                 self._ended = (kind.name, UUID(bytes=page[-1]["id"]))
         return [decode(document) for document in page]
 
-    def due(self, programme: str, until: datetime, limit: int) -> list[Membership]:
+    def due(
+        self, programme: str, until: datetime, limit: int
+    ) -> list[tuple[MembershipId, CustomerId]]:
         # Below the next millisecond, not up to this one: within an index that goes on with another
         # field, not every server of the protocol finds what equals an upper bound.
         told: Document = {"programme": programme, "due_at": {"$lt": to_millis(until) + 1}}
         order = [("due_at", 1), ("id", 1)]
         rows = self.read(MEMBERSHIPS.name, told, sort=order, limit=limit)
-        return list(map(documents_of(Membership).decode, rows))
+        found = map(documents_of(Membership).decode, rows)
+        return [(member.id, member.customer_id) for member in found]
 
     def _paged(self, name: str, id: UUID | None) -> Iterator[Document]:
         """Where no writes of our own can come between, the pages are those of one cursor."""

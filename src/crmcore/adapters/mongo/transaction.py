@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from contextlib import suppress
 from typing import Any
 from uuid import UUID
@@ -12,15 +13,15 @@ from pymongo.client_session import ClientSession
 from pymongo.errors import PyMongoError
 from pymongo.read_concern import ReadConcern
 
-from crmcore.adapters.mongo.client import Document, forget, translated
+from crmcore.adapters.mongo.client import forget, translated
 from crmcore.adapters.mongo.collections import Collections
 from crmcore.adapters.mongo.merging import Merging
 from crmcore.adapters.mongo.profiles import MongoProfiles
 from crmcore.domain.errors import OutcomeUnknown
-from crmcore.domain.ids import CustomerId, new_id
+from crmcore.domain.ids import CustomerId, MembershipId, new_id
 from crmcore.domain.instants import from_millis, to_millis
 from crmcore.domain.journal import Entry, Operation
-from crmcore.domain.kinds import CUSTOMERS, FACTS, A, AggregateKind
+from crmcore.domain.kinds import CUSTOMERS, FACTS, MEMBERSHIPS, A, AggregateKind
 from crmcore.domain.redaction import personal_fields
 
 __all__ = ["MongoTransaction", "entry_of"]
@@ -75,7 +76,7 @@ class MongoTransaction(MongoProfiles):
         with translated():
             self.insert_documents("journal", [document])
 
-    def redact(self, customer_id: CustomerId) -> None:
+    def redact(self, customer_id: CustomerId, memberships: Collection[MembershipId] = ()) -> None:
         self.written = True
         mine = {"tenant": self.tenant, "resolved_customer_id": customer_id.bytes}
         with translated():
@@ -84,11 +85,16 @@ class MongoTransaction(MongoProfiles):
                     self.collections[fact.name].update_many(
                         mine, {"$set": dict.fromkeys(names)}, session=self.session
                     )
-        told: Document = {"kind": CUSTOMERS.name, "ids": customer_id.bytes}
+        self._bare(CUSTOMERS.name, customer_id)
+        for id in memberships:
+            self._bare(MEMBERSHIPS.name, id)
+
+    def _bare(self, kind: str, id: UUID) -> None:
+        """Take the personal values of an aggregate out of its rows of the journal."""
         writes = []
-        for row in self.read("journal", told):
+        for row in self.read("journal", {"kind": kind, "ids": id.bytes}):
             entry = entry_of(row)
-            bare = entry.without_personal_values_of(customer_id)
+            bare = entry.without_personal_values_of(id)
             if bare is not entry:
                 text = json.dumps(bare.personal, ensure_ascii=False)
                 writes.append(UpdateOne({"_id": row["_id"]}, {"$set": {"personal": text}}))

@@ -10,7 +10,8 @@ column per measure. Text compares by code point everywhere. Tested on all three 
 - PostgreSQL (psycopg 3): read committed; ids are BYTEA, text has the collation `C`. Attributes are
   indexed by expression, long text by its beginning.
 - MariaDB (PyMySQL): read committed, strict mode; ids are BINARY(16), text is LONGTEXT or, in keys,
-  VARCHAR under `utf8mb4_nopad_bin`. An indexed attribute has a generated column.
+  VARCHAR under `utf8mb4_nopad_bin`. An indexed attribute has a stored generated
+  column.
 
 `docs/storage.md` lists the tables.
 """

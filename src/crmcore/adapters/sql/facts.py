@@ -17,10 +17,11 @@ from crmcore.adapters.sql.records import SqlRecords, chunks
 from crmcore.adapters.sql.tables import HEADER
 from crmcore.domain.facts import Fact
 from crmcore.domain.ids import CustomerId, FactId, OrderId
-from crmcore.domain.instants import to_millis
+from crmcore.domain.instants import from_millis, to_millis
 from crmcore.domain.kinds import FactKind
 from crmcore.domain.ports import EVERYBODY, Among, Recording, Window
 from crmcore.domain.segment import SegmentChange
+from crmcore.domain.standing import Count
 
 __all__ = ["SqlFacts"]
 
@@ -66,6 +67,16 @@ class SqlFacts(SqlRecords):
             by, values = "orders", orders
         found = list(self._read(kind, by, [value.bytes for value in values]))
         return sorted(found, key=attrgetter("at", "id"))
+
+    def counts(self, customers: Collection[CustomerId]) -> dict[UUID, list[Count]]:
+        def make(one: bool) -> sa.Select[Any]:
+            return statements.counts(self.tables, one=one)
+
+        found: dict[bytes, list[Count]] = {}
+        with translated():
+            for member, at, *sums in self.rows_of(make, [id.bytes for id in customers], "id"):
+                found.setdefault(member, []).append((from_millis(at), *sums))
+        return {UUID(bytes=member): counts for member, counts in found.items()}
 
     def _read(
         self,

@@ -3,7 +3,8 @@
 Tenants share the profiles, and the same attribute may be a number to one and text to another, so
 an index is named for the form it holds and passes over what is of another. SQLite and PostgreSQL
 index the expression that a predicate reads; MariaDB 10.11 only uses an index of a column, so there
-the expression is a generated column of its own, which predicates name.
+the expression is a generated column of its own, which predicates name. That column is stored:
+while a virtual one is sorted by, MariaDB loses rows (decision 0010).
 """
 
 from __future__ import annotations
@@ -47,12 +48,20 @@ def add_missing_indexes(connection: sa.Connection, profiles: sa.Table, model: Mo
     """Create the model's indexes that are not there yet; nothing is written where all are."""
     dialect = "mariadb" if connection.dialect.name in MARIADB else connection.dialect.name
     held = _held(connection, profiles, dialect)
-    for name, wanted in _wanted(profiles, model, dialect):
-        if name not in held:
-            column = wanted
-            if isinstance(column, AttributeType):
-                column = _generated(connection, profiles, column)
-            _create(connection, profiles, name, column, dialect)
+    missing = [(name, one) for name, one in _wanted(profiles, model, dialect) if name not in held]
+    if dialect == "mariadb":
+        parts = [part for name, one in missing for part in _parts(connection, name, one)]
+        if parts:
+            # At once: each statement that adds a stored column writes the table anew.
+            table = connection.dialect.identifier_preparer.format_table(profiles)
+            connection.exec_driver_sql(f"ALTER TABLE {table} {', '.join(parts)}")
+        return
+    for name, one in missing:
+        column = one
+        if isinstance(column, AttributeType):
+            json: Any = sa.column("attributes")
+            column = attribute(json, column.name, column.type, dialect, indexed=True)
+        _create(connection, profiles, name, column)
 
 
 def _held(connection: sa.Connection, profiles: sa.Table, dialect: str) -> set[str]:
@@ -75,45 +84,32 @@ def _wanted(
             yield index_name(letters, profiles.name, column.name), column
     for known in model.attributes:
         if known.indexed:
-            name = index_name(f"ia{form_of(known.type)}", profiles.name, known.name)
-            if dialect == "mariadb":
-                yield name, known
-            else:
-                json: Any = sa.column("attributes")
-                yield name, attribute(json, known.name, known.type, dialect, indexed=True)
+            yield index_name(f"ia{form_of(known.type)}", profiles.name, known.name), known
 
 
-def _generated(
-    connection: sa.Connection, profiles: sa.Table, known: AttributeType
-) -> sa.ColumnElement[Any]:
-    """The generated column of an attribute on MariaDB, added if it is not there."""
-    column, definition = generated(known.name, known.type)
-    table = connection.dialect.identifier_preparer.format_table(profiles)
-    connection.exec_driver_sql(
-        f"ALTER TABLE {table} ADD COLUMN IF NOT EXISTS {column.name} {definition}"
-    )
-    return column
+def _parts(
+    connection: sa.Connection, name: str, wanted: sa.ColumnElement[Any] | AttributeType
+) -> Iterator[str]:
+    """What MariaDB's table gets: the generated column of an attribute, and the index."""
+    column: Any = wanted
+    if isinstance(wanted, AttributeType):
+        column, definition = generated(wanted.name, wanted.type)
+        yield f"ADD COLUMN IF NOT EXISTS {column.name} {definition}"
+    quote = connection.dialect.identifier_preparer.quote
+    part = f"({BEGINNING})" if _is_long(column) else ""
+    key = f"tenant, {quote(str(column.name))}{part}, customer_id"
+    yield f"ADD INDEX IF NOT EXISTS {quote(name)} ({key})"
+
+
+def _is_long(column: sa.ColumnElement[Any]) -> bool:
+    return isinstance(column.type, type(INDEXED_TEXT))
 
 
 def _create(
-    connection: sa.Connection,
-    profiles: sa.Table,
-    name: str,
-    column: sa.ColumnElement[Any],
-    dialect: str,
+    connection: sa.Connection, profiles: sa.Table, name: str, column: sa.ColumnElement[Any]
 ) -> None:
     tenant, id = profiles.c.tenant, profiles.c.customer_id
-    long = isinstance(column.type, type(INDEXED_TEXT))
-    if dialect == "mariadb":
-        preparer = connection.dialect.identifier_preparer
-        part = f"({BEGINNING})" if long else ""
-        connection.exec_driver_sql(
-            f"CREATE INDEX IF NOT EXISTS {preparer.quote(name)}"
-            f" ON {preparer.format_table(profiles)}"
-            f" (tenant, {preparer.quote(str(column.name))}{part}, customer_id)"
-        )
-        return
-    key: Any = beginning(column) if long else column
+    key: Any = beginning(column) if _is_long(column) else column
     if not isinstance(key, sa.Column):
         spelt = key.compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True})
         key = sa.text(f"({str(spelt).replace(f'{profiles.name}.', '')})")

@@ -137,7 +137,7 @@ def generated(name: str, type: FieldType) -> tuple[sa.ColumnClause[Any], str]:
         ),
     }
     column, definition = forms[form]
-    return sa.column(f"{name}__{form}", column), f"{definition} VIRTUAL"
+    return sa.column(f"{name}__{form}", column), f"{definition} STORED"
 
 
 class _Apart(Grouping[bool]):

@@ -20,9 +20,9 @@ from crmcore.adapters.sql.tables import Tables
 from crmcore.adapters.sql.words import add_words, change_words
 from crmcore.domain.customer import Customer
 from crmcore.domain.errors import AlreadyExists, Busy, IdentifierTaken, Stale, StorageError
+from crmcore.domain.ids import CustomerId, MembershipId
 from crmcore.domain.instants import to_millis
 from crmcore.domain.kinds import A, AggregateKind, Key
-from crmcore.domain.membership import Membership
 from crmcore.domain.model import Model
 
 __all__ = ["SqlRecords", "chunks"]
@@ -103,7 +103,7 @@ class SqlRecords:
             yield from self.rows(make(True), params)
             return
         for chunk in chunks(values):
-            yield from self.run(make(False), params | {f"{name}s": chunk})
+            yield from self.run(make(False), params | {f"{name}s": chunk}).all()
 
     def insert(self, kind: AggregateKind[A], added: Sequence[tuple[A, Collection[Key]]]) -> None:
         table = self.tables.kinds[kind.name]
@@ -145,7 +145,9 @@ class SqlRecords:
             rows = self.rows_of(make, [id.bytes for id in ids], "id")
             return {found.id: found for found in map(codec.decode, rows)}
 
-    def replace(self, kind: AggregateKind[A], saved: Sequence[tuple[A, Collection[Key]]]) -> None:
+    def replace(
+        self, kind: AggregateKind[A], saved: Sequence[tuple[A, Collection[Key] | None]]
+    ) -> None:
         codec = codec_of(kind.cls)
         names = [f"new_{column.name}" for column in codec.columns]
         data = []
@@ -158,7 +160,7 @@ class SqlRecords:
             changed = bulk.update(self.connection, statement, {"of_tenant": self.tenant}, data)
             if changed != len(saved):
                 raise self._stale(kind, [aggregate for aggregate, _ in saved])
-            self._rekey(kind, saved)
+            self._rekey(kind, [(a, keys) for a, keys in saved if keys is not None])
 
     def _stale(self, kind: AggregateKind[A], saved: list[A]) -> Stale:
         held = self.fetch(kind, [aggregate.id for aggregate in saved])
@@ -214,14 +216,20 @@ class SqlRecords:
             rows = self.run(statement, params if id is None else params | {"id": id.bytes})
             return list(map(codec_of(kind.cls).decode, rows.all()))
 
-    def due(self, programme: str, until: datetime, limit: int) -> list[Membership]:
+    def due(
+        self, programme: str, until: datetime, limit: int
+    ) -> list[tuple[MembershipId, CustomerId]]:
         params: Params = {
             "tenant": self.tenant, "programme": programme, "until": to_millis(until),
             "limit": limit,
         }  # fmt: skip
         with translated():
             rows = self.run(statements.due(self.tables), params)
-            return list(map(codec_of(Membership).decode, rows.all()))
+            found = rows.all()
+        return [
+            (MembershipId(UUID(bytes=id)), CustomerId(UUID(bytes=customer)))
+            for id, customer in found
+        ]
 
     def _claim(self, kind: AggregateKind[A], claims: list[tuple[UUID, Key]]) -> None:
         tenant, name = self.tenant, kind.name

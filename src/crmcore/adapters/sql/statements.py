@@ -18,12 +18,20 @@ from crmcore.adapters.codec import codec_of
 from crmcore.adapters.profile_codec import FOLDED
 from crmcore.adapters.sql.tables import Tables
 from crmcore.adapters.sql.types import MARIADB
-from crmcore.domain.kinds import FACTS, MEMBERSHIPS, SEGMENT_CHANGES, AggregateKind, FactKind
+from crmcore.domain.kinds import (
+    FACTS,
+    MEMBERSHIPS,
+    POINTS,
+    SEGMENT_CHANGES,
+    AggregateKind,
+    FactKind,
+)
 from crmcore.domain.redaction import personal_fields
 
 __all__ = [
     "blank",
     "copying",
+    "counts",
     "due",
     "facts_by",
     "facts_within",
@@ -88,11 +96,16 @@ def next_page(tables: Tables, kind: AggregateKind[Any], *, first: bool) -> Selec
 
 @lru_cache(maxsize=512)
 def due(tables: Tables) -> Select:
-    """At most `limit` memberships of the `programme` that are due `until` then, by their index."""
-    kind = MEMBERSHIPS
-    programme, due_at, id = (tables.kinds[kind.name].c[n] for n in ("programme", "due_at", "id"))
-    statement = _own(tables, kind).where(
-        programme == sa.bindparam("programme"), due_at <= sa.bindparam("until")
+    """At most `limit` memberships of the `programme` that are due `until` then, by their index: the
+    id, and the customer's.
+    """
+    members = tables.kinds[MEMBERSHIPS.name]
+    programme, due_at, id = (members.c[n] for n in ("programme", "due_at", "id"))
+    columns: list[Any] = [id, members.c.customer_id]
+    statement = sa.select(*columns).where(
+        members.c.tenant == TENANT,
+        programme == sa.bindparam("programme"),
+        due_at <= sa.bindparam("until"),
     )
     return statement.order_by(due_at, id).limit(sa.bindparam("limit", type_=sa.Integer()))
 
@@ -152,6 +165,19 @@ def facts_by(
     if by == "source_keys":
         statement = statement.where(table.c.source == sa.bindparam("source"))
     return statement if removed else statement.where(table.c.removed_at.is_(None))
+
+
+@lru_cache(maxsize=512)
+def counts(tables: Tables, *, one: bool) -> Select:
+    """Of the ledgers of these customers, what counts for a tier."""
+    points = tables.kinds[POINTS.name]
+    sums = [points.c[name] for name in ("qualifying", "spend", "purchases")]
+    return sa.select(points.c.membership_id, points.c.qualifies_at, *sums).where(
+        points.c.tenant == TENANT,
+        _chosen(points.c.resolved_customer_id, "id", one=one),
+        points.c.removed_at.is_(None),
+        sa.or_(*(column != 0 for column in sums)),
+    )
 
 
 @lru_cache(maxsize=512)

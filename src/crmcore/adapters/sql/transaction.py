@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 from uuid import UUID
 
@@ -15,10 +15,10 @@ from crmcore.adapters.sql.profiles import SqlProfiles
 from crmcore.adapters.sql.tables import Tables
 from crmcore.adapters.sql.types import BYTES
 from crmcore.domain.errors import StorageError
-from crmcore.domain.ids import CustomerId
+from crmcore.domain.ids import CustomerId, MembershipId
 from crmcore.domain.instants import from_millis, to_millis
 from crmcore.domain.journal import Entry, Operation
-from crmcore.domain.kinds import CUSTOMERS, FACTS, A, AggregateKind
+from crmcore.domain.kinds import CUSTOMERS, FACTS, MEMBERSHIPS, A, AggregateKind
 from crmcore.domain.model import Model
 
 __all__ = ["SqlTransaction", "entry_of"]
@@ -72,19 +72,27 @@ class SqlTransaction(SqlProfiles):
         version: int | None = found[0][0]
         return version
 
-    def redact(self, customer_id: CustomerId) -> None:
+    def redact(self, customer_id: CustomerId, memberships: Collection[MembershipId] = ()) -> None:
         params = {"of_tenant": self.tenant, "who": customer_id.bytes}
-        journal = self.tables.journal
-        row = sa.update(journal).where(journal.c.seq == sa.bindparam("row"))
-        told = row.values(personal=sa.bindparam("told"))
         with translated():
             for fact in FACTS:
                 if (blank := statements.blank(self.tables, fact)) is not None:
                     self.run(blank, params)
-            for seq, entry in self._rows_of(CUSTOMERS, customer_id):
-                bare = entry.without_personal_values_of(customer_id)
-                if bare is not entry:
-                    self.run(told, {"row": seq, "told": _json(bare.personal)})
+            self._bare(CUSTOMERS, customer_id)
+            for id in memberships:
+                self._bare(MEMBERSHIPS, id)
+
+    def _bare(self, kind: AggregateKind[A], id: UUID) -> None:
+        """Take the personal values of an aggregate out of its rows, one by one: of a batch, those
+        of the others stay.
+        """
+        journal = self.tables.journal
+        row = sa.update(journal).where(journal.c.seq == sa.bindparam("row"))
+        told = row.values(personal=sa.bindparam("told"))
+        for seq, entry in self._rows_of(kind, id):
+            bare = entry.without_personal_values_of(id)
+            if bare is not entry:
+                self.run(told, {"row": seq, "told": _json(bare.personal)})
 
     def history(self, kind: AggregateKind[A], id: UUID) -> list[Entry]:
         with translated():

@@ -55,6 +55,7 @@ pytest.register_assert_rewrite(
             "loyalty_machine",
             "loyalty_witness",
             "machine",
+            "memberships",
             "models",
             "name_search",
             "observing",
@@ -106,6 +107,7 @@ from crmcore.testing.contract.loyalty_machine import (  # noqa: E402
     loyalty_machine_of,
 )
 from crmcore.testing.contract.machine import machine_of  # noqa: E402
+from crmcore.testing.contract.memberships import MembershipsContract  # noqa: E402
 from crmcore.testing.contract.models import ModelsContract  # noqa: E402
 from crmcore.testing.contract.name_search import NameSearchContract  # noqa: E402
 from crmcore.testing.contract.observing import ObservingContract  # noqa: E402
@@ -152,6 +154,7 @@ __all__ = [
     "LoyaltyContract",
     "LoyaltyHistoriesContract",
     "Make",
+    "MembershipsContract",
     "ModelsContract",
     "NameSearchContract",
     "ObservingContract",
@@ -194,6 +197,7 @@ class BackendContract(
     TagsContract,
     SegmentsContract,
     RefreshingContract,
+    MembershipsContract,
     PredicatesContract,
     LocalDaysContract,
     FactTermsContract,

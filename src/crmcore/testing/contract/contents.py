@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from typing import Any, cast
 
 import attrs
@@ -15,6 +16,7 @@ from crmcore.adapters.backend import Backend
 from crmcore.domain.customer import Customer
 from crmcore.domain.errors import Refused
 from crmcore.domain.facts import Fact
+from crmcore.domain.membership import Membership
 from crmcore.domain.model import Model
 from crmcore.domain.product import Product
 from crmcore.domain.segment import Segment
@@ -23,17 +25,21 @@ from crmcore.testing.clock import FrozenClock
 from crmcore.testing.strategies import (
     cancellations,
     customers,
+    decisions,
     fulfilments,
     instants,
     interactions,
+    memberships,
     moneys,
     orders,
     payments,
+    points_entries,
     products,
     returns,
     scores,
     segment_changes,
     segments,
+    tier_changes,
 )
 
 __all__ = ["Contents", "contents"]
@@ -43,6 +49,12 @@ OF_ORDERS: dict[str, Callable[..., SearchStrategy[Any]]] = {
     "payments": payments, "fulfilments": fulfilments, "returns": returns,
     "cancellations": cancellations,
 }  # fmt: skip
+SUMMED = st.integers(-9, 9) | st.integers(-LARGEST, LARGEST)
+OF_CUSTOMERS: dict[str, Callable[..., SearchStrategy[Any]]] = {
+    "points": partial(points_entries, points=SUMMED),
+    "tier_changes": tier_changes,
+    "decisions": decisions,
+}
 
 
 @attrs.frozen
@@ -52,6 +64,7 @@ class Contents:
     customers: tuple[Customer, ...]
     products: tuple[Product, ...]
     segments: tuple[Segment, ...]
+    memberships: tuple[Membership, ...]
     days: tuple[list[tuple[str, Fact]], ...]
     saves: int
     removed: int
@@ -63,6 +76,7 @@ class Contents:
             uow.customers.add_many(self.customers)
             uow.products.add_many(self.products)
             uow.segments.add_many(self.segments)
+            uow.memberships.add_many(self.memberships)
         recorded: list[tuple[str, Fact]] = []
         for actor, day in zip(("ines", None), self.days, strict=True):
             clock.advance(timedelta(days=1))
@@ -99,6 +113,12 @@ def contents(draw: st.DrawFn, model: Model) -> Contents:
     ]
     changes = st.lists(segment_changes(customer_ids=own, ats=ats), max_size=2)
     told += [("segment_changes", fact) for fact in draw(changes)]
+    for kind, of in OF_CUSTOMERS.items():
+        some = st.lists(of(customer_ids=own, ats=ats), max_size=2)
+        told += [(kind, fact) for fact in draw(some)]
+    members = st.lists(
+        memberships(customer_ids=own, ats=ats), max_size=2, unique_by=(_id, _customer, _number)
+    )
     told = _without_repetitions(told, without_source=draw(st.booleans()))
     days: tuple[list[tuple[str, Fact]], ...] = ([], [])
     for kind, fact in told:
@@ -107,12 +127,22 @@ def contents(draw: st.DrawFn, model: Model) -> Contents:
     sold = draw(st.lists(products(), max_size=2, unique_by=(_id, lambda p: p.sku)))
     asked = draw(st.lists(segments(model=model), max_size=2, unique_by=(_id, lambda s: s.name)))
     return Contents(
-        known, tuple(sold), tuple(asked), days, draw(st.integers(0, 2)), draw(st.integers(0, 9))
-    )
+        known, tuple(sold), tuple(asked), tuple(draw(members)), days, draw(st.integers(0, 2)),
+        draw(st.integers(0, 9)),
+    )  # fmt: skip
 
 
 def _id(thing: Any) -> Any:
     return thing.id
+
+
+def _customer(member: Membership) -> Any:
+    return member.customer_id
+
+
+def _number(member: Membership) -> Any:
+    """Those without one are all apart."""
+    return member.number or member.id
 
 
 def _apart(drawn: Iterable[Customer]) -> tuple[Customer, ...]:

@@ -33,6 +33,7 @@ from crmcore.testing.builders import (
     an_interaction,
     an_order,
 )
+from crmcore.testing.members import a_decision, a_membership, a_points_entry, a_tier_change
 
 __all__ = ["facts_counted", "fill", "question_about"]
 
@@ -70,6 +71,8 @@ CONDITIONS: Mapping[str, tuple[Predicate, ...]] = {
         field("topic").is_in("billing") & (field("at") > AT),
     ),
     "scores": (field("scorer") == "lifetime_value",),
+    "points": ((field("movement") == "earn") & (field("active") > 0),),
+    "tier_changes": (field("tier") == "gold",),
     "payments": (field("base_amount") < Money("10", "EUR"), field("method").is_present()),
 }
 
@@ -108,6 +111,12 @@ def fill(uow: UnitOfWork) -> None:
         uow.scores.add(a_score(who, draw.choice([0.0, 0.5, 1.0]), scorer=scorer, at=at, nth=nth))
         uow.consents.add(a_consent(who, given=draw.random() < 0.5, at=at, nth=nth))
         uow.segment_changes.add(a_segment_change(who, entered=draw.random() < 0.5, at=at, nth=nth))
+        member = a_membership(who)
+        points, tier = draw.choice([-5, 1, 100]), draw.choice(["blue", "silver", "gold"])
+        pending = draw.random() < 0.5
+        uow.points.add(a_points_entry(member, points, pending=pending, at=at, nth=nth))
+        uow.tier_changes.add(a_tier_change(member, tier, at=at, nth=nth))
+        uow.decisions.add(a_decision(who, draw.choice(["allow", "refuse"]), at=at, nth=nth))
     for kind in FACTS:
         first, *_ = (fact for who in people for fact in getattr(uow, kind.name).of(who.id))
         getattr(uow, kind.name).remove(first.id)

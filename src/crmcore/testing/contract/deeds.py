@@ -34,6 +34,7 @@ from crmcore.testing.builders import (
 from crmcore.testing.contract.draws import (
     AMOUNTS,
     AT,
+    AWARDED,
     BASKETS,
     CARDS,
     CHANGED,
@@ -52,6 +53,7 @@ from crmcore.testing.contract.draws import (
 from crmcore.testing.contract.interleaving import Interleaving, touched
 from crmcore.testing.contract.plain import plain
 from crmcore.testing.contract.witness import Deed
+from crmcore.testing.members import a_decision, a_membership, a_points_entry, a_tier_change
 
 __all__ = ["Deeds"]
 
@@ -252,6 +254,27 @@ class Deeds(Interleaving):
         for told in several:
             fact = a_segment_change(who, **told, id=FactId(self.new_id()))
             self.do(tenant, place, self.appending(tenant, "segment_changes", [fact]))
+
+    @rule(
+        tenant=TENANTS, place=PLACES, which=INDEX, several=st.lists(AWARDED, min_size=1, max_size=3)
+    )
+    def award(
+        self, tenant: str, place: int | None, which: int, several: list[tuple[str, dict[str, Any]]]
+    ) -> None:
+        """Points, tiers and decisions of one customer, in any order of time."""
+        who = self.somebody(tenant, which)
+        member = a_membership(who)
+        for kind, told in several:
+            id = FactId(self.new_id())
+            fact: Any
+            match kind:
+                case "points":
+                    fact = a_points_entry(member, **told, id=id)
+                case "tier_changes":
+                    fact = a_tier_change(member, **told, id=id)
+                case _:
+                    fact = a_decision(who, **told, id=id)
+            self.do(tenant, place, self.appending(tenant, kind, [fact]))
 
     @rule(tenant=TENANTS, place=PLACES, which=INDEX, several=st.integers(1, 3), anew=st.booleans())
     def repeat(self, tenant: str, place: int | None, which: int, several: int, anew: bool) -> None:

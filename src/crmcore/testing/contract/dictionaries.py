@@ -9,10 +9,12 @@ from typing import Any
 from crmcore.adapters.backend import Backend
 from crmcore.adapters.dicts import from_json, to_dict, to_json
 from crmcore.domain.customer import Customer
+from crmcore.domain.decisions import Reason
 from crmcore.domain.expressions import field
 from crmcore.domain.identifiers import Identifier
 from crmcore.domain.journal import Entry
 from crmcore.domain.kinds import FACTS
+from crmcore.domain.membership import Lot, Membership
 from crmcore.domain.money import Money
 from crmcore.domain.order import Order
 from crmcore.domain.order_facts import Return
@@ -35,6 +37,7 @@ from crmcore.testing.builders import (
     an_order,
 )
 from crmcore.testing.contract.subject import MODEL, Make, Subject
+from crmcore.testing.members import a_decision, a_membership, a_points_entry, a_tier_change
 
 __all__ = ["DictionariesContract"]
 
@@ -50,6 +53,7 @@ class DictionariesContract(Subject):
                 (Customer, list(uow.customers.stream())),
                 (Product, list(uow.products.stream())),
                 (Segment, list(uow.segments.stream())),
+                (Membership, list(uow.memberships.stream())),
                 (Entry, backend.journal(limit=1000)),
                 (Profile, list(uow.profiles.where().page())),
                 (Page, [uow.profiles.where().order_by("revenue").page(limit=1)]),
@@ -119,6 +123,12 @@ def _fill(backend: Backend) -> None:
         uow.consents.add(a_consent(ana))
         uow.segments.add(a_segment(predicate=field("revenue") > Money("9.50", "EUR")))
         uow.segment_changes.add(a_segment_change(ana))
+        lots = [Lot(order.id, -9, AT, AT, pending=True)]
+        member = uow.memberships.add(a_membership(ana, number="77", lots=lots))
+        uow.points.add(a_points_entry(member, reason="sorry"))
+        uow.tier_changes.add(a_tier_change(member))
+        reasons = [Reason("points", "has 100 points", (order.id,))]
+        uow.decisions.add(a_decision(ana, reasons=reasons, cost="5.00"))
         uow.cancellations.add(a_cancellation(uow.orders.add(an_order(ben))))
         stored = uow.customers.get(ana.id).moved_to("active", at=AT + timedelta(days=1))
         uow.customers.save(stored.renamed("Ana Soto"))

@@ -17,13 +17,13 @@ from crmcore.domain.expressions import field
 from crmcore.domain.measures import Fold, Measure
 from crmcore.domain.model import Model
 from crmcore.domain.money import Money
+from crmcore.testing.members import a_programme
 from crmcore.testing.strategies import predicates
 
 __all__ = [
-    "AMOUNTS", "ASKED", "AT", "BASKETS", "CARDS", "CHANGED", "CONSENTED", "CONSUMERS", "CONTACT",
-    "EMAILS", "FIRST", "IDENTIFIERS", "INDEX", "KEYS", "KINDS", "MODEL", "NEW", "PLACES",
-    "QUESTIONS", "RATE",
-    "SCORED", "TAGS", "TENANTS",
+    "AMOUNTS", "ASKED", "AT", "AWARDED", "BASKETS", "CARDS", "CHANGED", "CONSENTED", "CONSUMERS",
+    "CONTACT", "EMAILS", "FIRST", "IDENTIFIERS", "INDEX", "KEYS", "KINDS", "MODEL", "NEW", "PLACES",
+    "QUESTIONS", "RATE", "SCORED", "TAGS", "TENANTS",
 ]  # fmt: skip
 
 MODEL = Model(
@@ -53,6 +53,7 @@ MODEL = Model(
             "in_vip", "segment_changes", Fold.LATEST, "entered", where=field("segment") == "vip"
         ),
     ),
+    programmes=(a_programme(),),
 )
 """A model with an attribute of every type and a measure of every fold."""
 
@@ -107,6 +108,29 @@ CHANGED = st.fixed_dictionaries({
     "at": AT,
     "source_key": KEYS,
 })  # fmt: skip
+ENTERED = st.fixed_dictionaries({
+    "points": st.sampled_from([-5, 1, 100]),
+    "pending": st.booleans(),
+    "movement": st.sampled_from(["earn", "redeem", "release"]),
+    "at": AT,
+    "source_key": KEYS,
+})  # fmt: skip
+TIERED = st.fixed_dictionaries({
+    "tier": st.sampled_from(["blue", "silver", "gold"]),
+    "reason": st.sampled_from(["qualified", "lowered"]),
+    "at": AT,
+    "source_key": KEYS,
+})  # fmt: skip
+DECIDED = st.fixed_dictionaries({
+    "verdict": st.sampled_from(["allow", "refuse", "needs_approval"]),
+    "at": AT,
+    "source_key": KEYS,
+})  # fmt: skip
+AWARDED = st.one_of(
+    st.tuples(st.just("points"), ENTERED),
+    st.tuples(st.just("tier_changes"), TIERED),
+    st.tuples(st.just("decisions"), DECIDED),
+)
 SCORED = st.fixed_dictionaries({
     "value": st.sampled_from([0.0, 0.5, 1.0]),
     "scorer": st.sampled_from(["probability_alive", "lifetime_value"]),
@@ -144,6 +168,8 @@ PROFILES: dict[str, st.SearchStrategy[Any]] = {
     **dict.fromkeys(("revenue", "returned", "paid", "web_revenue"), MONEYS),
     **dict.fromkeys(("largest_purchase", "smallest_payment"), MONEYS),
     **dict.fromkeys(("shortest_wait", "waited"), SECONDS),
+    "club_tier": st.sampled_from(["blue", "gold"]),
+    **dict.fromkeys(("club_points", "club_pending"), st.sampled_from([-5, 0, 1, 100])),
 }
 TOLD: dict[str, st.SearchStrategy[Any]] = {
     "at": AT,
@@ -160,10 +186,14 @@ TOLD: dict[str, st.SearchStrategy[Any]] = {
     "source_key": st.sampled_from(["k1", "k2"]),
     "products": st.sampled_from(["SKU-1", "SKU-2", "é"]),
     "categories": st.sampled_from(["flights", "hotels"]),
+    "movement": st.sampled_from(["earn", "redeem"]),
+    "tier": st.sampled_from(["blue", "gold"]),
+    "verdict": st.sampled_from(["allow", "refuse"]),
+    **dict.fromkeys(("active", "pending", "qualifying"), st.sampled_from([-5, 0, 1, 100])),
 }
 VALUES: dict[str, st.SearchStrategy[Any]] = ATTRIBUTES | PROFILES | TOLD
 QUESTIONS = predicates(MODEL, values=VALUES)
 KINDS = (
     "orders", "payments", "fulfilments", "cancellations", "returns", "interactions", "scores",
-    "consents", "segment_changes",
+    "consents", "segment_changes", "points", "tier_changes", "decisions",
 )  # fmt: skip

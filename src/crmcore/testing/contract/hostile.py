@@ -15,11 +15,13 @@ import attrs
 
 from crmcore.domain.attributes import AttributeType, AttributeValue
 from crmcore.domain.contact_points import Channel, ContactKind, ContactPoint
+from crmcore.domain.decisions import Reason
 from crmcore.domain.errors import InvalidInput
 from crmcore.domain.expressions import field
 from crmcore.domain.identifiers import Identifier
-from crmcore.domain.ids import CustomerId
+from crmcore.domain.ids import CustomerId, FactId
 from crmcore.domain.measures import Fold, Measure
+from crmcore.domain.membership import Lot
 from crmcore.domain.model import Model
 from crmcore.domain.money import Money
 from crmcore.domain.notes import Attachment, Note
@@ -40,6 +42,13 @@ from crmcore.testing.builders import (
     a_segment_change,
     an_interaction,
     an_order,
+)
+from crmcore.testing.members import (
+    a_decision,
+    a_membership,
+    a_points_entry,
+    a_programme,
+    a_tier_change,
 )
 
 __all__ = ["MODEL", "TEXTS", "UNSTORABLE", "Place", "examples", "filled", "places", "put"]
@@ -64,6 +73,7 @@ MODEL = Model(
         Measure("smallest_payment", "payments", Fold.MIN, "base_amount"),
         Measure("waited", "interactions", Fold.SUM, "waited_seconds"),
     ),
+    programmes=(a_programme(),),
 )
 """A model with an attribute of every type, and one text that is indexed."""
 
@@ -193,6 +203,10 @@ def examples(nth: int) -> dict[str, Any]:
     order = an_order(ana, "12.50", lines=[line], channel="web", **key)
     order = attrs.evolve(order, base_amount=order.total)
     payment, back = a_payment(order, **key), a_return(order, "0.50", reason="too blue", **key)
+    lots = (Lot(FactId(order.id), 40, AT, AT + timedelta(days=9), True, AT + timedelta(days=1)),)
+    member = a_membership(ana, number=f"{nth}", lots=lots, closed_at=AT + timedelta(days=9))
+    entry = a_points_entry(member, reason="sorry for the wait", **key)
+    decision = a_decision(ana, reasons=[Reason("r", "why", (order.id,))], cost="5.00", **key)
     facts = {
         "payments": attrs.evolve(payment, base_amount=payment.amount),
         "fulfilments": a_fulfilment(order, reference="parcel", **key),
@@ -203,6 +217,22 @@ def examples(nth: int) -> dict[str, Any]:
         "scores": a_score(ana, model="m", why="w", **key),
         "consents": a_consent(ana, channel="email", until=AT + timedelta(days=1), **key),
         "segment_changes": a_segment_change(ana, **key),
+        "points": attrs.evolve(
+            entry,
+            policy="club 1",
+            expires_at=AT + timedelta(days=9),
+            of_fact=order.id,
+            other_membership_id=member.id,
+        ),
+        "tier_changes": attrs.evolve(a_tier_change(member, **key), decision_id=decision.id),
+        "decisions": attrs.evolve(
+            decision,
+            authority="desk",
+            approved_by="ines",
+            value=Money("9.00", "EUR"),
+            membership_id=member.id,
+            revokes=decision.id,
+        ),
     }
     called_off = an_order(ana, "1.00", source="shop", source_key=f"{nth} called off")
     called_off = attrs.evolve(called_off, base_amount=called_off.total)
@@ -210,6 +240,7 @@ def examples(nth: int) -> dict[str, Any]:
         "customers": ana,
         "products": a_product(f"SKU {nth}", category="mugs"),
         "segments": a_segment(f"s{nth}", field("order_count") > 9, description="mugs"),
+        "memberships": member,
         "orders": order,
         **facts,
         "orders called off": called_off,

@@ -280,7 +280,7 @@ class _LoyalHistories(RuleBasedStateMachine):
         who=WHO, which=WHICH, points=POINTS, key=KEYS, qualifying=st.booleans(), earlier=DAYS,
         undone=SOMETIMES, again=SOMETIMES,
     )  # fmt: skip
-    def bonus(
+    def bonus(  # noqa: PLR0917  as the rule draws them
         self, who: int, which: int, points: int, key: str | None, qualifying: bool, earlier: int,
         undone: bool, again: bool,
     ) -> None:  # fmt: skip
@@ -306,7 +306,7 @@ class _LoyalHistories(RuleBasedStateMachine):
         who=WHO, which=WHICH, points=POINTS, key=KEYS, all=st.booleans(), earlier=DAYS,
         undone=SOMETIMES, again=SOMETIMES,
     )  # fmt: skip
-    def redeem(
+    def redeem(  # noqa: PLR0917  as the rule draws them
         self, who: int, which: int, points: int, key: str | None, all: bool, earlier: int,
         undone: bool, again: bool,
     ) -> None:  # fmt: skip
@@ -322,7 +322,7 @@ class _LoyalHistories(RuleBasedStateMachine):
             self.buy(who, 20_001, 0, True, False)
             self.now += DAY
 
-    def redeem_one(
+    def redeem_one(  # noqa: PLR0917  as the rule draws them
         self, of: Key, points: int | None, key: str | None, at: datetime, undone: bool, again: bool
     ) -> None:
         active = self.loyal.members[of].account.sums()["active"]
@@ -374,7 +374,7 @@ class _LoyalHistories(RuleBasedStateMachine):
     @rule(
         who=WHO, which=WHICH, some=st.none() | POINTS, key=KEYS, undone=SOMETIMES, again=SOMETIMES
     )  # fmt: skip
-    def transfer(
+    def transfer(  # noqa: PLR0917  as the rule draws them
         self, who: int, which: int, some: int | None, key: str | None, undone: bool, again: bool
     ) -> None:
         """One member gives another points, all there are or some: they end when they would have."""
@@ -436,7 +436,7 @@ class _LoyalHistories(RuleBasedStateMachine):
         who=WHO, which=WHICH, rank=st.sampled_from([1, 2]), days=st.sampled_from([1, 40, 400]),
         decided=st.booleans(), earlier=DAYS, undone=SOMETIMES,
     )  # fmt: skip
-    def promote(
+    def promote(  # noqa: PLR0917  as the rule draws them
         self, who: int, which: int, rank: int, days: int, decided: bool, earlier: int, undone: bool
     ) -> None:
         """Somebody puts a member higher."""

@@ -164,7 +164,7 @@ class Held:
             found.append((at, end, reached(known, [counts[q] for q in within])))
         if account.given.versions[0].tier_expiry is None:
             edges = sorted({*counts, *left.values()})
-            for since, until in zip(edges, edges[1:], strict=False):
+            for since, until in pairwise(edges):
                 within = [q for q in counts if q <= since < left[q]]
                 rank = reached(account.given.at(since), [counts[q] for q in within])
                 found.append((since, until, rank))

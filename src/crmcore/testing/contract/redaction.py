@@ -18,9 +18,12 @@ from crmcore.domain.errors import ConflictingFact, NotFound, Stale
 from crmcore.domain.facts import Fact
 from crmcore.domain.identifiers import Identifier
 from crmcore.domain.ids import CustomerId, FactId
+from crmcore.domain.interaction import Interaction
 from crmcore.domain.journal import Operation, plain
 from crmcore.domain.kinds import FACTS
 from crmcore.domain.measures import Fold, Measure
+from crmcore.domain.order_facts import Cancellation, Return
+from crmcore.domain.points import PointsEntry
 from crmcore.domain.unit_of_work import UnitOfWork
 from crmcore.testing.builders import (
     AT,
@@ -35,6 +38,7 @@ from crmcore.testing.builders import (
 )
 from crmcore.testing.clock import FrozenClock
 from crmcore.testing.contract.subject import MODEL, Make, Subject
+from crmcore.testing.members import a_decision, a_membership, a_points_entry, a_tier_change
 
 __all__ = ["WITH_PERSONAL", "RedactionContract"]
 
@@ -75,6 +79,11 @@ def _told(uow: UnitOfWork, ana: Customer) -> Customer:
     uow.cancellations.add(a_cancellation(off, reason=CANARY))
     uow.consents.add(a_consent(ana))
     uow.segment_changes.add(a_segment_change(ana))
+    member = uow.memberships.add(a_membership(ana, number=CANARY))
+    uow.memberships.save(attrs.evolve(member, number=f"{CANARY} 2"))
+    uow.points.add(a_points_entry(member, reason=CANARY))
+    uow.tier_changes.add(a_tier_change(member))
+    uow.decisions.add(a_decision(ana))
     other = a_customer("Ben")
     uow.customers.add(other)
     uow.customers.save_many([
@@ -100,10 +109,13 @@ def _everything(backend: Backend) -> str:
     journal = backend.journal(limit=1000)  # first, so that every row has its position
     with backend.reading() as uow:
         people = list(uow.customers.stream())
+        members = list(uow.memberships.stream())
         found: list[Any] = [
             *people,
             *(dict(profile) for profile in uow.profiles.where().page(limit=1000)),
             *(entry for who in people for entry in uow.customers.history(who.id)),
+            *members,
+            *(entry for one in members for entry in uow.memberships.history(one.id)),
             *(fact for who in people for fact in uow.timeline(who.id).page(limit=1000)),
         ]
     found += journal
@@ -146,6 +158,10 @@ class RedactionContract(Subject):
                     identifier.type, identifier.value, source=identifier.source
                 )
                 assert found == []
+            assert uow.memberships.find_by_number(f"{CANARY} 2", "club") is None
+            member = uow.memberships.of(ana.id, "club")
+            assert member is not None
+            assert (member.number, member.version) == (None, 3)
 
     def test_nothing_counted_changes(self, personal: Backend) -> None:
         """The facts stay, each with all that is not personal, and so does every field of the
@@ -170,17 +186,19 @@ class RedactionContract(Subject):
             assert uow.customers.get(ana.id) == redacted
 
     def test_the_journal_says_that_it_was_done_and_by_whom(self, personal: Backend) -> None:
-        """One more row, and every other stays in its place with what is not personal."""
+        """A row more for each record, and all others stay in place with what is not personal."""
         with personal.unit_of_work(source="shop") as uow:
             ana = _told(uow, _ana())
         before = personal.journal()
         with personal.unit_of_work(actor="privacy desk") as uow:
             uow.customers.redact(ana.id)
-        *rows, last = personal.journal()
+        *rows, member, last = personal.journal()
 
         assert (last.operation, last.kind, last.ids) == (
             Operation.REDACTED, "customers", (ana.id,),
         )  # fmt: skip
+        assert (member.operation, member.kind) == (Operation.REDACTED, "memberships")
+        assert (member.actor, member.version, member.personal) == ("privacy desk", 3, ())
         assert (last.actor, last.version, last.personal) == ("privacy desk", ana.version + 1, ())
         assert [attrs.evolve(e, personal=()) for e in rows] == [
             attrs.evolve(e, personal=()) for e in before
@@ -279,7 +297,8 @@ class RedactionContract(Subject):
             uow.customers.redact(ana.id)
 
         assert "canary" not in _everything(personal)
-        assert [e.operation for e in personal.journal()].count(Operation.REDACTED) == 2
+        rows = [(e.operation, e.kind) for e in personal.journal()]
+        assert rows.count((Operation.REDACTED, "customers")) == 2
 
     def test_redacting_nobody_is_not_found(self, backend: Backend) -> None:
         """An id that never was stored is `NotFound`, and no row is written."""
@@ -302,9 +321,12 @@ class RedactionContract(Subject):
         assert (last.operation, last.version) == (Operation.REDACTED, None)
 
 
+FREE_TEXT: dict[type[Fact], str] = {
+    Interaction: "subject", Return: "reason", Cancellation: "reason", PointsEntry: "reason",
+}  # fmt: skip
+
+
 def _bare(fact: Fact) -> Fact:
-    for name in ("subject", "reason"):
-        if hasattr(fact, name):
-            bare: dict[str, Any] = {name: None}
-            fact = attrs.evolve(fact, **bare)
-    return fact
+    name = FREE_TEXT.get(type(fact))
+    bare: dict[str, Any] = {} if name is None else {name: None}
+    return attrs.evolve(fact, **bare)

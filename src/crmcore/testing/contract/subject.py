@@ -39,6 +39,13 @@ from crmcore.testing.builders import (
     an_order,
 )
 from crmcore.testing.clock import FrozenClock
+from crmcore.testing.members import (
+    a_decision,
+    a_membership,
+    a_points_entry,
+    a_programme,
+    a_tier_change,
+)
 
 __all__ = ["MODEL", "Make", "Subject", "everything_in", "lacks", "needs", "neighbour_in", "opened"]
 
@@ -56,6 +63,7 @@ MODEL = Model(
         Measure("last_topic", "interactions", Fold.LATEST, "topic"),
         Measure("largest_purchase", "purchases", Fold.MAX, "amount"),
     ),
+    programmes=(a_programme(),),
 )
 """The model of the contract's tests."""
 
@@ -213,6 +221,10 @@ def neighbour_in(backends: Make, clock: FrozenClock) -> Backend:
         uow.consents.add(a_consent(ana, given=False, source_key="1001"))
         uow.segments.add(a_segment(predicate=field("order_count") > 100))
         uow.segment_changes.add(a_segment_change(ana, source_key="1001"))
+        member = uow.memberships.add(a_membership(ana, number="77", tier="gold", due_at=AT))
+        uow.points.add(a_points_entry(member, 9, source_key="1001"))
+        uow.tier_changes.add(a_tier_change(member, "gold", source_key="1001"))
+        uow.decisions.add(a_decision(ana, "refuse", source_key="1001"))
         uow.customers.save(uow.customers.get(twin.id).moved_to("active", at=AT))
     return backend
 
@@ -224,6 +236,7 @@ def everything_in(backend: Backend) -> list[object]:
             list(uow.customers.stream()),
             list(uow.products.stream()),
             list(uow.segments.stream()),
+            list(uow.memberships.stream()),
             list(uow.profiles.where().page(limit=1000)),
             *(_facts_in(uow, kind.name) for kind in FACTS),
             [(entry, entry.position) for entry in backend.journal(limit=1000)],

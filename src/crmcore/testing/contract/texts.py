@@ -143,6 +143,26 @@ class TextsContract(Subject):
                     limit = 17 + nth
                     assert paged(uow, name, limit=limit, descending=descending) == expected
 
+    def test_a_value_that_has_just_changed_hides_nobody(self, store: Backend) -> None:
+        """Asked in the unit of work that changed it, while an index has the old value still."""
+        tags = {f"{nth:02}": a_customer(f"{nth}", nth=nth) for nth in range(40)}
+        with store.unit_of_work() as uow:
+            uow.customers.add_many(c.with_attribute("tag", t, at=AT) for t, c in tags.items())
+        with store.unit_of_work() as uow:
+            for old, new in (("00", "50"), ("20", "60"), ("39", "-1")):
+                held = uow.customers.get(tags[old].id)
+                uow.customers.save(held.with_attribute("tag", new, at=AT))
+                tags[new] = tags.pop(old)
+            ids = [tags[tag].id for tag in sorted(tags)]
+            assert selected(uow, field("tag").is_present()) == sorted(ids)
+            assert selected(uow, field("tag").is_absent()) == []
+            for nth, tag in enumerate(sorted(tags)):
+                assert selected(uow, field("tag") < tag) == sorted(ids[:nth])
+                assert selected(uow, field("tag") >= tag) == sorted(ids[nth:])
+            for descending in (False, True):
+                expected = ids[::-1] if descending else ids
+                assert paged(uow, "tag", limit=7, descending=descending) == expected
+
     def test_a_cursor_that_was_changed_is_refused(self, store: Backend) -> None:
         """Whatever it says: another type, an operator, half a character, no number."""
         hostile = (True, {"$gt": ""}, ["a"], "\ud800", "\0", math.nan, 2**60, "x" * 20_000)

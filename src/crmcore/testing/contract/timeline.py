@@ -37,6 +37,7 @@ from crmcore.testing.builders import (
     an_order,
 )
 from crmcore.testing.contract.subject import Subject
+from crmcore.testing.members import a_decision, a_membership, a_points_entry, a_tier_change
 
 __all__ = ["TimelineContract"]
 
@@ -46,6 +47,7 @@ INSTANTS = (EARLIEST, AT, AT + timedelta(milliseconds=1), AT + DAY, LATEST)
 
 def _everything(ana: Customer) -> dict[str, list[Any]]:
     """Some of every kind, several at one instant."""
+    member = a_membership(ana)
     first, second = an_order(ana), an_order(ana, "80.00", at=AT + DAY)
     return {
         "orders": [first, second],
@@ -57,6 +59,9 @@ def _everything(ana: Customer) -> dict[str, list[Any]]:
         "scores": [a_score(ana, at=AT + DAY)],
         "consents": [a_consent(ana, at=AT), a_consent(ana, given=False, at=AT + 2 * DAY)],
         "segment_changes": [a_segment_change(ana, at=AT + DAY)],
+        "points": [a_points_entry(member, at=AT), a_points_entry(member, 5, at=AT + DAY)],
+        "tier_changes": [a_tier_change(member, at=AT + DAY)],
+        "decisions": [a_decision(ana, at=AT + DAY)],
     }
 
 

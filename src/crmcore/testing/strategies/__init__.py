@@ -35,6 +35,15 @@ from crmcore.testing.strategies.facts import (
     scores,
     segment_changes,
 )
+from crmcore.testing.strategies.loyalty import (
+    decisions,
+    earning_rules,
+    memberships,
+    periods,
+    points_entries,
+    programmes,
+    tier_changes,
+)
 from crmcore.testing.strategies.models import models
 from crmcore.testing.strategies.predicates import predicates
 from crmcore.testing.strategies.segments import segments
@@ -59,21 +68,27 @@ __all__ = [
     "consents",
     "contact_points",
     "customers",
+    "decisions",
+    "earning_rules",
     "emails",
     "fulfilments",
     "identifiers",
     "ids",
     "instants",
     "interactions",
+    "memberships",
     "models",
     "moneys",
     "notes",
     "order_lines",
     "orders",
     "payments",
+    "periods",
     "phones",
+    "points_entries",
     "predicates",
     "products",
+    "programmes",
     "relationships",
     "returns",
     "roles",
@@ -84,4 +99,5 @@ __all__ = [
     "symbols",
     "tags",
     "texts",
+    "tier_changes",
 ]

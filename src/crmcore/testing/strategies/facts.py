@@ -24,8 +24,8 @@ from crmcore.domain.segment import SegmentChange
 from crmcore.testing.strategies.values import MILLION, either, ids, instants, moneys, symbols, texts
 
 __all__ = [
-    "cancellations", "consents", "fulfilments", "interactions", "order_lines", "orders",
-    "payments", "returns", "scores", "segment_changes",
+    "cancellations", "consents", "facts_of", "fulfilments", "interactions", "order_lines",
+    "orders", "payments", "returns", "scores", "segment_changes", "told",
 ]  # fmt: skip
 
 T = TypeVar("T")
@@ -39,7 +39,7 @@ def order_lines(*, currency: str = "EUR") -> SearchStrategy[OrderLine]:
     return st.builds(OrderLine.of, products, quantity, price, st.just(currency))
 
 
-def _facts(cls: Callable[..., T], **own: SearchStrategy[Any]) -> SearchStrategy[T]:
+def facts_of(cls: Callable[..., T], **own: SearchStrategy[Any]) -> SearchStrategy[T]:
     """Facts with a drawn id for their `at`."""
 
     def at(at: datetime) -> SearchStrategy[T]:
@@ -48,11 +48,12 @@ def _facts(cls: Callable[..., T], **own: SearchStrategy[Any]) -> SearchStrategy[
     return own["at"].flatmap(at)
 
 
-def _told(
+def told(
     customer_ids: SearchStrategy[CustomerId] | None,
     ats: SearchStrategy[datetime] | None,
     source_keys: SearchStrategy[str | None] | None,
 ) -> dict[str, SearchStrategy[Any]]:
+    """What every fact tells."""
     return {
         "customer_id": either(customer_ids, ids().map(CustomerId)),
         "at": either(ats, instants()),
@@ -71,12 +72,12 @@ def orders(
     """Orders with lines in the currency of the total, or without lines."""
 
     def of(total: Money) -> SearchStrategy[Order]:
-        return _facts(
+        return facts_of(
             Order,
             total=st.just(total),
             lines=st.lists(order_lines(currency=total.currency), max_size=2).map(tuple),
             channel=st.none() | st.sampled_from(Channel),
-            **_told(customer_ids, ats, source_keys),
+            **told(customer_ids, ats, source_keys),
         )
 
     return (either(totals, moneys(min_minor=0))).flatmap(of)
@@ -91,8 +92,8 @@ def _of_order(
     placed = st.just(order) if order else orders(totals=moneys(min_minor=1))
 
     def of(order: Order) -> SearchStrategy[T]:
-        told = _told(st.just(order.customer_id), ats, source_keys)
-        return make(order, told | {"order_id": st.just(order.id)})
+        common = told(st.just(order.customer_id), ats, source_keys)
+        return make(order, common | {"order_id": st.just(order.id)})
 
     return placed.flatmap(of)
 
@@ -109,8 +110,8 @@ def payments(
     source_keys: SearchStrategy[str | None] | None = None,
 ) -> SearchStrategy[Payment]:
     """Payments of an order, whole or in part."""
-    return _of_order(order, ats, source_keys, lambda placed, told: _facts(
-        Payment, amount=either(amounts, _up_to(placed.total)), method=st.none() | texts(), **told
+    return _of_order(order, ats, source_keys, lambda placed, common: facts_of(
+        Payment, amount=either(amounts, _up_to(placed.total)), method=st.none() | texts(), **common
     ))  # fmt: skip
 
 
@@ -122,8 +123,8 @@ def returns(
     source_keys: SearchStrategy[str | None] | None = None,
 ) -> SearchStrategy[Return]:
     """Returns of an order above zero, whole or in part."""
-    return _of_order(order, ats, source_keys, lambda placed, told: _facts(
-        Return, amount=either(amounts, _up_to(placed.total)), reason=st.none() | texts(), **told
+    return _of_order(order, ats, source_keys, lambda placed, common: facts_of(
+        Return, amount=either(amounts, _up_to(placed.total)), reason=st.none() | texts(), **common
     ))  # fmt: skip
 
 
@@ -134,8 +135,8 @@ def fulfilments(
     source_keys: SearchStrategy[str | None] | None = None,
 ) -> SearchStrategy[Fulfilment]:
     """Deliveries of an order."""
-    return _of_order(order, ats, source_keys, lambda _, told: _facts(
-        Fulfilment, complete=st.booleans(), reference=st.none() | texts(), **told
+    return _of_order(order, ats, source_keys, lambda _, common: facts_of(
+        Fulfilment, complete=st.booleans(), reference=st.none() | texts(), **common
     ))  # fmt: skip
 
 
@@ -146,8 +147,8 @@ def cancellations(
     source_keys: SearchStrategy[str | None] | None = None,
 ) -> SearchStrategy[Cancellation]:
     """Cancellations of an order."""
-    return _of_order(order, ats, source_keys, lambda _, told: _facts(
-        Cancellation, reason=st.none() | texts(), **told
+    return _of_order(order, ats, source_keys, lambda _, common: facts_of(
+        Cancellation, reason=st.none() | texts(), **common
     ))  # fmt: skip
 
 
@@ -160,7 +161,7 @@ def interactions(
 ) -> SearchStrategy[Interaction]:
     """Interactions over any channel."""
     seconds = st.none() | st.integers(0, 3) | st.integers(0, 2**31 - 1)
-    return _facts(
+    return facts_of(
         Interaction,
         channel=either(channels, st.sampled_from(Channel)),
         direction=st.sampled_from(Direction),
@@ -169,7 +170,7 @@ def interactions(
         subject=st.none() | texts(),
         waited_seconds=seconds,
         lasted_seconds=seconds,
-        **_told(customer_ids, ats, source_keys),
+        **told(customer_ids, ats, source_keys),
     )
 
 
@@ -190,13 +191,13 @@ def consents(
         return until.map(lambda at: attrs.evolve(consent, until=at))
 
     before_the_end = either(ats, instants()).filter(lambda at: at < LATEST - timedelta(days=400))
-    lasting = _facts(
+    lasting = facts_of(
         Consent,
         purpose=either(purposes, st.sampled_from(known)),
         channel=either(channels, st.none() | st.sampled_from(Channel)),
         given=st.booleans(),
         basis=st.sampled_from(LegalBasis),
-        **_told(customer_ids, before_the_end, source_keys),
+        **told(customer_ids, before_the_end, source_keys),
     )
     return lasting | lasting.flatmap(ending)
 
@@ -211,13 +212,13 @@ def scores(
 ) -> SearchStrategy[Score]:
     """Scores of the built-in scorers."""
     known = ["probability_alive", "expected_purchases", "lifetime_value"]
-    return _facts(
+    return facts_of(
         Score,
         scorer=either(scorers, st.sampled_from(known)),
         value=either(values, st.floats(allow_nan=False, allow_infinity=False)),
         unit=st.just("1"),
         why=st.none() | texts(),
-        **_told(customer_ids, ats, source_keys),
+        **told(customer_ids, ats, source_keys),
     )
 
 
@@ -229,10 +230,10 @@ def segment_changes(
     source_keys: SearchStrategy[str | None] | None = None,
 ) -> SearchStrategy[SegmentChange]:
     """Entries and leavings, by the names of segments."""
-    return _facts(
+    return facts_of(
         SegmentChange,
         segment=either(segments, st.sampled_from(["regulars", "vip"]) | symbols()),
         entered=st.booleans(),
         segment_version=st.none() | st.integers(1, 9),
-        **_told(customer_ids, ats, source_keys),
+        **told(customer_ids, ats, source_keys),
     )

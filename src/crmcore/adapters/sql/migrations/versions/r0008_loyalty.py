@@ -8,8 +8,8 @@ from alembic import context, op
 
 from crmcore.adapters.sql.types import ID, INSTANT, INTEGER, TEXT, short
 
-revision = "crmcore_0007"
-down_revision = "crmcore_0006"
+revision = "crmcore_0008"
+down_revision = "crmcore_0007"
 branch_labels = None
 depends_on = None
 
