@@ -118,9 +118,12 @@ class _LoyalHistories(RuleBasedStateMachine):
         self.made += 1
         return an_id(self.made)
 
-    @initialize(names=st.lists(st.sampled_from(sorted(GIVEN)), min_size=2, max_size=2, unique=True))
-    def begin(self, names: list[str]) -> None:
-        """Two customers, both in two programmes."""
+    @initialize(
+        names=st.lists(st.sampled_from(sorted(GIVEN)), min_size=2, max_size=2, unique=True),
+        first=st.lists(CENTS, max_size=3),
+    )
+    def begin(self, names: list[str], first: list[int]) -> None:
+        """Two customers, both in two programmes; one of them bought something."""
         self.begins()
         self.programmes = names
         ids = [CustomerId(self.new_id()) for _ in range(2)]
@@ -129,6 +132,9 @@ class _LoyalHistories(RuleBasedStateMachine):
             stored = Stored(self.opened(tenant), in_sets, ids)
             stored.enrol(names)
             self.stores.append(stored)
+        for cents in first:
+            self.buy(0, cents, 0, True, False)
+            self.now += DAY
 
     # how a deed is done
 
@@ -310,8 +316,16 @@ class _LoyalHistories(RuleBasedStateMachine):
         undone: bool, again: bool,
     ) -> None:  # fmt: skip
         """Some points are spent, or all there are."""
+        self.have(who, which)
         of, at = self.key(who, which), self.moment(earlier)
         self.redeem_one(of, None if all else points, key, at, undone, again)
+
+    def have(self, who: int, which: int) -> None:
+        """Who has no active point buys first."""
+        active = self.loyal.members[self.key(who, which)].account.sums()["active"]
+        if active <= 0:
+            self.buy(who, 20_001, 0, True, False)
+            self.now += DAY
 
     def redeem_one(  # noqa: PLR0917  as the rule draws them
         self, of: Key, points: int | None, key: str | None, at: datetime, undone: bool, again: bool
@@ -363,13 +377,15 @@ class _LoyalHistories(RuleBasedStateMachine):
         )
 
     @rule(
-        who=WHO, which=WHICH, points=POINTS, key=KEYS, undone=SOMETIMES, again=SOMETIMES
+        who=WHO, which=WHICH, some=st.none() | POINTS, key=KEYS, undone=SOMETIMES, again=SOMETIMES
     )  # fmt: skip
     def transfer(  # noqa: PLR0917  as the rule draws them
-        self, who: int, which: int, points: int, key: str | None, undone: bool, again: bool
+        self, who: int, which: int, some: int | None, key: str | None, undone: bool, again: bool
     ) -> None:
-        """One member gives another points, which end when they would have."""
+        """One member gives another points, all there are or some: they end when they would have."""
+        self.have(who, which)
         giver, taker, at = self.key(who, which), self.key(1 - who, which), self.moment()
+        points = some or max(1, self.loyal.members[giver].account.sums()["active"])
 
         def told() -> None:
             if self.loyal.known(key, (giver, "transfer", points, at, taker)):
@@ -495,6 +511,19 @@ class _LoyalHistories(RuleBasedStateMachine):
         coming = sorted(at for at in moments if at < LATE and self.now < at + by)
         if coming:
             self.now = coming[min(place, len(coming) - 1)] + by
+
+    @rule(who=WHO, which=WHICH, cents=CENTS, late=st.sampled_from([-1, 0, 3, 15]))
+    def keep_up(self, who: int, which: int, cents: int, late: int) -> None:
+        """Somebody buys again before their tier ends, or when it just did."""
+        self.advance(0)
+        held = self.loyal.members[self.key(who, which)]
+        if self.now < held.until < LATE:
+            if late < 0:
+                self.buy(who, cents, 0, True, False)
+            self.now = max(self.now, held.until + max(late, 0) * DAY)
+            if late >= 0:
+                self.buy(who, cents, 0, True, False)
+        self.advance(0)
 
     @rule(earlier=DAYS)
     def advance(self, earlier: int) -> None:
