@@ -173,7 +173,7 @@ def counts(tables: Tables, *, one: bool) -> Select:
     points = tables.kinds[POINTS.name]
     sums = [points.c[name] for name in ("qualifying", "spend", "purchases")]
     # As a text: whoever asks for one customer by the statement's text gives its named values alone.
-    zero = sa.literal_column("0")
+    zero: sa.ColumnClause[int] = sa.literal_column("0", sa.Integer)
     return sa.select(points.c.membership_id, points.c.qualifies_at, *sums).where(
         points.c.tenant == TENANT,
         _chosen(points.c.resolved_customer_id, "id", one=one),
