@@ -172,11 +172,13 @@ def counts(tables: Tables, *, one: bool) -> Select:
     """Of the ledgers of these customers, what counts for a tier."""
     points = tables.kinds[POINTS.name]
     sums = [points.c[name] for name in ("qualifying", "spend", "purchases")]
+    # As a text: whoever asks for one customer by the statement's text gives its named values alone.
+    zero: sa.ColumnClause[int] = sa.literal_column("0", sa.Integer)
     return sa.select(points.c.membership_id, points.c.qualifies_at, *sums).where(
         points.c.tenant == TENANT,
         _chosen(points.c.resolved_customer_id, "id", one=one),
         points.c.removed_at.is_(None),
-        sa.or_(*(column != 0 for column in sums)),
+        sa.or_(*(column != zero for column in sums)),
     )
 
 

@@ -260,6 +260,13 @@ class LoyaltyContract(Subject):
                 told.tier, told.until, told.points,
             )  # fmt: skip
 
+    def test_one_alone_is_advanced_with_the_base(self, club: Backend) -> None:
+        """Of whom something is due, there may be a single one."""
+        with club.unit_of_work() as uow:
+            bought(uow, enrolled(uow)[0], "300.00", at=JOINED + 10 * DAY)
+        found = advance(club, at=JOINED + 20 * DAY).programmes["club"]
+        assert (found.members, found.tier_changes) == (1, 1)
+
     def test_a_base_is_advanced_as_each_of_them(self, backends: Make, clock: FrozenClock) -> None:
         """Set-based or one by one, members end alike; lots and tiers are what the facts tell."""
         days, ends = (3, 90, 200, 500, 700), []
