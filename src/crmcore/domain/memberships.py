@@ -216,7 +216,8 @@ class Memberships(Aggregates[Membership]):
         told = more | {"other_membership_id": taker.id}
         if self._again(held[giver.id], Movement.TRANSFER, -some, instant(at), told) is not None:
             return held[giver.id], held[taker.id]
-        self._open(held[giver.id]), self._open(held[taker.id])
+        self._open(held[giver.id])
+        self._open(held[taker.id])
         given, taken = ledger.transfer(
             self._programme(giver.programme), held[giver.id], held[taker.id], some,
             at=instant(at), source=None, source_key=source_key, reason=reason,

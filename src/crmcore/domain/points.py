@@ -112,6 +112,9 @@ class PointsEntry(Fact):
         return abs(self.active + self.pending) or abs(self.active)
 
 
+ACCOUNTS: tuple[str, ...] = ("earned", "active", "pending", "spent", "expired", "reversed")
+
+
 @attrs.frozen
 class PointsBalance:
     """The accounts of a ledger: all that was `earned` is in one of the other five (O1)."""
@@ -126,7 +129,7 @@ class PointsBalance:
     @classmethod
     def of(cls, entries: Iterable[PointsEntry], *, at: datetime | None = None) -> PointsBalance:
         """The accounts by these entries, as of an instant where one is given."""
-        sums = dict.fromkeys(("earned", "active", "pending", "spent", "expired", "reversed"), 0)
+        sums: dict[str, int] = dict.fromkeys(ACCOUNTS, 0)
         for entry in entries:
             if at is not None and entry.at > at:
                 continue

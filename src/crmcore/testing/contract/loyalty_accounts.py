@@ -71,7 +71,10 @@ class Account:
 
     def sums(self, at: datetime = LATE) -> dict[str, int]:
         """The accounts as of an instant."""
-        found = dict.fromkeys(("earned", "active", "pending", "spent", "expired", "reversed"), 0)
+        names: tuple[str, ...] = (
+            "earned", "active", "pending", "spent", "expired", "reversed",
+        )  # fmt: skip
+        found: dict[str, int] = dict.fromkeys(names, 0)
         for when, account, points in self.moves:
             if when <= at:
                 found[account] += points
