@@ -11,7 +11,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from crmcore.adapters.memory import MemoryStore
 from crmcore.adapters.memory.transaction import MemoryTransaction
-from crmcore.domain import foresight, ledger, memberships, periods, reversing, standing
+from crmcore.domain import foresight, ledger, member_tiers, memberships, periods, reversing, standing
 from crmcore.domain.errors import CrmError
 from crmcore.domain.instants import LATEST
 from crmcore.domain.ledger import Posting
@@ -111,8 +111,8 @@ def fall_due_never(member, lots, entry, behind=ledger._with):
     return attrs.evolve(behind(member, lots, entry), due_at=LATEST)
 
 
-def forget_what_comes_later(programme, member, *given, at, standing=standing.standing, **more):
-    found = standing(programme, member, *given, at=at, **more)
+def forget_what_comes_later(programme, member, *given, at, known=standing.standing_by, **more):
+    found = known(programme, member, *given, at=at, **more)
     rank = programme.rank_of(found.tier)
     return attrs.evolve(found, due_at=found.until if rank else LATEST)
 
@@ -156,7 +156,7 @@ BUGS = {
     "days of another zone": (periods, "_local_day", forget_the_zone),
     "transferred points without their end": (ledger, "gain", lose_the_end),
     "what never falls due": (ledger, "_with", fall_due_never),
-    "what comes later forgotten": (memberships, "standing", forget_what_comes_later),
+    "what comes later forgotten": (member_tiers, "standing_by", forget_what_comes_later),
     "a revoked decision that holds": (standing, "_rights", let_it_hold),
     "a projection in which nothing ends": (vars(foresight)["ledger"], "fallen_due", foresee_no_end),
     "a fall to the bottom": (standing, "_fallen", fall_to_the_bottom),

@@ -25,9 +25,20 @@ from crmcore.domain.points import PointsEntry
 from crmcore.domain.programme import Downgrade, Programme, Rules
 
 __all__ = [
-    "Count", "Entitlement", "Standing", "Step", "Sums", "behind", "counts_of", "entitled",
-    "entitlements", "period_sums", "standing", "standing_by",
-]  # fmt: skip
+    "Count",
+    "Entitlement",
+    "Standing",
+    "Step",
+    "Sums",
+    "behind",
+    "counted",
+    "counts_of",
+    "entitled",
+    "entitlements",
+    "period_sums",
+    "standing",
+    "standing_by",
+]
 
 
 @attrs.frozen

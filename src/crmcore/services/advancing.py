@@ -11,7 +11,7 @@ from crmcore.domain.errors import Refused
 from crmcore.domain.expressions import field
 from crmcore.domain.instants import instant
 from crmcore.domain.life_cycle import Move
-from crmcore.domain.memberships import LoyaltyAdvance
+from crmcore.domain.member_tiers import LoyaltyAdvance
 from crmcore.domain.ports import Backend
 from crmcore.domain.unit_of_work import UnitOfWork
 from crmcore.services.loyalty import advance_programmes

@@ -12,8 +12,8 @@ from crmcore.domain.errors import InvalidInput
 from crmcore.domain.foresight import Missing, Projection, projection
 from crmcore.domain.ids import CustomerId, MembershipId
 from crmcore.domain.instants import instant
+from crmcore.domain.member_tiers import LoyaltyAdvance
 from crmcore.domain.membership import Membership, TierReason
-from crmcore.domain.memberships import LoyaltyAdvance
 from crmcore.domain.ports import Backend
 from crmcore.domain.programme import Programme
 from crmcore.domain.rebuilding import rebuilt

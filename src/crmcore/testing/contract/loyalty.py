@@ -33,7 +33,14 @@ from crmcore.testing.contract.concurrency import at_once
 from crmcore.testing.contract.segments import migrated
 from crmcore.testing.contract.subject import Make, Subject
 
-__all__ = ["CLUB", "LOYALTY", "LoyaltyContract", "as_rebuilt", "enrolled"]
+__all__ = [
+    "CLUB",
+    "LOYALTY",
+    "LoyaltyContract",
+    "as_rebuilt",
+    "bought",
+    "enrolled",
+]
 
 JOINED = datetime(2024, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)

@@ -17,7 +17,13 @@ import attrs
 from crmcore.testing.contract.loyalty_calendar import DAY, LATE, end_of
 from crmcore.testing.contract.loyalty_draws import EARLY, GIVEN, Given, Version
 
-__all__ = ["Account", "Pile", "Refusal"]
+__all__ = [
+    "Account",
+    "Bought",
+    "Pile",
+    "Refusal",
+    "worth",
+]
 
 
 class Refusal(Exception):

@@ -8,7 +8,17 @@ from zoneinfo import ZoneInfo
 
 from crmcore.testing.contract.loyalty_draws import Given, Version
 
-__all__ = ["DAY", "LATE", "days_later", "end_of", "leaves", "period"]
+__all__ = [
+    "DAY",
+    "LATE",
+    "after",
+    "begin",
+    "days_later",
+    "end_of",
+    "leaves",
+    "local",
+    "period",
+]
 
 DAY = timedelta(days=1)
 LATE = datetime(9999, 12, 31, 23, 59, 59, 999000, tzinfo=UTC)

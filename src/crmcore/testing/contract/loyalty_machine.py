@@ -50,7 +50,11 @@ from crmcore.testing.contract.loyalty_witness import (
 )
 from crmcore.testing.contract.subject import Make, Subject
 
-__all__ = ["LoyaltyHistoriesContract", "loyalty_machine_of"]
+__all__ = [
+    "LoyaltyHistoriesContract",
+    "latest",
+    "loyalty_machine_of",
+]
 
 T = TypeVar("T")
 DAY = timedelta(days=1)

@@ -12,7 +12,13 @@ from crmcore.testing.contract.loyalty_accounts import Account, Refusal
 from crmcore.testing.contract.loyalty_calendar import LATE, days_later, end_of, leaves, period
 from crmcore.testing.contract.loyalty_draws import Version
 
-__all__ = ["Change", "Held"]
+__all__ = [
+    "TICK",
+    "Change",
+    "Held",
+    "entitled",
+    "reached",
+]
 
 TICK = timedelta(milliseconds=1)
 Right = tuple[datetime, datetime, int]

@@ -28,7 +28,18 @@ from crmcore.testing.contract.loyalty_calendar import LATE
 from crmcore.testing.contract.loyalty_draws import JOINED
 from crmcore.testing.contract.loyalty_tiers import Held
 
-__all__ = ["Key", "Loyal", "Stored", "Told"]
+__all__ = [
+    "Key",
+    "Loyal",
+    "Stored",
+    "Told",
+    "an_id",
+    "began",
+    "copied",
+    "given_away",
+    "see_account",
+    "see_tier",
+]
 
 Key = tuple[int, str]
 """Whose membership, and in which programme."""

@@ -1,0 +1,240 @@
+"""The tiers of members: reached, renewed and lowered as time passes, foreseen, given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from uuid import UUID
+
+import attrs
+
+from crmcore.domain import ledger
+from crmcore.domain.collecting import uncollected
+from crmcore.domain.errors import NotFound, Refused
+from crmcore.domain.foresight import Projection, projection
+from crmcore.domain.ids import FactId, MembershipId, as_id, new_id
+from crmcore.domain.instants import LATEST, instant
+from crmcore.domain.member_records import MemberRecords
+from crmcore.domain.membership import Membership, TierChange, TierReason
+from crmcore.domain.money import Money
+from crmcore.domain.order import Order
+from crmcore.domain.points import PointsEntry
+from crmcore.domain.standing import Step, behind, entitled, standing, standing_by
+from crmcore.domain.trusted import built, changed
+
+__all__ = ["LoyaltyAdvance", "MemberTiers", "change_of"]
+
+PAGE = 2_000
+
+
+@attrs.frozen
+class LoyaltyAdvance:
+    """How many members something fell due for, how many entries and tier changes that made; were
+    there more than one page of them?
+    """
+
+    members: int = 0
+    entries: int = 0
+    tier_changes: int = 0
+    more: bool = False
+
+    def and_(self, other: LoyaltyAdvance) -> LoyaltyAdvance:
+        """Both together."""
+        return LoyaltyAdvance(
+            self.members + other.members,
+            self.entries + other.entries,
+            self.tier_changes + other.tier_changes,
+            other.more,
+        )
+
+
+class MemberTiers(MemberRecords):
+    """What time makes of members, and what is decided of their tiers."""
+
+    def promote(
+        self,
+        membership: Membership,
+        tier: str,
+        *,
+        at: datetime,
+        until: datetime,
+        decision_id: FactId | None = None,
+    ) -> Membership:
+        """Put a member into a higher tier than they qualified for, until then at least; a decision
+        that it rests on can be revoked. A tier that is not higher, or an instant before the last
+        change of the tier, is `Refused`.
+        """
+        member, at, until = self._one(membership), instant(at), instant(until, "until")
+        programme = self._programme(member.programme)
+        entries, changes = self._entries([member]), self._changes([member])
+        held: dict[UUID, Membership] = {member.id: member}
+        made = _changes_in(member, standing(programme, member, entries, changes, at=at).steps)
+        member = _behind(member, made)
+        if programme.rank_of(tier) <= programme.rank_of(member.tier):
+            raise Refused("tiers.higher", f"is in {member.tier} already", str(member.id))
+        when = _next_change(member, [*changes, *made], at)
+        if until <= when:
+            raise Refused("tiers.time_runs_forward", "would end before it begins", str(member.id))
+        change = change_of(member, tier, when, until, TierReason.PROMOTED, decision_id=decision_id)
+        return self._changed([(_behind(member, [change]), (), [*made, change])], held)[0]
+
+    def revoke(self, membership: Membership, decision_id: FactId, *, at: datetime) -> Membership:
+        """Take back a promotion, once: the member is in the tier that they are entitled to without
+        it. `NotFound` if nothing rests on that decision.
+        """
+        member, at = self._one(membership), instant(at)
+        decision = FactId(as_id(decision_id, "decision_id"))
+        changes, entries = self._changes([member]), self._entries([member])
+        resting = [change for change in changes if change.decision_id == decision]
+        if not resting:
+            raise NotFound("tier_changes", str(decision), "decision_id")
+        if any(change.reason is TierReason.REVOKED for change in resting):
+            return member
+        programme = self._programme(member.programme)
+        held: dict[UUID, Membership] = {member.id: member}
+        made = _changes_in(member, standing(programme, member, entries, changes, at=at).steps)
+        member, known = _behind(member, made), [*changes, *made]
+        when = _next_change(member, known, at)
+        left = [change for change in known if change.decision_id != decision]
+        tier, until = entitled(programme, member, entries, left, at=when)
+        change = change_of(member, tier, when, until, TierReason.REVOKED, decision_id=decision)
+        return self._changed([(_behind(member, [change]), (), [*made, change])], held)[0]
+
+    def project(
+        self, membership: Membership, *, at: datetime, planned: Iterable[Order] = ()
+    ) -> Projection:
+        """What a member's tier and points will be at an instant, without further activity or with
+        these planned purchases; what is missing to the next tier and to keep this one. Nothing is
+        written, and without more activity it is what then comes about (O4).
+        """
+        bought = [(order, self._unit.in_base(order.total, order.at)) for order in planned]
+        return self._projected([membership], instant(at), bought)[membership.id]
+
+    def project_many(
+        self, memberships: Iterable[Membership], *, at: datetime
+    ) -> dict[MembershipId, Projection]:
+        """By membership, what `project` says of each, without planned purchases."""
+        return self._projected(list(memberships), instant(at), ())
+
+    def advance(self, membership: Membership, *, at: datetime) -> Membership:
+        """Post what fell due for one member until `at`: points released and expired, tiers reached,
+        renewed and lowered, each dated when it was.
+        """
+        held = self._held([membership.id])
+        stored, *_ = self._advanced(held, instant(at))
+        return stored[0] if stored else held[membership.id]
+
+    def advance_page(self, programme: str, *, at: datetime, limit: int = PAGE) -> LoyaltyAdvance:
+        """`advance` for the next members of a programme that something fell due for, at most
+        `limit` of them: `services.advance_programmes` goes on until there is none.
+        """
+        self._programme(programme)
+        due = self._unit.reads.due(programme, instant(at), limit)
+        if not due:
+            return LoyaltyAdvance()
+        with uncollected:
+            held = self._held_of(dict(due))
+            stored, entries, changes = self._advanced(held, instant(at))
+        return LoyaltyAdvance(len(stored), entries, changes, more=len(due) == limit)
+
+    # how
+
+    def _projected(
+        self,
+        members: Sequence[Membership],
+        at: datetime,
+        planned: Sequence[tuple[Order, Money]],
+    ) -> dict[MembershipId, Projection]:
+        entries, changes = self._by_member(members)
+        return {
+            member.id: projection(
+                self._programme(member.programme), member, entries[member.id],
+                changes[member.id], at=at, currency=self._unit.model.currency, planned=planned,
+            )
+            for member in members
+        }  # fmt: skip
+
+    def _advanced(
+        self, held: Mapping[UUID, Membership], at: datetime
+    ) -> tuple[list[Membership], int, int]:
+        open_ = {id: member for id, member in held.items() if member.is_open}
+        moving = [member for member in open_.values() if _may_move(member, at)]
+        customers = {member.customer_id for member in moving}
+        counts = self._unit.reads.counts(customers)
+        changes = self._changes_by_member(moving)
+        found: list[tuple[Membership, Sequence[PointsEntry], Sequence[TierChange]]] = [
+            (changed(member, due_at=LATEST), (), ())
+            for member in held.values()
+            if not member.is_open and member.due_at < LATEST
+        ]
+        for id, member in open_.items():
+            programme = self._programme(member.programme)
+            due = ledger.fallen_due(programme, member, at)
+            moved, made, next_due = due.membership, list[TierChange](), member.tier_until
+            if id in changes:
+                after = standing_by(programme, member, counts.get(id, ()), changes[id], at=at)
+                made, next_due = _changes_in(member, after.steps), after.due_at
+                moved = _behind(moved, made)
+            moved = changed(moved, due_at=min([next_due, *ledger.dues(moved.lots)]))
+            if member.due_at <= at or changed(moved, due_at=member.due_at) != member:
+                found.append((moved, due.entries, made))
+        stored = self._changed(found, held)
+        return stored, sum(len(e) for _, e, _ in found), sum(len(c) for _, _, c in found)
+
+
+def _may_move(member: Membership, at: datetime) -> bool:
+    """May the tier of a member change until `at`? Not where it does not end and a lot alone is due:
+    whatever counts makes them due from when it is dated.
+    """
+    lots = min(ledger.dues(member.lots), default=LATEST)
+    return member.tier_until <= at or member.due_at <= member.entered_at or member.due_at < lots
+
+
+def _changes_in(member: Membership, steps: Iterable[Step]) -> list[TierChange]:
+    """The tier changes of these steps; of nothing but what was checked."""
+    made, previous = list[TierChange](), member.tier
+    for step in steps:
+        made.append(
+            built(
+                TierChange, customer_id=member.customer_id, at=step.at, source=None,
+                source_key=None, id=FactId(new_id(step.at)), recorded_at=None, actor=None,
+                membership_id=member.id, programme=member.programme, tier=step.tier,
+                previous=previous, until=step.until, reason=step.reason, decision_id=None,
+            )
+        )  # fmt: skip
+        previous = step.tier
+    return made
+
+
+def change_of(
+    member: Membership,
+    tier: str,
+    at: datetime,
+    until: datetime,
+    reason: TierReason,
+    *,
+    previous: str | None = "",
+    decision_id: FactId | None = None,
+) -> TierChange:
+    """The fact that a member is in this tier from then on, or keeps it."""
+    return TierChange(
+        customer_id=member.customer_id, membership_id=member.id, programme=member.programme,
+        tier=tier, previous=member.tier if previous == "" else previous, at=at, until=until,
+        reason=reason, decision_id=decision_id,
+    )  # fmt: skip
+
+
+def _behind(member: Membership, changes: Sequence[TierChange]) -> Membership:
+    """The membership after these tier changes."""
+    for change in changes:
+        since = member.tier_since if change.tier == member.tier else change.at
+        member = changed(member, tier=change.tier, tier_since=since, tier_until=change.until)
+    return changed(member, due_at=min(member.due_at, member.tier_until))
+
+
+def _next_change(member: Membership, changes: Iterable[TierChange], at: datetime) -> datetime:
+    """When a tier change of `at` is dated; earlier than the last one it is `Refused`."""
+    when = behind(changes, at)
+    if when is None:
+        raise Refused("tiers.time_runs_forward", "entered its tier later", str(member.id))
+    return when
