@@ -19,7 +19,7 @@ from crmcore.adapters.codec import codec_of
 from crmcore.adapters.profile_codec import ProfileCodec
 from crmcore.adapters.sql import bulk
 from crmcore.domain.earning import EarningRule
-from crmcore.domain.ids import FactId, new_id
+from crmcore.domain.ids import CustomerId, FactId, new_id
 from crmcore.domain.instants import start_of, to_millis
 from crmcore.domain.kinds import MEMBERSHIPS, POINTS, TIER_CHANGES
 from crmcore.domain.membership import Lot, Membership, TierChange, TierReason
@@ -85,7 +85,8 @@ def fill(backend: Any, members: int) -> list[Any]:
     spans = [(JOINED, JOINED)] * members
     sums = [0] * members
     write_lots = codec_of(Membership)
-    probe = Membership(customer_id=people[0], programme="club", at=JOINED, tier="classic")
+    who = CustomerId(people[0])
+    probe = Membership(customer_id=who, programme="club", at=JOINED, tier="classic")
     place = [column.name for column in write_lots.columns].index("lots")
     for nth in range(ENTRIES):
         rows = _entries(people, ids, nth)
@@ -146,13 +147,13 @@ def _customers(backend: Any, people: list[Any]) -> None:
             bulk.insert(connection, backend.tables.kinds["customers"], names, rows)
 
 
-def _members(
+def _members(  # noqa: PLR0917
     backend: Any, people: list[Any], ids: list[Any], lots: list[list[str]], spans: Any,
     sums: list[int],
 ) -> None:  # fmt: skip
     """Memberships with their keys, the change that enrolled them, and profiles."""
     customer = Customer.person(language="es", at=JOINED)
-    profile = {"tenant": "main", "customer_id": b""}
+    profile: dict[str, Any] = {"tenant": "main", "customer_id": b""}
     codec = ProfileCodec(MODEL)
     profile |= codec.copies(customer) | codec.untouched()
     profile |= {
@@ -175,8 +176,8 @@ def _members(
             lots[n] = []
             kept.append(tuple(row))
             for scope, value in (("member", people[n].hex), ("number", f"C-{n}")):
-                value = f"club:{value}"
-                keys.append(("main", MEMBERSHIPS.name, scope, value, ids[n].bytes, value))
+                key = f"club:{value}"
+                keys.append(("main", MEMBERSHIPS.name, scope, key, ids[n].bytes, key))
             change = TierChange(
                 customer_id=people[n], membership_id=ids[n], programme="club", tier="classic",
                 at=JOINED, reason=TierReason.ENROLLED, recorded_at=NOW,

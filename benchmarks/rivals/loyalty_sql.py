@@ -2,9 +2,9 @@
 
 Tiers by points of a calendar year, kept to the end of the next one, and points that expire: a few
 statements over whole tables in one transaction, which leave the rows that crmcore leaves. They know
-what the programme's rules are and that its members neither redeemed nor returned, were not promoted,
-and have every purchase behind the last advance. The years' bounds are given. A journal row names
-10,000 memberships or facts, without what changed of them.
+what the programme's rules are and that its members neither redeemed nor returned, were not
+promoted, and have every purchase behind the last advance. The years' bounds are given. A journal
+row names 10,000 memberships or facts, without what changed of them.
 """
 
 from __future__ import annotations
@@ -82,8 +82,9 @@ class LoyaltyHand:
         self.entering = insert("points", ENTRY, self.mark, "")
         self.journalling = insert("journal", JOURNAL, self.mark, "")
         self.posting = (
-            f"UPDATE crm_memberships SET lots = {self.mark}, entered_at = {self.mark}, due_at = {self.mark},"
-            f" version = version + 1 WHERE tenant = 'main' AND id = {self.mark} AND version = {self.mark}"
+            f"UPDATE crm_memberships SET lots = {self.mark}, entered_at = {self.mark},"
+            f" due_at = {self.mark}, version = version + 1"
+            f" WHERE tenant = 'main' AND id = {self.mark} AND version = {self.mark}"
         )
         self.counting = (
             f"UPDATE crm_profiles SET club_points = club_points + {self.mark}"
@@ -222,7 +223,8 @@ class LoyaltyHand:
         self.run("CREATE UNIQUE INDEX temp_best ON best (membership_id)")
         self.analyse("best")
         self.run(
-            f"""CREATE TEMP TABLE moves AS SELECT {self.new_id.format(at="at")} AS id, steps.* FROM (
+            f"""CREATE TEMP TABLE moves AS
+                SELECT {self.new_id.format(at="at")} AS id, steps.* FROM (
                 SELECT due.customer_id, due.id AS membership_id, sums.at AS at, sums.rank AS rank,
                 sums.former AS former, CASE WHEN sums.this_year OR best.this_year >= sums.rank
                     THEN {behind} ELSE {after} END AS until, 'qualified' AS reason

@@ -1,4 +1,4 @@
-"""The rival of `benchmarks/loyalty.py` leaves the rows that crmcore leaves, and so does its set-up."""
+"""The rival of `benchmarks/loyalty.py` leaves the rows that crmcore leaves; so does its set-up."""
 
 from __future__ import annotations
 

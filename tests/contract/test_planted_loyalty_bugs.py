@@ -65,11 +65,15 @@ def redeem_the_last_first(lots, points, order, taken=ledger._taken):
     return left, parts
 
 
-def round_each_part(programme, member, order, fact, returns, reversal=reversing.reversal, **more):
+def round_each_part(  # noqa: PLR0917
+    programme, member, order, fact, returns, reversal=reversing.reversal, **more
+):
     return reversal(programme, member, order, fact, returns=(), **more)
 
 
-def count_again(self, member, movement, points, at, more, once=Memberships._once):
+def count_again(  # noqa: PLR0917
+    self, member, movement, points, at, more, once=Memberships._once
+):
     return once(self, member, movement, points, at, more | {"source_key": None})
 
 
@@ -83,7 +87,7 @@ def wait_for_nothing(programme, member, points, gain=ledger.gain, **more):
     return gain(programme, member, points, **more)
 
 
-def forget_when_it_qualified(*given, qualifies_at, at, reverse=reversing.reverse, **more):
+def forget_when_it_qualified(*given, qualifies_at, at, reverse=ledger.reverse, **more):
     return reverse(*given, at=at, qualifies_at=at, **more)
 
 
@@ -154,7 +158,7 @@ BUGS = {
     "what never falls due": (ledger, "_with", fall_due_never),
     "what comes later forgotten": (memberships, "standing", forget_what_comes_later),
     "a revoked decision that holds": (standing, "_rights", let_it_hold),
-    "a projection in which nothing ends": (foresight.ledger, "fallen_due", foresee_no_end),
+    "a projection in which nothing ends": (vars(foresight)["ledger"], "fallen_due", foresee_no_end),
     "a fall to the bottom": (standing, "_fallen", fall_to_the_bottom),
 }
 
@@ -162,7 +166,8 @@ BUGS = {
 def lived(times: int) -> None:
     effort = settings(
         max_examples=times, stateful_step_count=30, deadline=None, database=None,
-        report_multiple_bugs=False, phases=[Phase.generate], suppress_health_check=list(HealthCheck),
+        report_multiple_bugs=False, phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
     )  # fmt: skip
     machine = loyalty_machine_of(memory_make(MemoryStore()))
     run_state_machine_as_test(seed(1)(machine), settings=effort)

@@ -57,7 +57,7 @@ def test_who_lacks_less_and_bought_lately_is_likelier():
     by_hand = PROCESS.probability_of_at_least(n=1, t=left, frequency=3, recency=160 / 7, T=170 / 7)
     assert told["C0"] == pytest.approx(float(by_hand), abs=1e-9)
     with pytest.raises(InvalidInput):
-        tier_chances(backend, "club", found, PROCESS, at=at, unit="month")
+        tier_chances(backend, "club", found, PROCESS, at=at, unit="month")  # type: ignore[arg-type]
     assert tier_chances(backend, "club", [], PROCESS, at=at) == {}
 
 
@@ -67,9 +67,9 @@ def test_the_chances_are_calibrated_on_what_happened_then():
     rates, drops = draw.gamma(0.9, 1 / 6.0, 600), draw.beta(0.4, 3.0, 600)
     purchases = []
     for rate, drop in zip(rates, drops, strict=True):
-        days, at = [0.5], 0.5
-        while (at := at + draw.exponential(7 / rate)) < 366:
-            days.append(at)
+        days, time = [0.5], 0.5
+        while (time := time + draw.exponential(7 / rate)) < 366:
+            days.append(time)
             if draw.random() < drop:
                 break
         purchases.append(sorted({int(day) + 0.5 for day in days}))
@@ -86,4 +86,5 @@ def test_the_chances_are_calibrated_on_what_happened_then():
     told = calibration(predicted=predicted, happened=happened, groups=5)
     assert len(found) > 300
     assert abs(predicted.sum() - happened.sum()) < 4 * np.sqrt((predicted * (1 - predicted)).sum())
+    assert told.skill is not None
     assert told.skill > 0.2

@@ -258,7 +258,7 @@ class Memberships(Aggregates[Membership]):
         member, at, until = self._one(membership), instant(at), instant(until, "until")
         programme = self._programme(member.programme)
         entries, changes = self._entries([member]), self._changes([member])
-        held = {member.id: member}
+        held: dict[UUID, Membership] = {member.id: member}
         made = _changes_in(member, standing(programme, member, entries, changes, at=at).steps)
         member = _behind(member, made)
         if programme.rank_of(tier) <= programme.rank_of(member.tier):
@@ -282,7 +282,7 @@ class Memberships(Aggregates[Membership]):
         if any(change.reason is TierReason.REVOKED for change in resting):
             return member
         programme = self._programme(member.programme)
-        held = {member.id: member}
+        held: dict[UUID, Membership] = {member.id: member}
         made = _changes_in(member, standing(programme, member, entries, changes, at=at).steps)
         member, known = _behind(member, made), [*changes, *made]
         when = _next_change(member, known, at)

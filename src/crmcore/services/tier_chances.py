@@ -15,6 +15,7 @@ from crmcore.services.loyalty import Candidate
 
 if TYPE_CHECKING:
     from crmcore.analytics import BetaGeoNBDProcess
+    from crmcore.analytics.summary import Unit
 
 __all__ = ["tier_chances"]
 
@@ -29,7 +30,7 @@ def tier_chances(
     purchases: BetaGeoNBDProcess,
     *,
     at: datetime,
-    unit: str = "week",
+    unit: Unit = "week",
 ) -> Mapping[MembershipId, float]:
     """By membership, the probability that what is `missing` to a candidate is there in time: to
     the next tier (`near_promotion`), or to stay (`near_fall`; to fall is what is left to 1).
@@ -65,7 +66,7 @@ def _chances(
     purchases: BetaGeoNBDProcess,
     *,
     at: datetime,
-    unit: str,
+    unit: Unit,
     zone: str,
 ) -> list[float]:
     """The probability of each; 0 of who never bought."""
@@ -78,7 +79,7 @@ def _chances(
     who: Any = np.array([nth for nth, _ in rows])
     summary = summarize(
         customer=who, at=days, as_of=at.astimezone(zone_named(zone)).date(), unit=unit, zone=zone
-    )  # type: ignore[arg-type]
+    )
     of: Any = np.asarray(summary.customer, int)
     count, total = np.bincount(who, minlength=len(known)), np.bincount(who, points, len(known))
     per_day = total[of] / (summary.frequency + 1)

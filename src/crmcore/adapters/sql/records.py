@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import Any, TypeVar
@@ -224,8 +224,8 @@ class SqlRecords:
             "limit": limit,
         }  # fmt: skip
         with translated():
-            rows = self.run(statements.due(self.tables), params)
-            found = rows.all()
+            rows: Iterable[Any] = self.run(statements.due(self.tables), params)
+            found = [tuple(row) for row in rows]
         return [
             (MembershipId(UUID(bytes=id)), CustomerId(UUID(bytes=customer)))
             for id, customer in found

@@ -154,7 +154,7 @@ def _rule(nth: int, rule: Earning) -> EarningRule:
     return EarningRule(
         f"rule_{nth}", f"{float(rule.points)}", "purchase" if rule.of == "purchase" else "amount",
         tiers=rule.tiers, cap=rule.cap, qualifying=rule.qualifying, multiplies=rule.of == "times",
-    )  # type: ignore[arg-type]  # fmt: skip
+    )  # fmt: skip
 
 
 def _rules(known: Version) -> Rules:
@@ -167,12 +167,12 @@ def _rules(known: Version) -> Rules:
         window=WINDOWS[known.window[0]](*known.window[1:]),
         tier_expiry=None if known.tier_expiry is None else Expiry(*known.tier_expiry),
         downgrade=known.downgrade, grace=known.grace,
-    )  # type: ignore[arg-type]  # fmt: skip
+    )  # fmt: skip
 
 
 LOYAL = Model(
     programmes=tuple(
-        Programme(name, [_rules(known) for known in given.versions], zone=given.zone)  # type: ignore[arg-type]
+        Programme(name, [_rules(known) for known in given.versions], zone=given.zone)
         for name, given in GIVEN.items()
     )
 )

@@ -11,6 +11,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import count
 from typing import Any, TypeVar
 
@@ -62,6 +63,10 @@ DAYS = st.sampled_from([0, 0, 0, 1, 20, 100])
 SOMETIMES = st.sampled_from([False] * 7 + [True])
 MOSTLY = st.sampled_from([True, True, True, False])
 PLACE = st.sampled_from([0, 0, 0, 0, 1, 1, 2, 3, 7])
+
+
+def _nothing() -> None:
+    """What comes of what is not posted."""
 
 
 def latest(some: Sequence[T], place: int) -> T:
@@ -186,7 +191,7 @@ class _LoyalHistories(RuleBasedStateMachine):
             if posted:
                 uow.memberships.earn(order)
 
-        if self.do(lambda: posted and self.earned(order), deed, undone=undone):
+        if self.do(partial(self.earned, order) if posted else _nothing, deed, undone=undone):
             self.orders.append(order)
 
     @precondition(lambda self: self.orders)
@@ -249,7 +254,7 @@ class _LoyalHistories(RuleBasedStateMachine):
             if posted:
                 uow.memberships.reverse(fact)
 
-        if self.do(lambda: posted and self.reversed(fact), deed, undone=undone):
+        if self.do(partial(self.reversed, fact) if posted else _nothing, deed, undone=undone):
             self.back.append(fact)
 
     @precondition(lambda self: self.back)
