@@ -30,9 +30,7 @@ class TestMemory(OnMemory, BackendContract):
 
 
 @pytest.mark.slow
-class TestMemoryAtLength(
-    OnMemory, HistoriesContract, LoyaltyHistoriesContract, PredicatesContract
-):
+class TestMemoryAtLength(OnMemory, HistoriesContract, LoyaltyHistoriesContract, PredicatesContract):
     examples = 150
     steps = 50
 

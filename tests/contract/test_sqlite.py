@@ -33,8 +33,6 @@ class TestSqlite(OnSqlite, BackendContract):
 
 
 @pytest.mark.slow
-class TestSqliteAtLength(
-    OnSqlite, HistoriesContract, LoyaltyHistoriesContract, PredicatesContract
-):
+class TestSqliteAtLength(OnSqlite, HistoriesContract, LoyaltyHistoriesContract, PredicatesContract):
     examples = 60
     steps = 50

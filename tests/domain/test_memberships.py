@@ -117,7 +117,7 @@ def test_what_expired_before_it_came_back_is_not_owed():
 
 
 def test_what_came_back_whole_keeps_no_tier():
-    rules = {"window": Calendar(), "tier_expiry": Expiry("after", 2)}
+    rules: dict[str, Any] = {"window": Calendar(), "tier_expiry": Expiry("after", 2)}
     with a_club(**rules).unit_of_work() as uow:
         member = bought(uow, joined(uow), "100.00", JOINED + DAY)
         order = an_order_of(uow, member, "1.00", JOINED + 50 * DAY)
