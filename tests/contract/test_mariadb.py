@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 import sqlalchemy as sa
 
-from crmcore.testing.contract import BackendContract
+from crmcore.testing.contract import BackendContract, LoyaltyHistoriesContract
 from tests import servers
 from tests.contract.sql_server import OnServer, emptied, migrated
 
@@ -17,7 +17,17 @@ def engine() -> Iterator[sa.Engine]:
     yield from migrated(servers.mariadb)
 
 
-class TestMariadb(OnServer, BackendContract):
+class OnMariadb(OnServer):
     @pytest.fixture
     def backends(self, engine):
         return emptied(engine)
+
+
+class TestMariadb(OnMariadb, BackendContract):
+    pass
+
+
+@pytest.mark.slow
+class TestMariadbAtLength(OnMariadb, LoyaltyHistoriesContract):
+    examples = 30
+    steps = 30

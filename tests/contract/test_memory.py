@@ -9,7 +9,12 @@ import pytest
 
 from crmcore.adapters.memory import MemoryBackend, MemoryStore
 from crmcore.testing.builders import a_customer
-from crmcore.testing.contract import BackendContract, HistoriesContract, PredicatesContract
+from crmcore.testing.contract import (
+    BackendContract,
+    HistoriesContract,
+    LoyaltyHistoriesContract,
+    PredicatesContract,
+)
 
 
 class OnMemory:
@@ -25,7 +30,7 @@ class TestMemory(OnMemory, BackendContract):
 
 
 @pytest.mark.slow
-class TestMemoryAtLength(OnMemory, HistoriesContract, PredicatesContract):
+class TestMemoryAtLength(OnMemory, HistoriesContract, LoyaltyHistoriesContract, PredicatesContract):
     examples = 150
     steps = 50
 

@@ -9,7 +9,7 @@ from pymongo.database import Database
 
 from crmcore.adapters.mongo import MongoBackend
 from crmcore.adapters.mongo.client import Document, database_for
-from crmcore.testing.contract import BackendContract
+from crmcore.testing.contract import BackendContract, LoyaltyHistoriesContract
 from tests import servers
 from tests.contract.sql_server import started
 
@@ -22,7 +22,7 @@ def database() -> Iterator[Database[Document]]:
         database.client.close()
 
 
-class TestMongo(BackendContract):
+class OnMongo:
     reads_as_of_its_beginning = True
 
     @pytest.fixture
@@ -34,3 +34,13 @@ class TestMongo(BackendContract):
             return MongoBackend(database, **given)
 
         return make
+
+
+class TestMongo(OnMongo, BackendContract):
+    pass
+
+
+@pytest.mark.slow
+class TestMongoAtLength(OnMongo, LoyaltyHistoriesContract):
+    examples = 30
+    steps = 30

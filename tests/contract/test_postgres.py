@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from crmcore.adapters.sql import SqlBackend
 from crmcore.adapters.sql.transaction import entry_of
 from crmcore.testing import FrozenClock
-from crmcore.testing.contract import BackendContract
+from crmcore.testing.contract import BackendContract, LoyaltyHistoriesContract
 from crmcore.testing.contract.subject import opened
 from tests import servers
 from tests.contract.sql_server import OnServer, emptied, migrated
@@ -22,10 +22,20 @@ def engine() -> Iterator[sa.Engine]:
     yield from migrated(servers.postgres)
 
 
-class TestPostgres(OnServer, BackendContract):
+class OnPostgres(OnServer):
     @pytest.fixture
     def backends(self, engine):
         return emptied(engine)
+
+
+class TestPostgres(OnPostgres, BackendContract):
+    pass
+
+
+@pytest.mark.slow
+class TestPostgresAtLength(OnPostgres, LoyaltyHistoriesContract):
+    examples = 30
+    steps = 30
 
 
 def in_the_order_of_inserts(self, *, after=0, limit=1000):

@@ -6,7 +6,12 @@ from contextlib import contextmanager
 
 import pytest
 
-from crmcore.testing.contract import BackendContract, HistoriesContract, PredicatesContract
+from crmcore.testing.contract import (
+    BackendContract,
+    HistoriesContract,
+    LoyaltyHistoriesContract,
+    PredicatesContract,
+)
 
 
 class OnSqlite:
@@ -28,6 +33,6 @@ class TestSqlite(OnSqlite, BackendContract):
 
 
 @pytest.mark.slow
-class TestSqliteAtLength(OnSqlite, HistoriesContract, PredicatesContract):
+class TestSqliteAtLength(OnSqlite, HistoriesContract, LoyaltyHistoriesContract, PredicatesContract):
     examples = 60
     steps = 50
