@@ -16,6 +16,7 @@ from typing import Any
 
 from crmcore import Customer
 from crmcore.adapters.codec import codec_of
+from crmcore.adapters.nested_json import json_writer
 from crmcore.adapters.profile_codec import ProfileCodec
 from crmcore.adapters.sql import bulk
 from crmcore.domain.earning import EarningRule
@@ -82,9 +83,7 @@ def fill(backend: Any, members: int) -> list[Any]:
     lots: list[list[str]] = [[] for _ in range(members)]
     spans = [(JOINED, JOINED)] * members
     sums = [0] * members
-    write_lots = codec_of(Membership)
-    probe = Membership(customer_id=people[0], programme="club", at=JOINED, tier="classic")
-    place = [column.name for column in write_lots.columns].index("lots")
+    write = json_writer(tuple[Lot, ...])
     for nth in range(ENTRIES):
         rows = _entries(people, ids, nth)
         for batch in batches(rows):
@@ -93,8 +92,7 @@ def fill(backend: Any, members: int) -> list[Any]:
                 table = backend.tables.kinds[POINTS.name]
                 bulk.insert(connection, table, names, [row for _, _, row in batch])
             for member, lot, _ in batch:
-                text = write_lots.encode(changed(probe, lots=(lot,)))[place]
-                lots[member].append(text[1:-1])
+                lots[member].append(write((lot,))[1:-1])
                 sums[member] += lot.points
                 first = lot.earned_at if nth == 0 else spans[member][0]
                 spans[member] = (first, lot.earned_at)
