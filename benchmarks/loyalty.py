@@ -154,9 +154,8 @@ def measured(name: str, people: list[Any], copied: Copied) -> Iterator[Compariso
     for turn in range(REPEAT):
         for side, make in sides.items():
             url = copied(side.replace(" ", "_"))
-            with stored(url) as backend:
-                with backend.unit_of_work(source="shop") as uow:
-                    uow.orders.add_many(bought)
+            with stored(url) as backend, backend.unit_of_work(source="shop") as uow:
+                uow.orders.add_many(bought)
             program = make(url)
 
             def took(work: str, seconds: float, side: str = side) -> None:

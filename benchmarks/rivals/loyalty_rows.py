@@ -63,8 +63,10 @@ def purchases(members: int, nth: int) -> list[tuple[int, datetime]]:
 
 def amount(member: int, nth: int) -> int:
     """For how many euros: some always spend more than others, and some more in one year."""
-    return 1 + (member * 7919 + nth * 104_729) % (20 + 13 * (member % 10)) + 9 * (
-        (member + nth // 10) % 5
+    return (
+        1
+        + (member * 7919 + nth * 104_729) % (20 + 13 * (member % 10))
+        + 9 * ((member + nth // 10) % 5)
     )
 
 
@@ -96,7 +98,7 @@ def fill(backend: Any, members: int) -> list[Any]:
                 sums[member] += lot.points
                 first = lot.earned_at if nth == 0 else spans[member][0]
                 spans[member] = (first, lot.earned_at)
-    _members(backend, people, ids, lots, spans, sums)
+    _members(backend, people, ids, list(zip(lots, spans, sums, strict=True)))
     return people
 
 
@@ -142,13 +144,10 @@ def _customers(backend: Any, people: list[Any]) -> None:
             bulk.insert(connection, backend.tables.kinds["customers"], names, rows)
 
 
-def _members(
-    backend: Any, people: list[Any], ids: list[Any], lots: list[list[str]], spans: Any,
-    sums: list[int],
-) -> None:  # fmt: skip
+def _members(backend: Any, people: list[Any], ids: list[Any], ledgers: list[Any]) -> None:
     """Memberships with their keys, the change that enrolled them, and profiles."""
     customer = Customer.person(language="es", at=JOINED)
-    profile = {"tenant": "main", "customer_id": b""}
+    profile: dict[str, Any] = {"tenant": "main", "customer_id": b""}
     codec = ProfileCodec(MODEL)
     profile |= codec.copies(customer) | codec.untouched()
     profile |= {
@@ -161,25 +160,24 @@ def _members(
     for batch in batches(iter(range(len(people)))):
         kept, keys, told, seen = [], [], [], []
         for n in batch:
-            first, last = spans[n]
+            lots, (first, last), points = ledgers[n]
             member = Membership(
                 customer_id=people[n], programme="club", number=f"C-{n}", at=JOINED, tier="classic",
                 entered_at=last, due_at=first, id=ids[n], version=1 + ENTRIES,
             )  # fmt: skip
             row = ["main", *members.encode(member)]
-            row[place + 1] = f"[{','.join(lots[n])}]"
-            lots[n] = []
+            row[place + 1] = f"[{','.join(lots)}]"
             kept.append(tuple(row))
-            for scope, value in (("member", people[n].hex), ("number", f"C-{n}")):
-                value = f"club:{value}"
+            for scope, own in (("member", people[n].hex), ("number", f"C-{n}")):
+                value = f"club:{own}"
                 keys.append(("main", MEMBERSHIPS.name, scope, value, ids[n].bytes, value))
             change = TierChange(
                 customer_id=people[n], membership_id=ids[n], programme="club", tier="classic",
                 at=JOINED, reason=TierReason.ENROLLED, recorded_at=NOW,
             )  # fmt: skip
             told.append(("main", people[n].bytes, 1, *changes.encode(change)))
-            own = {"customer_id": people[n].bytes, "club_points": sums[n]}
-            seen.append(tuple({**profile, **own}.values()))
+            more = {"customer_id": people[n].bytes, "club_points": points}
+            seen.append(tuple({**profile, **more}.values()))
         with backend.engine.begin() as connection:
             names = ["tenant", *_names(Membership)]
             bulk.insert(connection, tables.kinds[MEMBERSHIPS.name], names, kept)

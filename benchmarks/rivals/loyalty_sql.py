@@ -2,9 +2,9 @@
 
 Tiers by points of a calendar year, kept to the end of the next one, and points that expire: a few
 statements over whole tables in one transaction, which leave the rows that crmcore leaves. They know
-what the programme's rules are and that its members neither redeemed nor returned, were not promoted,
-and have every purchase behind the last advance. The years' bounds are given. A journal row names
-10,000 memberships or facts, without what changed of them.
+what the programme's rules are, and that its members returned nothing, were not promoted, and have
+every purchase behind the last advance. The years' bounds are given. A journal row names 10,000
+memberships or facts, without what changed of them.
 """
 
 from __future__ import annotations
@@ -81,14 +81,15 @@ class LoyaltyHand:
         self.cursor = connection.cursor()
         self.entering = insert("points", ENTRY, self.mark, "")
         self.journalling = insert("journal", JOURNAL, self.mark, "")
+        mark = self.mark
         self.posting = (
-            "UPDATE crm_memberships SET lots = {0}, entered_at = {0}, due_at = {0},"
-            " version = version + 1 WHERE tenant = 'main' AND id = {0} AND version = {0}"
-        ).format(self.mark)
+            f"UPDATE crm_memberships SET lots = {mark}, entered_at = {mark}, due_at = {mark},"
+            f" version = version + 1 WHERE tenant = 'main' AND id = {mark} AND version = {mark}"
+        )
         self.counting = (
-            "UPDATE crm_profiles SET club_points = club_points + {0}"
-            " WHERE tenant = 'main' AND customer_id = {0}"
-        ).format(self.mark)
+            f"UPDATE crm_profiles SET club_points = club_points + {mark}"
+            f" WHERE tenant = 'main' AND customer_id = {mark}"
+        )
 
     def close(self) -> None:
         """Let go of the connection."""
@@ -222,7 +223,8 @@ class LoyaltyHand:
         self.run("CREATE UNIQUE INDEX temp_best ON best (membership_id)")
         self.analyse("best")
         self.run(
-            f"""CREATE TEMP TABLE moves AS SELECT {self.new_id.format(at="at")} AS id, steps.* FROM (
+            f"""CREATE TEMP TABLE moves AS
+                SELECT {self.new_id.format(at="at")} AS id, steps.* FROM (
                 SELECT due.customer_id, due.id AS membership_id, sums.at AS at, sums.rank AS rank,
                 sums.former AS former, CASE WHEN sums.this_year OR best.this_year >= sums.rank
                     THEN {behind} ELSE {after} END AS until, 'qualified' AS reason

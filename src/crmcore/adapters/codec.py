@@ -66,8 +66,8 @@ def _made(cls: Any) -> Codec[Any]:
 
 @lru_cache(maxsize=256)
 def encoder_without(
-    cls: type[T], left_out: frozenset[str]
-) -> tuple[tuple[Column, ...], Callable[[T], tuple[Any, ...]]]:
+    cls: Any, left_out: frozenset[str]
+) -> tuple[tuple[Column, ...], Callable[[Any], tuple[Any, ...]]]:
     """The columns of a stored class but for those of some fields, and what encodes these alone."""
     fields = tuple(field for field in fields_of(cls) if field.name not in left_out)
     return tuple(column for field in fields for column in _columns(field)), _encoder(fields)

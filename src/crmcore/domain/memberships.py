@@ -44,6 +44,10 @@ PAGE = 2_000
 NOTHING = Sums()
 
 
+Held = Mapping[Any, Membership]
+"""By id, memberships as they are stored, held against others."""
+
+
 @attrs.frozen
 class LoyaltyAdvance:
     """How many members something fell due for, how many entries and tier changes that made; were
@@ -548,15 +552,13 @@ class Memberships(Aggregates[Membership]):
             postings[id] = before.then(posting)
         return self._post(list(postings.values()), held)
 
-    def _post(
-        self, postings: Sequence[Posting], held: Mapping[UUID, Membership]
-    ) -> list[Membership]:
+    def _post(self, postings: Sequence[Posting], held: Held) -> list[Membership]:
         return self._changed([(p.membership, p.entries, ()) for p in postings], held)
 
     def _changed(
         self,
         moved: Sequence[tuple[Membership, Sequence[PointsEntry], Sequence[TierChange]]],
-        held: Mapping[UUID, Membership],
+        held: Held,
     ) -> list[Membership]:
         """Store the next states of those held, with the entries and tier changes that tell of
         them.

@@ -154,7 +154,9 @@ class Transaction(Protocol):
         ...
 
     def counts(self, customers: Collection[CustomerId]) -> dict[UUID, list[Count]]:
-        """By membership, what counts for a tier in the ledgers of these customers, in no order. Who has nothing that counts is left out."""
+        """By membership, what counts for a tier in the ledgers of these customers, in no order; who
+        has nothing that counts is left out.
+        """
         ...
 
     def facts_within(self, kind: FactKind[F], customer_id: CustomerId, window: Window) -> list[F]:

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 import attrs
 
@@ -273,8 +274,10 @@ class Segments(Aggregates[Segment]):
     def _adopted(self, aggregate: Segment) -> Segment:
         return self._fitted(aggregate)
 
-    def _replace(self, aggregates: list[Segment]) -> list[Segment]:
-        return super()._replace([self._fitted(segment) for segment in aggregates])
+    def _replace(
+        self, aggregates: list[Segment], held: Mapping[UUID, Segment] | None = None
+    ) -> list[Segment]:
+        return super()._replace([self._fitted(segment) for segment in aggregates], held)
 
     def _fitted(self, segment: Segment) -> Segment:
         """With its values in the form of their fields, where the model knows them all."""

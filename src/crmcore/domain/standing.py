@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
-from operator import add, itemgetter
+from operator import itemgetter
 from uuid import UUID
 
 import attrs
@@ -105,10 +105,11 @@ def counted(counts: Iterable[Count]) -> list[Count]:
     """
     found: dict[datetime, Count] = {}
     for own in counts:
-        at = own[0]
-        if (before := found.get(at)) is not None:
-            own = (at, *map(add, before[1:], own[1:]))  # type: ignore[assignment]
-        found[at] = own
+        at, points, spend, purchases = own
+        if (before := found.get(at)) is None:
+            found[at] = own
+        else:
+            found[at] = (at, before[1] + points, before[2] + spend, before[3] + purchases)
     return [found[at] for at in sorted(found) if any(found[at][1:])]
 
 

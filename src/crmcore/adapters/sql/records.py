@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -174,7 +174,7 @@ class SqlRecords:
 
     def _replaced(self, kind: AggregateKind[A], saved: list[A], kept: frozenset[str]) -> int:
         """Write all columns but those `kept`; answer how many rows there were."""
-        columns, encode = encoder_without(kind.cls, kept)
+        columns, encode = encoder_without(cast(Any, kind.cls), kept)
         names = [f"new_{column.name}" for column in columns]
         data = []
         for aggregate in saved:
@@ -247,7 +247,7 @@ class SqlRecords:
         }  # fmt: skip
         with translated():
             rows = self.run(statements.due(self.tables), params)
-            found = rows.all()
+            found: list[Any] = list(rows.all())
         return [
             (MembershipId(UUID(bytes=id)), CustomerId(UUID(bytes=customer)))
             for id, customer in found
