@@ -16,10 +16,11 @@ from typing import Any
 
 from crmcore import Customer
 from crmcore.adapters.codec import codec_of
+from crmcore.adapters.nested_json import json_writer
 from crmcore.adapters.profile_codec import ProfileCodec
 from crmcore.adapters.sql import bulk
 from crmcore.domain.earning import EarningRule
-from crmcore.domain.ids import CustomerId, FactId, new_id
+from crmcore.domain.ids import FactId, new_id
 from crmcore.domain.instants import start_of, to_millis
 from crmcore.domain.kinds import MEMBERSHIPS, POINTS, TIER_CHANGES
 from crmcore.domain.membership import Lot, Membership, TierChange, TierReason
@@ -84,10 +85,7 @@ def fill(backend: Any, members: int) -> list[Any]:
     lots: list[list[str]] = [[] for _ in range(members)]
     spans = [(JOINED, JOINED)] * members
     sums = [0] * members
-    write_lots = codec_of(Membership)
-    who = CustomerId(people[0])
-    probe = Membership(customer_id=who, programme="club", at=JOINED, tier="classic")
-    place = [column.name for column in write_lots.columns].index("lots")
+    write = json_writer(tuple[Lot, ...])
     for nth in range(ENTRIES):
         rows = _entries(people, ids, nth)
         for batch in batches(rows):
@@ -96,12 +94,11 @@ def fill(backend: Any, members: int) -> list[Any]:
                 table = backend.tables.kinds[POINTS.name]
                 bulk.insert(connection, table, names, [row for _, _, row in batch])
             for member, lot, _ in batch:
-                text = write_lots.encode(changed(probe, lots=(lot,)))[place]
-                lots[member].append(text[1:-1])
+                lots[member].append(write((lot,))[1:-1])
                 sums[member] += lot.points
                 first = lot.earned_at if nth == 0 else spans[member][0]
                 spans[member] = (first, lot.earned_at)
-    _members(backend, people, ids, lots, spans, sums)
+    _members(backend, people, ids, list(zip(lots, spans, sums, strict=True)))
     return people
 
 
@@ -147,10 +144,7 @@ def _customers(backend: Any, people: list[Any]) -> None:
             bulk.insert(connection, backend.tables.kinds["customers"], names, rows)
 
 
-def _members(  # noqa: PLR0917
-    backend: Any, people: list[Any], ids: list[Any], lots: list[list[str]], spans: Any,
-    sums: list[int],
-) -> None:  # fmt: skip
+def _members(backend: Any, people: list[Any], ids: list[Any], ledgers: list[Any]) -> None:
     """Memberships with their keys, the change that enrolled them, and profiles."""
     customer = Customer.person(language="es", at=JOINED)
     profile: dict[str, Any] = {"tenant": "main", "customer_id": b""}
@@ -166,25 +160,24 @@ def _members(  # noqa: PLR0917
     for batch in batches(iter(range(len(people)))):
         kept, keys, told, seen = [], [], [], []
         for n in batch:
-            first, last = spans[n]
+            lots, (first, last), points = ledgers[n]
             member = Membership(
                 customer_id=people[n], programme="club", number=f"C-{n}", at=JOINED, tier="classic",
                 entered_at=last, due_at=first, id=ids[n], version=1 + ENTRIES,
             )  # fmt: skip
             row = ["main", *members.encode(member)]
-            row[place + 1] = f"[{','.join(lots[n])}]"
-            lots[n] = []
+            row[place + 1] = f"[{','.join(lots)}]"
             kept.append(tuple(row))
-            for scope, value in (("member", people[n].hex), ("number", f"C-{n}")):
-                key = f"club:{value}"
-                keys.append(("main", MEMBERSHIPS.name, scope, key, ids[n].bytes, key))
+            for scope, own in (("member", people[n].hex), ("number", f"C-{n}")):
+                value = f"club:{own}"
+                keys.append(("main", MEMBERSHIPS.name, scope, value, ids[n].bytes, value))
             change = TierChange(
                 customer_id=people[n], membership_id=ids[n], programme="club", tier="classic",
                 at=JOINED, reason=TierReason.ENROLLED, recorded_at=NOW,
             )  # fmt: skip
             told.append(("main", people[n].bytes, 1, *changes.encode(change)))
-            own = {"customer_id": people[n].bytes, "club_points": sums[n]}
-            seen.append(tuple({**profile, **own}.values()))
+            more = {"customer_id": people[n].bytes, "club_points": points}
+            seen.append(tuple({**profile, **more}.values()))
         with backend.engine.begin() as connection:
             names = ["tenant", *_names(Membership)]
             bulk.insert(connection, tables.kinds[MEMBERSHIPS.name], names, kept)

@@ -2,9 +2,9 @@
 
 Tiers by points of a calendar year, kept to the end of the next one, and points that expire: a few
 statements over whole tables in one transaction, which leave the rows that crmcore leaves. They know
-what the programme's rules are and that its members neither redeemed nor returned, were not
-promoted, and have every purchase behind the last advance. The years' bounds are given. A journal
-row names 10,000 memberships or facts, without what changed of them.
+what the programme's rules are, and that its members returned nothing, were not promoted, and have
+every purchase behind the last advance. The years' bounds are given. A journal row names 10,000
+memberships or facts, without what changed of them.
 """
 
 from __future__ import annotations
@@ -81,14 +81,14 @@ class LoyaltyHand:
         self.cursor = connection.cursor()
         self.entering = insert("points", ENTRY, self.mark, "")
         self.journalling = insert("journal", JOURNAL, self.mark, "")
+        mark = self.mark
         self.posting = (
-            f"UPDATE crm_memberships SET lots = {self.mark}, entered_at = {self.mark},"
-            f" due_at = {self.mark}, version = version + 1"
-            f" WHERE tenant = 'main' AND id = {self.mark} AND version = {self.mark}"
+            f"UPDATE crm_memberships SET lots = {mark}, entered_at = {mark}, due_at = {mark},"
+            f" version = version + 1 WHERE tenant = 'main' AND id = {mark} AND version = {mark}"
         )
         self.counting = (
-            f"UPDATE crm_profiles SET club_points = club_points + {self.mark}"
-            f" WHERE tenant = 'main' AND customer_id = {self.mark}"
+            f"UPDATE crm_profiles SET club_points = club_points + {mark}"
+            f" WHERE tenant = 'main' AND customer_id = {mark}"
         )
 
     def close(self) -> None:

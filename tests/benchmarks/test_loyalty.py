@@ -1,8 +1,9 @@
-"""The rival of `benchmarks/loyalty.py` leaves the rows that crmcore leaves; so does its set-up."""
+"""What is set up for `benchmarks/loyalty.py`, and what its rival leaves, are rows of crmcore's."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -117,8 +118,6 @@ def test_a_purchase_is_posted_to_the_same_rows_by_hand(left: Any):
 
 def without_ids(rows: list[str]) -> list[str]:
     """Rows without the ids that stand in their lots."""
-    import re
-
     return sorted(re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "", row) for row in rows)
 
 

@@ -11,7 +11,15 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from crmcore.adapters.memory import MemoryStore
 from crmcore.adapters.memory.transaction import MemoryTransaction
-from crmcore.domain import foresight, ledger, member_tiers, memberships, periods, reversing, standing
+from crmcore.domain import (
+    foresight,
+    ledger,
+    member_tiers,
+    memberships,
+    periods,
+    reversing,
+    standing,
+)
 from crmcore.domain.errors import CrmError
 from crmcore.domain.instants import LATEST
 from crmcore.domain.ledger import Posting
