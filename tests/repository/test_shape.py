@@ -12,9 +12,7 @@ import pytest
 from tests.repository.sources import ROOT, code_lines, module_name, modules, parsed, tracked
 
 # Module -> why it may be longer than one reading.
-MAY_BE_LONGER: dict[str, str] = {
-    "crmcore.testing.contract.loyalty_machine": "the rules of one state machine are one class",
-}
+MAY_BE_LONGER: dict[str, str] = {}
 LONGEST = 300
 
 SHAPELESS = {"utils", "util", "common", "base", "helpers", "helper", "manager", "misc"}

@@ -46,7 +46,6 @@ from crmcore.testing.contract.subject import Make, Subject
 
 __all__ = [
     "LoyaltyHistoriesContract",
-    "latest",
     "loyalty_machine_of",
 ]
 
