@@ -184,7 +184,7 @@ def _mariadb(*, durable: bool) -> Iterator[Server]:
         subprocess.run(
             [install, "--no-defaults", f"--datadir={data}", *user, "--skip-test-db",
              "--auth-root-authentication-method=normal"],
-            check=True, capture_output=True,
+            check=True, capture_output=True, env=os.environ | {"TMPDIR": str(temporary)},
         )  # fmt: skip
         command = [
             server, "--no-defaults", *user, f"--datadir={data}", f"--tmpdir={temporary}",
