@@ -176,7 +176,7 @@ def counts(tables: Tables, *, one: bool) -> Select:
         points.c.tenant == TENANT,
         _chosen(points.c.resolved_customer_id, "id", one=one),
         points.c.removed_at.is_(None),
-        sa.or_(*(column != 0 for column in sums)),
+        sa.or_(*(column != sa.literal_column("0") for column in sums)),
     )
 
 
