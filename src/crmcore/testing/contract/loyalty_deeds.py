@@ -238,6 +238,14 @@ class LoyalDeeds(Purchases):
             again=again,
         )
 
+    @rule(who=WHO, which=WHICH, rank=st.sampled_from([1, 2]), days=st.sampled_from([0, 1, 50]))
+    def reconsider(self, who: int, which: int, rank: int, days: int) -> None:
+        """A tier is given, and taken back some days later."""
+        self.promote(who, which, rank, 400, True, 0, False)
+        self.now += days * DAY
+        if self.decisions:
+            self.revoke(0, 0, False, False)
+
     @rule(who=WHO, which=WHICH, really=st.sampled_from([1] * 19 + [0]), undone=SOMETIMES)
     def close(self, who: int, which: int, really: int, undone: bool) -> None:
         """A member leaves, now and then."""
