@@ -91,6 +91,7 @@ from crmcore.domain.relations import Relationship, Role
 from crmcore.domain.score import Score
 from crmcore.domain.segment import Segment, SegmentChange
 from crmcore.domain.segments import SegmentRefresh
+from crmcore.domain.tier_terms import tier
 from crmcore.domain.timeline import Timeline, TimelinePage
 from crmcore.domain.unit_of_work import UnitOfWork
 from crmcore.domain.wording import in_words
@@ -223,6 +224,7 @@ __all__ = [
     "new_id",
     "partition",
     "start_of",
+    "tier",
     "to_dict",
     "to_json",
 ]
