@@ -16,7 +16,11 @@ from crmcore.domain.expressions import FieldRef, field
 from crmcore.domain.predicates import Predicate
 from crmcore.domain.text import symbol
 
-__all__ = ["TierRef", "tier"]
+__all__ = ["TierRef", "Tiers", "tier"]
+
+
+def _as_it_is(predicate: Predicate) -> Predicate:
+    return predicate
 
 
 @attrs.frozen(eq=False)
@@ -28,7 +32,7 @@ class TierRef:
 
     programme: str = attrs.field(validator=symbol)
     tiers: tuple[str, ...] = ()
-    check: Callable[[Predicate], Predicate] = attrs.field(default=lambda known: known, repr=False)
+    check: Callable[[Predicate], Predicate] = attrs.field(default=_as_it_is, repr=False)
 
     @property
     def _field(self) -> FieldRef:
@@ -82,7 +86,7 @@ class TierRef:
         return self.tiers.index(self._known(tier))
 
 
-class _Tiers:
+class Tiers:
     """The tiers of programmes, by the programme's name."""
 
     def __getitem__(self, programme: str) -> TierRef:
@@ -92,5 +96,5 @@ class _Tiers:
         return "tier"
 
 
-tier = _Tiers()
+tier: Tiers = Tiers()
 """`tier["club"]`: the tier of a customer in that programme."""

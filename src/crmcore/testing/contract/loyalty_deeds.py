@@ -242,7 +242,7 @@ class LoyalDeeds(Purchases):
     def reconsider(self, who: int, which: int, rank: int, days: int) -> None:
         """A tier is given, and taken back some days later."""
         self.promote(who, which, rank, 400, True, 0, False)
-        self.now += days * DAY
+        self.later(days)
         if self.decisions:
             self.revoke(0, 0, False, False)
 

@@ -121,6 +121,10 @@ class Purchases(RuleBasedStateMachine):
 
     # how a deed is done
 
+    def later(self, days: int) -> None:
+        """So many days pass."""
+        self.now += days * DAY
+
     def moment(self, earlier: int = 0) -> datetime:
         """Now, or so many days ago: an instant at which nothing else happened."""
         at = self.now - earlier * DAY
