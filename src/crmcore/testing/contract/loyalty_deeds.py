@@ -82,7 +82,7 @@ class LoyalDeeds(Purchases):
         active = self.loyal.members[self.key(who, which)].account.sums()["active"]
         if active <= 0:
             self.buy(who, 20_001, 0, True, False)
-            self.now += DAY
+            self.later(1)
 
     def redeem_one(  # noqa: PLR0917  as the rule draws them
         self, of: Key, points: int | None, key: str | None, at: datetime, undone: bool, again: bool
