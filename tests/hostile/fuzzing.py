@@ -121,6 +121,7 @@ def _batch(texts: tuple[str, ...]) -> Batch:
             "language": ana.language, "region": ana.region, "seat": ana.attribute("seat"),
             "tag": tag, "last_topic": kinds["interactions"].topic,
             "last_channel": kinds["interactions"].channel.value,
+            "club_tier": kinds["tier_changes"].tier,
         }  # fmt: skip
     return Batch(texts, tuple(made), rows, stored, refused, tuple(undecided))
 
