@@ -14,7 +14,7 @@ from tests.migrations.databases import empty_database, server_url
 from tests.repository.fences import pages
 from tests.repository.sources import ROOT
 
-MEMORY = 'crmcore.connect("memory://")'
+MEMORY = 'crmcore.connect("memory://"'
 PAGES = sorted((ROOT / "docs" / "scenarios").glob("*.md"))
 STORIES = [page for page in PAGES if page.stem != "index"]
 
@@ -65,7 +65,7 @@ def test_a_scenario_prints_the_same(backend: str, page: Path, tmp_path: Path):
     text = page.read_text("utf-8")
     assert text.count(MEMORY) == 1
     with BACKENDS[backend](tmp_path) as url:
-        assert ran(text.replace(MEMORY, f"crmcore.connect({url!r})"), tmp_path) > 1
+        assert ran(text.replace(MEMORY, f"crmcore.connect({url!r}"), tmp_path) > 1
 
 
 def test_a_page_that_shows_something_else_is_noticed(tmp_path: Path):
