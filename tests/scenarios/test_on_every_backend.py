@@ -58,8 +58,20 @@ def ran(text: str, folder: Path) -> int:
     return len(examples)
 
 
-@pytest.mark.parametrize("page", STORIES, ids=lambda page: page.stem)
-@pytest.mark.parametrize("backend", BACKENDS)
+LONG = {("mongo", "iberia_plus")}
+"""What takes the Mongo-protocol server of the tests minutes: with the slow tests."""
+
+RUNS = [
+    pytest.param(
+        backend, page, id=f"{backend}-{page.stem}",
+        marks=[pytest.mark.slow] if (backend, page.stem) in LONG else [],
+    )
+    for backend in BACKENDS
+    for page in STORIES
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("backend", "page"), RUNS)
 def test_a_scenario_prints_the_same(backend: str, page: Path, tmp_path: Path):
     """On memory it runs with all other pages; here its one backend is opened elsewhere."""
     text = page.read_text("utf-8")
