@@ -23,8 +23,8 @@ from crmcore.domain.standing import Sums
 from crmcore.domain.trusted import built, changed
 
 __all__ = [
-    "SOURCE", "Posting", "dues", "fallen_due", "forfeited", "gain", "release", "reverse", "take",
-    "transfer",
+    "SOURCE", "Posting", "above_zero", "dues", "fallen_due", "forfeited", "gain", "release",
+    "reverse", "take", "transfer",
 ]  # fmt: skip
 
 SOURCE = "crmcore"
@@ -158,7 +158,8 @@ def _released(
     return Posting(_with(member, lots, entry), (entry,))
 
 
-def _positive(points: object) -> int:
+def above_zero(points: object) -> int:
+    """So many points, as they are posted; anything else is `InvalidInput`."""
     if type(points) is not int or not 0 < points < MOST:
         raise InvalidInput.of("points", "must be a whole number above zero, below 2**53")
     return points
@@ -247,7 +248,7 @@ def take(
     """Active points out of the ledger, out of the lots in the order of the rules; more than there
     are is `Refused`.
     """
-    asked = _positive(points)
+    asked = above_zero(points)
     before = _forward(programme, member, at)
     member = before.membership
     if asked > member.active:
@@ -334,11 +335,14 @@ def transfer(
     reason: str | None,
 ) -> tuple[Posting, Posting]:
     """Active points of one member to another, who has them as long as the giver would have had."""
-    given = take(
-        programme, giver, points, at=at, movement=Movement.TRANSFER,
-        other_membership_id=taker.id, source=source, source_key=source_key, reason=reason,
+    before = _forward(programme, giver, at)
+    ends = {lot.id: lot.expires_at for lot in before.membership.lots}
+    given = before.then(
+        take(
+            programme, before.membership, points, at=at, movement=Movement.TRANSFER,
+            other_membership_id=taker.id, source=source, source_key=source_key, reason=reason,
+        )
     )  # fmt: skip
-    ends = {lot.id: lot.expires_at for lot in fallen_due(programme, giver, at).membership.lots}
     by_end: dict[datetime | None, int] = {}
     for part in given.entries[-1].lots:
         by_end[ends[part.lot]] = by_end.get(ends[part.lot], 0) - part.points

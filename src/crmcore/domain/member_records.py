@@ -136,7 +136,7 @@ class MemberRecords(Aggregates[Membership]):
         return entries, self._changes_by_member(members)
 
     def _changes_by_member(self, members: Collection[Membership]) -> dict[UUID, list[TierChange]]:
-        """The tier changes of each of these members that hold still."""
+        """The tier changes of each of these members."""
         changes: dict[UUID, list[TierChange]] = {member.id: [] for member in members}
         for change in self._changes(members):
             changes[change.membership_id].append(change)

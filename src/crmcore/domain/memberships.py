@@ -20,7 +20,7 @@ from crmcore.domain.errors import ConflictingFact, InvalidInput, NotFound, Refus
 from crmcore.domain.ids import CustomerId, FactId, as_id
 from crmcore.domain.instants import LATEST, instant
 from crmcore.domain.kinds import MEMBERSHIPS, POINTS
-from crmcore.domain.ledger import SOURCE, Posting
+from crmcore.domain.ledger import SOURCE, Posting, above_zero
 from crmcore.domain.member_tiers import MemberTiers, change_of
 from crmcore.domain.membership import Membership, TierChange, TierReason, member_value
 from crmcore.domain.order import Order
@@ -108,7 +108,7 @@ class Memberships(MemberTiers):
         of_fact: FactId | None = None,
     ) -> Membership:
         """Give points that no purchase earned; they count for a tier where `qualifying`."""
-        some = _above_zero(points)
+        some = above_zero(points)
         more: dict[str, Any] = {
             "source_key": source_key, "reason": reason, "of_fact": of_fact,
         }  # fmt: skip
@@ -128,7 +128,7 @@ class Memberships(MemberTiers):
     ) -> Membership:
         """Spend active points; more than there are is `Refused`."""
         more = {"source_key": source_key, "reason": reason, "of_fact": of_fact}
-        return self._once(membership, Movement.REDEEM, -_above_zero(points), instant(at), more)
+        return self._once(membership, Movement.REDEEM, -above_zero(points), instant(at), more)
 
     def adjust(
         self,
@@ -147,7 +147,7 @@ class Memberships(MemberTiers):
         checked_text(reason, "reason", 500)
         if type(points) is not int or not points:
             raise InvalidInput.of("points", "must be a whole number, not zero")
-        _above_zero(abs(points))
+        above_zero(abs(points))
         more = {"source_key": source_key, "reason": reason}
         return self._once(membership, Movement.ADJUST, points, instant(at), more)
 
@@ -164,7 +164,7 @@ class Memberships(MemberTiers):
         """Give active points to another member of the programme; they expire when they would have.
         None of them counts for a tier.
         """
-        some = _above_zero(points)
+        some = above_zero(points)
         if giver.programme != taker.programme or giver.id == taker.id:
             raise InvalidInput.of("taker", "must be another member of the same programme")
         held = self._held([giver.id, taker.id])
@@ -307,9 +307,3 @@ class Memberships(MemberTiers):
             )  # fmt: skip
             postings[id] = before.then(posting)
         return self._post(list(postings.values()), held)
-
-
-def _above_zero(points: object) -> int:
-    if type(points) is not int or not 0 < points < 2**53:
-        raise InvalidInput.of("points", "must be a whole number above zero, below 2**53")
-    return points
