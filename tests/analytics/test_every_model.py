@@ -18,7 +18,8 @@ import crmcore.analytics
 from crmcore.domain.errors import InvalidInput
 
 PUBLIC = {name: getattr(crmcore.analytics, name) for name in crmcore.analytics.__all__}
-FITTED_TO_SOMETHING = [value for value in PUBLIC.values() if hasattr(value, "fit")]
+BASES = (crmcore.analytics.PurchaseModel,)
+FITTED_TO_SOMETHING = [v for v in PUBLIC.values() if hasattr(v, "fit") and v not in BASES]
 MODELS = [v for v in FITTED_TO_SOMETHING if "frequency" in inspect.signature(v.fit).parameters]
 
 

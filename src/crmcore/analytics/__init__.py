@@ -22,14 +22,17 @@ from crmcore.analytics.calibration import Calibration, calibration
 from crmcore.analytics.cluster_choice import ClusterChoice, choose_clusters
 from crmcore.analytics.clustering import Clustering
 from crmcore.analytics.estimate import Estimate
+from crmcore.analytics.fitting import FittedProcess, PurchaseModel
 from crmcore.analytics.gamma_gamma import FittedGammaGamma, GammaGamma
 from crmcore.analytics.gamma_gamma_spend import GammaGammaSpend, NoFiniteMean
 from crmcore.analytics.gaussian_mixture import FittedGaussianMixture, GaussianMixture
 from crmcore.analytics.independence import Independence, independence_check
+from crmcore.analytics.intervals import Interval, IntervalOf
 from crmcore.analytics.kmeans import FittedKMeans, KMeans
 from crmcore.analytics.lifetime_value import LifetimeValue, continuous_rate, lifetime_value
 from crmcore.analytics.lifts import Lift, MeanDifference, lift, mean_difference
 from crmcore.analytics.purchase_amounts import PurchaseAmounts
+from crmcore.analytics.purchase_process import PurchaseProcess
 from crmcore.analytics.reaching import Reaching, probability_of_reaching
 from crmcore.analytics.rule_tree import FittedRuleTree, Leaf, RuleTree, Split
 from crmcore.analytics.simulation import SimulatedPurchases
@@ -46,11 +49,14 @@ __all__ = [
     "FittedGammaGamma",
     "FittedGaussianMixture",
     "FittedKMeans",
+    "FittedProcess",
     "FittedRuleTree",
     "GammaGamma",
     "GammaGammaSpend",
     "GaussianMixture",
     "Independence",
+    "Interval",
+    "IntervalOf",
     "KMeans",
     "Leaf",
     "LifetimeValue",
@@ -58,6 +64,8 @@ __all__ = [
     "MeanDifference",
     "NoFiniteMean",
     "PurchaseAmounts",
+    "PurchaseModel",
+    "PurchaseProcess",
     "Reaching",
     "RuleTree",
     "SimulatedPurchases",

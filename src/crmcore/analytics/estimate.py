@@ -11,14 +11,16 @@ A fit never raises because data are hard. It says instead, in `status`:
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal, Self, TypeAlias, get_args
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, Self, TypeAlias, cast, get_args
 
 import attrs
 import numpy as np
+from scipy.stats import norm
 
 from crmcore.analytics.ascent import Likelihood, Summit
 from crmcore.analytics.checks import BoolArray, FloatArray
+from crmcore.analytics.intervals import Interval, IntervalOf, checked_level, interval_of
 from crmcore.domain.errors import InvalidInput
 from crmcore.domain.html import html_table
 
@@ -209,6 +211,84 @@ class Fitted:
         return self.estimate.n_customers
 
     @property
+    def aic(self) -> float:
+        """Akaike's information criterion, 2 k - 2 LL for k parameters: less is better."""
+        return 2.0 * len(self.params) - 2.0 * self.log_likelihood
+
+    @property
+    def bic(self) -> float:
+        """The Bayesian information criterion of Schwarz, k ln n - 2 LL: less is better."""
+        many = np.log(max(self.n_customers, 1.0))
+        return float(len(self.params) * many) - 2.0 * self.log_likelihood
+
+    def confidence_intervals(self, *, level: float = 0.95) -> dict[str, Interval]:
+        """An interval of each parameter from its standard error, on the log scale (Wald).
+
+        Parameters are positive and their estimates closer to normal in logarithms. From 0 to
+        infinity where the data put no bound; near a boundary see `profile_interval`.
+        """
+        wide = float(norm.ppf(0.5 + checked_level(level) / 2))
+        intervals = {}
+        for (name, value), error in zip(
+            self.params.items(), self.standard_errors.values(), strict=True
+        ):
+            factor = float(np.exp(min(wide * error / value, 700.0)))
+            bounded = np.isfinite(error)
+            intervals[name] = Interval(
+                value / factor if bounded else 0.0, value * factor if bounded else np.inf
+            )
+        return intervals
+
+    def interval_of(
+        self,
+        predict: Callable[[Any], FloatArray],
+        *,
+        level: float = 0.95,
+        upper: float = np.inf,
+    ) -> IntervalOf:
+        """A prediction with the interval that the estimate leaves open, by the delta method.
+
+        `predict` asks a model of this class; `upper` is the bound of what it tells, 1 for
+        probabilities. Where the data put no bound on a parameter that matters the interval is
+        everything from 0 to `upper`.
+
+            >>> from crmcore.analytics import BetaGeoNBD, BetaGeoNBDProcess
+            >>> process = BetaGeoNBDProcess(r=0.5, alpha=6, a=0.8, b=2.5)
+            >>> seen = process.simulate(n_customers=4000, T=52, seed=1)
+            >>> fitted = BetaGeoNBD().fit(
+            ...     frequency=seen.frequency, recency=seen.recency, T=seen.T)
+            >>> found = fitted.interval_of(lambda model: model.expected_purchases_new(t=52))
+            >>> truth = process.expected_purchases_new(t=52)
+            >>> bool(found.low < truth < found.high)
+            True
+        """
+        point = np.log(list(self.params.values()))
+        names = tuple(self.params)
+        scale = np.exp(-point)
+        with np.errstate(invalid="ignore"):
+            covariance = self.covariance * scale * scale[:, None]
+
+        def at(moved: FloatArray) -> Any:
+            moved_params = zip(names, np.exp(moved).tolist(), strict=True)
+            return attrs.evolve(cast(Any, self), **dict(moved_params))
+
+        return interval_of(
+            predict, self, at=at, point=point, covariance=covariance, level=level, upper=upper
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data that JSON can hold; `from_dict` reads it back."""
+        return {"model": _model(type(self)), **self.params, "estimate": self.estimate.to_dict()}
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """The fitted model that `to_dict` wrote. InvalidInput where it is not one."""
+        made: Any = cls
+        names = [field.name for field in attrs.fields(made) if field.name != "estimate"]
+        params, estimate = read_fitted(data, model=_model(cls), names=names)
+        return cast(Self, made(**params, estimate=estimate))
+
+    @property
     def converged(self) -> bool:
         """Whether the climb ended where no step gains anything."""
         return self.estimate.converged
@@ -217,6 +297,11 @@ class Fitted:
     def status(self) -> Status:
         """`interior`, `flat`, `boundary` or `not_identified`."""
         return self.estimate.status
+
+
+def _model(fitted: type[Fitted]) -> str:
+    """The name of the options that lead to it: BetaGeoNBD for FittedBetaGeoNBD."""
+    return fitted.__name__.removeprefix("Fitted")
 
 
 def read_fitted(

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Self
-
 import attrs
 import numpy as np
 import numpy.typing as npt
 
 from crmcore.analytics.ascent import climb_from
 from crmcore.analytics.checks import Checks, at_least_1
-from crmcore.analytics.estimate import Estimate, Fitted, read_fitted
+from crmcore.analytics.estimate import Estimate, Fitted
 from crmcore.analytics.gamma_gamma_likelihood import GammaGammaLikelihood
 from crmcore.analytics.gamma_gamma_spend import GammaGammaSpend, checked_spend
 
@@ -23,16 +20,6 @@ class FittedGammaGamma(GammaGammaSpend, Fitted):
     """Gamma-Gamma spend at the maximum-likelihood estimate, with the `estimate` itself."""
 
     estimate: Estimate
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain data that JSON can hold; `from_dict` reads it back."""
-        return {"model": "GammaGamma", **self.params, "estimate": self.estimate.to_dict()}
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """The fitted model that `to_dict` wrote. InvalidInput where it is not one."""
-        params, estimate = read_fitted(data, model="GammaGamma", names=("p", "q", "v"))
-        return cls(**params, estimate=estimate)
 
 
 @attrs.frozen(kw_only=True)

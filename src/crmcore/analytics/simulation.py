@@ -4,10 +4,24 @@ from __future__ import annotations
 
 import attrs
 import numpy as np
+import numpy.typing as npt
 
 from crmcore.analytics.checks import FloatArray, IntArray
 
-__all__ = ["SimulatedPurchases"]
+__all__ = ["Drawn", "SimulatedPurchases"]
+
+
+@attrs.frozen(eq=False)
+class Drawn:
+    """What a model drew: `customer` (m) and `time` (m) of each purchase, `rate` and `dropout` (n).
+
+    Purchases of one customer stand in order of time.
+    """
+
+    customer: npt.NDArray[np.intp]
+    time: FloatArray
+    rate: FloatArray
+    dropout: FloatArray
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -19,7 +33,7 @@ class SimulatedPurchases:
     the age at the end and `rate` (n), `dropout` (n) are the traits drawn for each customer.
     """
 
-    customer: IntArray
+    customer: npt.NDArray[np.intp]
     time: FloatArray
     T: FloatArray
     rate: FloatArray
