@@ -22,7 +22,9 @@ from crmcore.domain.money import Money
 from crmcore.domain.ports import Recording
 from crmcore.domain.trusted import setters
 
-__all__ = ["Codec", "Column", "codec_of", "indexes_by_key", "recorded_encoder"]
+__all__ = [
+    "Codec", "Column", "codec_of", "encoder_without", "indexes_by_key", "recorded_encoder",
+]  # fmt: skip
 
 SET_MINOR, SET_CURRENCY = setters(Money)["minor"], setters(Money)["currency"]
 
@@ -60,6 +62,15 @@ def _made(cls: Any) -> Codec[Any]:
     fields = fields_of(cls)
     columns = tuple(column for field in fields for column in _columns(field))
     return Codec(columns, _encoder(fields), _decoder(cls, fields))
+
+
+@lru_cache(maxsize=256)
+def encoder_without(
+    cls: type[T], left_out: frozenset[str]
+) -> tuple[tuple[Column, ...], Callable[[T], tuple[Any, ...]]]:
+    """The columns of a stored class but for those of some fields, and what encodes these alone."""
+    fields = tuple(field for field in fields_of(cls) if field.name not in left_out)
+    return tuple(column for field in fields for column in _columns(field)), _encoder(fields)
 
 
 def recorded_encoder(codec: Codec[F], recording: Recording) -> Callable[[F], list[Any]]:

@@ -76,13 +76,15 @@ class Key:
 @attrs.frozen(slots=False)
 class AggregateKind(Generic[A]):
     """What may change: stored by id and version, found by its keys. `key` names the field that is
-    its exclusive key, where one field is; `indexes` the fields that it is looked for by besides.
+    its exclusive key, where one field is; `indexes` the fields that it is looked for by besides;
+    `heavy` the nested field that is by far the largest, and stays in most changes.
     """
 
     name: str
     cls: type[A]
     key: str | None = None
     indexes: tuple[tuple[str, ...], ...] = ()
+    heavy: str | None = None
 
     @cached_property
     def fields(self) -> tuple[Field, ...]:
@@ -137,7 +139,10 @@ CUSTOMERS = AggregateKind("customers", Customer)
 PRODUCTS = AggregateKind("products", Product, key="sku")
 SEGMENTS = AggregateKind("segments", Segment, key="name")
 MEMBERSHIPS = AggregateKind(
-    "memberships", Membership, indexes=(("programme", "due_at", "id"), ("customer_id",))
+    "memberships",
+    Membership,
+    indexes=(("programme", "due_at", "id"), ("customer_id",)),
+    heavy="lots",
 )
 ORDERS = FactKind("orders", Order)
 PAYMENTS = FactKind("payments", Payment, of_order=True)

@@ -96,10 +96,14 @@ class Transaction(Protocol):
         ...
 
     def replace(
-        self, kind: AggregateKind[A], saved: Sequence[tuple[A, Collection[Key] | None]]
+        self,
+        kind: AggregateKind[A],
+        saved: Sequence[tuple[A, Collection[Key] | None]],
+        held: Mapping[UUID, A] | None = None,
     ) -> None:
         """Store the next states, each one version above the stored one, else `Stale`; under these
-        keys, or where there is `None` under those that they have.
+        keys, or where there is `None` under those that they have. `held` is, by id, what was
+        stored of them before, if it is locked: what it shares with the next state stays.
         """
         ...
 

@@ -152,7 +152,8 @@ class Aggregates(Generic[A]):
             self._check(aggregate, held[id])
         stored = [self._loaded(changed(a, version=a.version + 1)) for a in aggregates]
         with unit.writing() as transaction:
-            transaction.replace(self._kind, [(a, self._keys(a, held[a.id])) for a in stored])
+            states = [(a, self._keys(a, held[a.id])) for a in stored]
+            transaction.replace(self._kind, states, held)
             self._profiled(transaction, stored, held)
             differences = [changes_between(held[a.id], a) for a in stored]
             entry = self._entry(Operation.SAVED, stored, [unit.recorded_at])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from operator import attrgetter
 from typing import Any, TypeVar, cast
@@ -81,7 +81,10 @@ class MemoryTransaction(MemoryProfiles):
         return {id: decode(row) for id in ids if (row := rows.get(id)) is not None}
 
     def replace(
-        self, kind: AggregateKind[A], saved: Sequence[tuple[A, Collection[Key] | None]]
+        self,
+        kind: AggregateKind[A],
+        saved: Sequence[tuple[A, Collection[Key] | None]],
+        held: Mapping[UUID, A] | None = None,
     ) -> None:
         rows, codec = self.table(kind.name), codec_of(kind.cls)
         for aggregate, keys in saved:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 from uuid import UUID
@@ -73,16 +73,19 @@ class MongoRecords(MongoKeys):
         return found
 
     def replace(
-        self, kind: AggregateKind[A], saved: Sequence[tuple[A, Collection[Key] | None]]
+        self,
+        kind: AggregateKind[A],
+        saved: Sequence[tuple[A, Collection[Key] | None]],
+        held: Mapping[UUID, A] | None = None,
     ) -> None:
         """The versions are compared with those held; the server refuses what changed since."""
-        held = self.held.setdefault(kind.name, {})
-        if any(aggregate.id.bytes not in held for aggregate, _ in saved):
+        known = self.held.setdefault(kind.name, {})
+        if any(aggregate.id.bytes not in known for aggregate, _ in saved):
             self.fetch(kind, [aggregate.id for aggregate, _ in saved], lock=True)
         written, writes = documents_of(kind.cls), []
         for aggregate, _ in saved:
             id = aggregate.id.bytes
-            if held.pop(id, None) != aggregate.version - 1:
+            if known.pop(id, None) != aggregate.version - 1:
                 raise Stale(kind.name, str(aggregate.id), aggregate.version - 1)
             row = dict(zip(written.names, written.encode(aggregate), strict=True))
             del row["id"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import Any, TypeVar
@@ -11,7 +11,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
-from crmcore.adapters.codec import Codec, codec_of
+from crmcore.adapters.codec import Codec, codec_of, encoder_without
 from crmcore.adapters.profile_codec import FIXED_COLUMNS, FOLDED, ProfileCodec
 from crmcore.adapters.sql import bulk, statements
 from crmcore.adapters.sql.driver import found_by, text_of
@@ -32,6 +32,7 @@ CHUNK = 1000
 IDLE = 50
 """So many lost connections are replaced at most: more than a pool keeps."""
 
+NONE = frozenset[str]()
 KEY = ("tenant", "kind", "scope", "value", "id", "claim")
 Params = dict[str, Any]
 
@@ -41,6 +42,16 @@ def chunks(values: Collection[T]) -> Iterator[list[T]]:
     remaining = iter(values)
     while found := list(islice(remaining, CHUNK)):
         yield found
+
+
+def _kept(kind: AggregateKind[A], before: A | None, after: A) -> frozenset[str]:
+    """The heavy field, if the next state has it from the one before: to write it out takes longer
+    than the rest of the update.
+    """
+    if before is None or kind.heavy is None:
+        return NONE
+    same = getattr(before, kind.heavy) is getattr(after, kind.heavy)
+    return frozenset((kind.heavy,)) if same else NONE
 
 
 class SqlRecords:
@@ -146,21 +157,32 @@ class SqlRecords:
             return {found.id: found for found in map(codec.decode, rows)}
 
     def replace(
-        self, kind: AggregateKind[A], saved: Sequence[tuple[A, Collection[Key] | None]]
+        self,
+        kind: AggregateKind[A],
+        saved: Sequence[tuple[A, Collection[Key] | None]],
+        held: Mapping[UUID, A] | None = None,
     ) -> None:
-        codec = codec_of(kind.cls)
-        names = [f"new_{column.name}" for column in codec.columns]
-        data = []
+        by_kept: dict[frozenset[str], list[A]] = {}
         for aggregate, _ in saved:
-            row: Params = dict(zip(names, codec.encode(aggregate), strict=True))
-            row |= {"who": row.pop("new_id"), "held": aggregate.version - 1}
-            data.append(row)
+            kept = _kept(kind, (held or {}).get(aggregate.id), aggregate)
+            by_kept.setdefault(kept, []).append(aggregate)
         with translated():
-            statement = statements.replace(self.tables, kind)
-            changed = bulk.update(self.connection, statement, {"of_tenant": self.tenant}, data)
+            changed = sum(self._replaced(kind, some, kept) for kept, some in by_kept.items())
             if changed != len(saved):
                 raise self._stale(kind, [aggregate for aggregate, _ in saved])
             self._rekey(kind, [(a, keys) for a, keys in saved if keys is not None])
+
+    def _replaced(self, kind: AggregateKind[A], saved: list[A], kept: frozenset[str]) -> int:
+        """Write all columns but those `kept`; answer how many rows there were."""
+        columns, encode = encoder_without(kind.cls, kept)
+        names = [f"new_{column.name}" for column in columns]
+        data = []
+        for aggregate in saved:
+            row: Params = dict(zip(names, encode(aggregate), strict=True))
+            row |= {"who": row.pop("new_id"), "held": aggregate.version - 1}
+            data.append(row)
+        statement = statements.replace(self.tables, kind, tuple(column.name for column in columns))
+        return bulk.update(self.connection, statement, {"of_tenant": self.tenant}, data)
 
     def _stale(self, kind: AggregateKind[A], saved: list[A]) -> Stale:
         held = self.fetch(kind, [aggregate.id for aggregate in saved])

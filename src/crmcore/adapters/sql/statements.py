@@ -111,10 +111,10 @@ def due(tables: Tables) -> Select:
 
 
 @lru_cache(maxsize=512)
-def replace(tables: Tables, kind: AggregateKind[Any]) -> sa.Update:
-    """The `new_…` state of the aggregate `who`, whose stored version is `held`."""
+def replace(tables: Tables, kind: AggregateKind[Any], columns: tuple[str, ...]) -> sa.Update:
+    """These columns of the aggregate `who`, whose stored version is `held`, become `new_…`."""
     table = tables.kinds[kind.name]
-    names = [column.name for column in codec_of(kind.cls).columns if column.name != "id"]
+    names = [name for name in columns if name != "id"]
     return (
         sa.update(table)
         .where(
