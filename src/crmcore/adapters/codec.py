@@ -64,11 +64,17 @@ def _made(cls: Any) -> Codec[Any]:
     return Codec(columns, _encoder(fields), _decoder(cls, fields))
 
 
-@lru_cache(maxsize=256)
 def encoder_without(
     cls: type[T], left_out: frozenset[str]
 ) -> tuple[tuple[Column, ...], Callable[[T], tuple[Any, ...]]]:
     """The columns of a stored class but for those of some fields, and what encodes these alone."""
+    made: tuple[tuple[Column, ...], Callable[[T], tuple[Any, ...]]]
+    made = _made_without(cast(Any, cls), left_out)
+    return made
+
+
+@lru_cache(maxsize=256)
+def _made_without(cls: Any, left_out: frozenset[str]) -> tuple[tuple[Column, ...], Any]:
     fields = tuple(field for field in fields_of(cls) if field.name not in left_out)
     return tuple(column for field in fields for column in _columns(field)), _encoder(fields)
 

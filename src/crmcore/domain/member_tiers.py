@@ -19,6 +19,7 @@ from crmcore.domain.membership import Membership, TierChange, TierReason
 from crmcore.domain.money import Money
 from crmcore.domain.order import Order
 from crmcore.domain.points import PointsEntry
+from crmcore.domain.rebuilding import rebuilt
 from crmcore.domain.standing import Step, behind, entitled, standing, standing_by
 from crmcore.domain.trusted import built, changed
 
@@ -105,7 +106,8 @@ class MemberTiers(MemberRecords):
     ) -> Projection:
         """What a member's tier and points will be at an instant, without further activity or with
         these planned purchases; what is missing to the next tier and to keep this one. Nothing is
-        written, and without more activity it is what then comes about (O4).
+        written, and without more activity it is what then comes about (O4). Asked for an instant
+        that is past, it is told from what was dated by then.
         """
         bought = [(order, self._unit.in_base(order.total, order.at)) for order in planned]
         return self._projected([membership], instant(at), bought)[membership.id]
@@ -115,6 +117,14 @@ class MemberTiers(MemberRecords):
     ) -> dict[MembershipId, Projection]:
         """By membership, what `project` says of each, without planned purchases."""
         return self._projected(list(memberships), instant(at), ())
+
+    def as_of(self, membership: Membership, *, at: datetime) -> Membership:
+        """A member with the tier and the open lots of an instant, from what was dated by then;
+        itself where nothing later is known.
+        """
+        if _is_known(membership, instant(at)):
+            return membership
+        return self._known_by([membership], instant(at))[membership.id][0]
 
     def advance(self, membership: Membership, *, at: datetime) -> Membership:
         """Post what fell due for one member until `at`: points released and expired, tiers reached,
@@ -145,14 +155,37 @@ class MemberTiers(MemberRecords):
         at: datetime,
         planned: Sequence[tuple[Order, Money]],
     ) -> dict[MembershipId, Projection]:
-        entries, changes = self._by_member(members)
+        currency = self._unit.model.currency
         return {
-            member.id: projection(
-                self._programme(member.programme), member, entries[member.id],
-                changes[member.id], at=at, currency=self._unit.model.currency, planned=planned,
+            id: projection(
+                self._programme(member.programme), member, entries, changes,
+                at=at, currency=currency, planned=planned,
             )
-            for member in members
+            for id, (member, entries, changes) in self._known_by(members, at).items()
         }  # fmt: skip
+
+    def _known_by(
+        self, members: Sequence[Membership], at: datetime
+    ) -> dict[MembershipId, tuple[Membership, list[PointsEntry], list[TierChange]]]:
+        """Members with their ledgers and tier changes; of whom something later than `at` is dated,
+        all three are as they were then, without the promotions that were revoked by then.
+        """
+        entries, changes = self._by_member(members)
+        found = {}
+        for now in members:
+            member, posted, made = now, entries[now.id], changes[now.id]
+            if not _is_known(now, at):
+                posted = [entry for entry in posted if entry.at <= at]
+                made = [change for change in made if change.at <= at]
+                member = rebuilt(self._programme(now.programme), now, posted, made)
+                closed = (
+                    now.closed_at if now.closed_at is not None and now.closed_at <= at else None
+                )
+                member = changed(member, closed_at=closed)
+                revoked = {c.decision_id for c in made if c.reason is TierReason.REVOKED}
+                made = [c for c in made if c.decision_id is None or c.decision_id not in revoked]
+            found[now.id] = member, posted, made
+        return found
 
     def _advanced(
         self, held: Mapping[UUID, Membership], at: datetime
@@ -180,6 +213,11 @@ class MemberTiers(MemberRecords):
                 found.append((moved, due.entries, made))
         stored = self._changed(found, held)
         return stored, sum(len(e) for _, e, _ in found), sum(len(c) for _, _, c in found)
+
+
+def _is_known(member: Membership, at: datetime) -> bool:
+    """Is nothing dated later than `at` in what is stored of a member?"""
+    return at >= max(member.entered_at, member.tier_since, member.closed_at or member.at)
 
 
 def _may_move(member: Membership, at: datetime) -> bool:

@@ -18,7 +18,6 @@ from crmcore.domain.profile import Profile
 from crmcore.domain.programme import Benefit
 from crmcore.domain.text import symbol, text
 from crmcore.domain.unit_of_work import UnitOfWork
-from crmcore.services.loyalty import as_of
 
 __all__ = ["Authority", "DeskCard", "decide_benefit", "desk_card", "grant_benefit"]
 
@@ -70,7 +69,8 @@ def desk_card(
     member = unit.memberships.find_by_number(number, programme)
     if member is None:
         raise NotFound("memberships", programme, "number")
-    member, projected = as_of(unit, [member], at=instant(at))[member.id]
+    member = unit.memberships.as_of(member, at=at)
+    projected = unit.memberships.project(member, at=at)
     known = unit.model.programme(programme)
     tier = known.rules_from(instant(at)).tiers[known.rank_of(projected.tier)]
     decision = None

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 import attrs
 
 from crmcore.domain.errors import InvalidInput
-from crmcore.domain.foresight import Missing, Projection, projection
+from crmcore.domain.foresight import Missing, Projection
 from crmcore.domain.ids import CustomerId, MembershipId
 from crmcore.domain.instants import instant
 from crmcore.domain.member_tiers import LoyaltyAdvance
 from crmcore.domain.membership import Membership, TierReason
 from crmcore.domain.ports import Backend
 from crmcore.domain.programme import Programme
-from crmcore.domain.rebuilding import rebuilt
 from crmcore.domain.unit_of_work import UnitOfWork
 
 __all__ = [
-    "WITHIN", "Candidate", "advance_programmes", "as_of", "near_either", "near_fall",
-    "near_promotion", "tier_flow",
+    "WITHIN", "Candidate", "advance_programmes", "near_either", "near_fall", "near_promotion",
+    "tier_flow",
 ]  # fmt: skip
 
 PAGE = 2_000
@@ -153,37 +152,9 @@ def _projected(
                 for member in members
                 if member.at <= at and (member.closed_at is None or at < member.closed_at)
             ]
-            found = as_of(uow, there, at=at)
-        yield from (found[member.id] for member in there)
+            projected = uow.memberships.project_many(there, at=at)
+        yield from ((member, projected[member.id]) for member in there)
         more = after is not None
-
-
-def as_of(
-    unit: UnitOfWork, members: Iterable[Membership], *, at: datetime
-) -> dict[MembershipId, tuple[Membership, Projection]]:
-    """By membership, what it is at an instant and its projection to it. Of whom something later is
-    known, both are as they were before that.
-    """
-    known = list(members)
-    past = [member for member in known if at < max(member.entered_at, member.tier_since)]
-    now = {member.id: member for member in known if at >= max(member.entered_at, member.tier_since)}
-    projected = unit.memberships.project_many(now.values(), at=at)
-    found = {MembershipId(id): (member, projected[member.id]) for id, member in now.items()}
-    ledgers = unit.memberships.entries_of(past)
-    for member in past:
-        programme = unit.model.programme(member.programme)
-        entries = [entry for entry in ledgers[member.id] if entry.at <= at]
-        changes = [
-            change
-            for change in unit.tier_changes.of(member.customer_id)
-            if change.membership_id == member.id and change.at <= at
-        ]
-        revoked = {c.decision_id for c in changes if c.reason is TierReason.REVOKED}
-        holding = [c for c in changes if c.decision_id is None or c.decision_id not in revoked]
-        then = rebuilt(programme, member, entries, changes)
-        told = projection(programme, then, entries, holding, at=at, currency=unit.model.currency)
-        found[member.id] = then, told
-    return found
 
 
 def _share(programme: Programme, projected: Projection, wanted: Missing) -> float:

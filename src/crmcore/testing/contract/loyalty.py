@@ -267,6 +267,37 @@ class LoyaltyContract(Subject):
                 told.tier, told.until, told.points,
             )  # fmt: skip
 
+    def test_what_was_told_is_told_again(self, club: Backend) -> None:
+        """Of an instant that is past a projection is what it was then, whatever came since."""
+        told = []
+        with club.unit_of_work() as uow:
+            member = enrolled(uow)[0]
+            for nth, (day, amount) in enumerate(((3, "120.00"), (90, "250.00"), (400, "90.00"))):
+                member = bought(uow, member, amount, at=JOINED + day * DAY)
+                member = uow.memberships.advance(member, at=JOINED + (day + 1) * DAY)
+                if nth == 1:
+                    decision = uow.points.of(member.customer_id)[0].id
+                    member = uow.memberships.promote(
+                        member, "platinum", at=JOINED + 95 * DAY, until=JOINED + 900 * DAY,
+                        decision_id=decision,
+                    )  # fmt: skip
+                at = JOINED + (day + 10) * DAY
+                told.append((at, member, uow.memberships.project(member, at=at)))
+            member = uow.memberships.revoke(member, decision, at=JOINED + 500 * DAY)
+            at = JOINED + 501 * DAY
+            told.append((at, member, uow.memberships.project(member, at=at)))
+            member = uow.memberships.close(member, at=JOINED + 700 * DAY)
+        assert [projected.tier for _, _, projected in told] == [
+            "silver", "platinum", "platinum", "gold",
+        ]  # fmt: skip
+        with club.reading() as uow:
+            for at, then, projected in told:
+                assert uow.memberships.project(member, at=at) == projected
+                known = uow.memberships.as_of(member, at=at)
+                assert (known.tier, known.tier_since, known.points, known.is_open) == (
+                    then.tier, then.tier_since, then.points, True,
+                )  # fmt: skip
+
     def test_one_alone_is_advanced_with_the_base(self, club: Backend) -> None:
         """Of whom something is due, there may be a single one."""
         with club.unit_of_work() as uow:
