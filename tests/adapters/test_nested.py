@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import json
+import pickle
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
+import attrs
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from crmcore import DEFAULT_LIFE_CYCLE, AttributeType, LifeCycle, Model, Move, Predicate, field
 from crmcore.adapters.nested import converter, plain_predicate, predicate_of
+from crmcore.adapters.nested_json import json_reader, json_text, json_writer
+from crmcore.domain.membership import Lot, Membership
 from crmcore.domain.predicate_checks import checked
 from crmcore.domain.predicates import And, Or
-from crmcore.testing.strategies import models, predicates
+from crmcore.domain.trusted import id_of, id_of_text
+from crmcore.testing.strategies import memberships, models, predicates
 
 MODEL = Model(
     attributes=[
@@ -50,6 +57,25 @@ def test_the_plain_form_reads_like_the_question():
 def test_an_unknown_form_is_an_error_and_no_predicate(data: list[Any]):
     with pytest.raises(ValueError, match="no known form"):
         predicate_of(data)
+
+
+@given(memberships())
+def test_lots_are_written_as_the_converter_writes_them(member: Membership):
+    """Their text is put together past the converter; a field of later is read by its default."""
+    text = json_writer(tuple[Lot, ...])(member.lots)
+    assert text == json_text(converter().unstructure(member.lots))
+    read = json_reader(tuple[Lot, ...])
+    assert read(text) == member.lots
+    before = [{k: v for k, v in lot.items() if k != "pending"} for lot in json.loads(text)]
+    assert read(json_text(before)) == tuple(attrs.evolve(m, pending=False) for m in member.lots)
+
+
+@given(st.uuids())
+def test_an_id_is_made_of_its_bytes_or_its_text(id: UUID):
+    for made in (id_of(id.bytes), id_of_text(str(id))):
+        assert made == id
+        assert (hash(made), str(made), made.is_safe) == (hash(id), str(id), id.is_safe)
+        assert pickle.loads(pickle.dumps(made)) == id
 
 
 @settings(max_examples=30)

@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from enum import Enum
 from functools import lru_cache
 from typing import Any, Generic, TypeVar, cast
-from uuid import UUID
 
 import attrs
 
@@ -20,7 +19,7 @@ from crmcore.domain.fields import Field, FieldType, fields_of
 from crmcore.domain.instants import from_millis, to_millis
 from crmcore.domain.money import Money
 from crmcore.domain.ports import Recording
-from crmcore.domain.trusted import setters
+from crmcore.domain.trusted import compiled, id_of, setters
 
 __all__ = [
     "Codec", "Column", "codec_of", "encoder_without", "indexes_by_key", "recorded_encoder",
@@ -143,12 +142,12 @@ def _encoder(fields: tuple[Field, ...]) -> Callable[[Any], tuple[Any, ...]]:
                 parts.append(_optional(field, f"write_{field.name}({value})"))
             case _:
                 parts.append(value)
-    return _compiled("encode", f"def encode(o): return ({', '.join(parts)},)", names)
+    return compiled("encode", f"def encode(o): return ({', '.join(parts)},)", names)
 
 
 def _decoder(cls: type[Any], fields: tuple[Field, ...]) -> Callable[[Any], Any]:
     names: dict[str, Any] = {
-        "cls": cls, "new": object.__new__, "instant": from_millis, "UUID": UUID,
+        "cls": cls, "new": object.__new__, "instant": from_millis, "id_of": id_of,
         "money": _money,
     }  # fmt: skip
     row, lines = [], ["o = new(cls)"]
@@ -159,7 +158,7 @@ def _decoder(cls: type[Any], fields: tuple[Field, ...]) -> Callable[[Any], Any]:
         row.append(value)
         match field.type:
             case FieldType.ID:
-                built = f"UUID(bytes={value})"
+                built = f"id_of({value})"
             case FieldType.INSTANT:
                 built = f"instant({value})"
             case FieldType.MONEY:
@@ -184,7 +183,7 @@ def _decoder(cls: type[Any], fields: tuple[Field, ...]) -> Callable[[Any], Any]:
             names[f"default_{attribute.name}"] = attribute.default
             lines.append(f"set_{attribute.name}(o, default_{attribute.name})")
     body = "\n    ".join([f"({', '.join(row)},) = row", *lines, "return o"])
-    return _compiled("decode", f"def decode(row):\n    {body}", names)
+    return compiled("decode", f"def decode(row):\n    {body}", names)
 
 
 def _money(minor: int, currency: str) -> Money:
@@ -200,10 +199,3 @@ def _optional(field: Field, expression: str) -> str:
 
 def _is_enum(field: Field) -> bool:
     return isinstance(field.python, type) and issubclass(field.python, Enum)
-
-
-def _compiled(name: str, source: str, names: dict[str, Any]) -> Callable[[Any], Any]:
-    # The source holds nothing but names of attributes of our own classes.
-    exec(compile(source, f"<crmcore codec {name}>", "exec"), names)  # noqa: S102
-    made: Callable[[Any], Any] = names[name]
-    return made

@@ -21,9 +21,10 @@ import attrs
 from crmcore.adapters.nested import FROM_PLAIN, converter, predicate_of, untagged
 from crmcore.domain.attributes import AttributeValue
 from crmcore.domain.fields import FieldType
+from crmcore.domain.membership import Lot
 from crmcore.domain.money import Money
 from crmcore.domain.predicates import Predicate
-from crmcore.domain.trusted import built, setters
+from crmcore.domain.trusted import built, compiled, id_of_text, setters
 
 __all__ = ["json_reader", "json_text", "json_writer"]
 
@@ -38,14 +39,21 @@ PLAIN: dict[Any, Read] = {
     Decimal: Decimal,
     date: date.fromisoformat,
     datetime: datetime.fromisoformat,
-    UUID: UUID,
+    UUID: id_of_text,
     Money: FROM_PLAIN[FieldType.MONEY],
     Predicate: predicate_of,
 }
 
 
+MANY = (Lot,)
+"""Classes of which a row may hold many: their text is written at once, past the converter."""
+
+
 def json_writer(cls: Any) -> Callable[[Any], str]:
     """From values annotated `cls` to compact JSON text."""
+    if get_origin(cls) is tuple and get_args(cls)[0] in MANY:
+        text = _object_text(get_args(cls)[0])
+        return lambda values: f"[{','.join(map(text, values))}]"
     unstructure = converter().get_unstructure_hook(cls)
     if cls is Predicate:  # it has no truth value
         return lambda value: json_text(unstructure(value))
@@ -86,20 +94,46 @@ def _unless_absent(read: Read) -> Read:
 def _object(cls: Any) -> Read:
     """The reader of an attrs class; a field that the text lacks has its default."""
     hints, put = get_type_hints(cls), setters(cls)
-    parts = [
-        (field.name, field.default, _reader(hints[field.name]), put[field.name])
-        for field in attrs.fields(cls)
-    ]
-    new = object.__new__
+    names: dict[str, Any] = {"new": object.__new__, "cls": cls}
+    whole, part = ["o = new(cls)"], ["o = new(cls)"]
+    for field in attrs.fields(cls):
+        name, read = field.name, _reader(hints[field.name])
+        names |= {f"put_{name}": put[name], f"default_{name}": field.default, f"read_{name}": read}
+        value = f"d[{name!r}]" if read is None else f"read_{name}(d[{name!r}])"
+        whole.append(f"put_{name}(o, {value})")
+        part.append(f"put_{name}(o, {value} if {name!r} in d else default_{name})")
+    names["read_part"] = compiled("read", _read_by([*part, "return o"]), dict(names))
+    tried = ["try:", *(f"    {line}" for line in whole), "except KeyError: return read_part(d)"]
+    return compiled("read", _read_by([*tried, "return o"]), names)
 
-    def read(data: dict[str, Any]) -> Any:
-        made = new(cls)
-        for name, default, convert, put_on in parts:
-            value = data.get(name, default)
-            put_on(made, value if convert is None or value is default else convert(value))
-        return made
 
-    return read
+def _read_by(lines: list[str]) -> str:
+    return "def read(d):\n    " + "\n    ".join(lines)
+
+
+TEXTS: dict[Any, str] = {
+    UUID: '"{%s}"',
+    datetime: '"{%s.isoformat()}"',
+    int: "{%s}",
+    bool: "{'true' if %s else 'false'}",
+}
+
+
+@lru_cache(maxsize=64)
+def _object_text(cls: Any) -> Callable[[Any], str]:
+    """The writer of an attrs class whose fields are ids, instants, numbers and truth values."""
+    hints = get_type_hints(cls)
+    lines, told = [], []
+    for field in attrs.fields(cls):
+        name, hint = field.name, hints[field.name]
+        inner = next((part for part in get_args(hint) if part is not NoneType), hint)
+        text = TEXTS[getattr(inner, "__supertype__", inner)] % "v"
+        absent = " if v is not None else 'null'" if NoneType in get_args(hint) else ""
+        lines += [f"v = o.{name}", f"t_{name} = f'''{text}'''{absent}"]
+        told.append(f'"{name}":{{t_{name}}}')
+    told_all = "{{" + ",".join(told) + "}}"
+    body = "\n    ".join([*lines, f"return f'''{told_all}'''"])
+    return compiled("write", f"def write(o):\n    {body}", {})
 
 
 def _attribute(data: dict[str, Any]) -> AttributeValue:

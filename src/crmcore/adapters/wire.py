@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping
 from datetime import date
 from decimal import Decimal
 from typing import Any
-from uuid import UUID
 
 from crmcore.domain.fact_terms import term_field
 from crmcore.domain.fields import Field, FieldType
@@ -30,6 +29,7 @@ from crmcore.domain.predicates import (
     Predicate,
     Term,
 )
+from crmcore.domain.trusted import id_of
 
 __all__ = ["column_of", "unwired", "wire_predicate", "wired"]
 
@@ -52,7 +52,7 @@ UNWIRE: Mapping[FieldType, Callable[[Any], Any]] = {
     FieldType.INSTANT: from_millis,
     FieldType.DATE: date.fromisoformat,
     FieldType.DECIMAL: lambda value: _shortest(EXACT.scaleb(Decimal(value), -6)),
-    FieldType.ID: lambda value: UUID(bytes=value),
+    FieldType.ID: id_of,
     FieldType.BOOLEAN: bool,
     FieldType.INTEGER: int,  # Mongo's 64-bit integers are of a class of their own
     FieldType.FLOAT: float,

@@ -67,6 +67,13 @@ def _behind(day: date, zone: str) -> datetime:
     return LATEST if day.year >= 9999 else _begins(day + timedelta(days=1), zone)
 
 
+@lru_cache(maxsize=4096)
+def _stretch(month: int, months: int, zone: str) -> tuple[datetime, datetime]:
+    """Begin and end of so many months from one on, which is counted from the year 0."""
+    begin = date(month // 12, month % 12 + 1, 1)
+    return _begins(begin, zone), _begins(_later(begin, months), zone)
+
+
 @attrs.frozen
 class Fixed:
     """One period, from `since` to before `until`. Nothing outside it qualifies."""
@@ -100,9 +107,7 @@ class Calendar:
         """Begin and end of the period that an instant lies in."""
         day = _local_day(at, zone)
         count = day.year * 12 + day.month - self.month
-        first = count - count % self.months + self.month - 1
-        begin = date(first // 12, first % 12 + 1, 1)
-        return _begins(begin, zone), _begins(_later(begin, self.months), zone)
+        return _stretch(count - count % self.months + self.month - 1, self.months, zone)
 
 
 @attrs.frozen

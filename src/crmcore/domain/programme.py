@@ -10,6 +10,7 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
+from math import inf
 from typing import Any
 
 import attrs
@@ -141,7 +142,7 @@ class Tier:
         return (self.points, self.spend, self.purchases) != (None, None, None)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, slots=False)
 class Rules:
     """What holds from `since` on: tiers from low to high, earning rules in the order in which they
     are applied, and the policies of points and tiers.
@@ -205,10 +206,29 @@ class Rules:
 
     def rank_reached(self, points: int, spend: int, purchases: int, *, above: int = 0) -> int:
         """The place of the highest tier that is reached with these sums of a period, or `above`."""
-        for rank in range(len(self.tiers) - 1, above, -1):
-            if self.tiers[rank].reached(points, spend, purchases):
+        for rank, of_points, of_spend, of_purchases in self._thresholds:
+            if rank <= above:
+                break
+            if points >= of_points or spend >= of_spend or purchases >= of_purchases:
                 return rank
         return above
+
+    @cached_property
+    def _thresholds(self) -> list[tuple[int, float, float, float]]:
+        """From the highest tier to the lowest its place and the points, spend and purchases that
+        it is reached with, infinite where it does not go by them.
+        """
+        found = [
+            (
+                rank,
+                inf if tier.points is None else tier.points,
+                inf if tier.spend is None else tier.spend.minor,
+                inf if tier.purchases is None else tier.purchases,
+            )
+            for rank, tier in enumerate(self.tiers)
+            if tier.asks
+        ]
+        return found[::-1]
 
 
 def _in_order(value: object) -> tuple[Rules, ...]:

@@ -10,12 +10,41 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, TypeVar, cast
+from uuid import UUID, SafeUUID
 
 import attrs
 
-__all__ = ["built", "changed", "setters"]
+__all__ = ["built", "changed", "compiled", "id_of", "id_of_text", "setters"]
 
 T = TypeVar("T")
+
+_slots: Any = UUID
+_put_int, _put_safe = _slots.int.__set__, _slots.is_safe.__set__
+_UNKNOWN = SafeUUID.unknown
+_new = object.__new__
+
+
+def id_of(data: bytes) -> UUID:
+    """`UUID(bytes=data)` in a third of the time."""
+    made = _new(UUID)
+    _put_int(made, int.from_bytes(data, "big"))
+    _put_safe(made, _UNKNOWN)
+    return made
+
+
+def id_of_text(text: str) -> UUID:
+    """`UUID(text)` of a text that an id was written as, in half the time."""
+    made = _new(UUID)
+    _put_int(made, int(text.replace("-", ""), 16))
+    _put_safe(made, _UNKNOWN)
+    return made
+
+
+def compiled(name: str, source: str, names: dict[str, Any]) -> Callable[..., Any]:
+    """The function of that name in a source that holds nothing but names of our own attributes."""
+    exec(compile(source, f"<crmcore {name}>", "exec"), names)  # noqa: S102
+    made: Callable[..., Any] = names[name]
+    return made
 
 
 @lru_cache(maxsize=256)
@@ -32,10 +61,7 @@ def _copier(cls: Any) -> Callable[[Any], Any]:
     names |= {f"put_{name}": put[name] for name in put}
     lines = [f"put_{name}(n, o.{name})" for name in put]
     body = "\n    ".join(["n = new(cls)", *lines, "return n"])
-    # The source holds nothing but names of attributes of our own classes.
-    exec(compile(f"def copy(o):\n    {body}", "<crmcore copy>", "exec"), names)  # noqa: S102
-    made: Callable[[Any], Any] = names["copy"]
-    return made
+    return compiled("copy", f"def copy(o):\n    {body}", names)
 
 
 def built(cls: type[T], **fields: Any) -> T:

@@ -22,6 +22,7 @@ from crmcore.domain.kinds import FactKind
 from crmcore.domain.ports import EVERYBODY, Among, Recording, Window
 from crmcore.domain.segment import SegmentChange
 from crmcore.domain.standing import Count
+from crmcore.domain.trusted import id_of
 
 __all__ = ["SqlFacts"]
 
@@ -76,7 +77,7 @@ class SqlFacts(SqlRecords):
         with translated():
             for member, at, *sums in self.rows_of(make, [id.bytes for id in customers], "id"):
                 found.setdefault(member, []).append((from_millis(at), *sums))
-        return {UUID(bytes=member): counts for member, counts in found.items()}
+        return {id_of(member): counts for member, counts in found.items()}
 
     def _read(
         self,
