@@ -17,17 +17,15 @@ from __future__ import annotations
 
 import attrs
 import numpy as np
-from scipy.special import betaln, expit
+from scipy.special import expit, gammaln
 
 from crmcore.analytics.checks import FloatArray
-from crmcore.analytics.legendre import rule, sizes
+from crmcore.analytics.legendre import NEGLIGIBLE, parts, rule, sizes
 
 __all__ = ["ParetoAhead", "lifetime_worth"]
 
-NEGLIGIBLE = 42.0
-"""Terms smaller than the sum by e**-42 change nothing in float64."""
-AT_ONCE = 1 << 14
-"""Nodes times rows held at a time, so that they stay in the processor's cache."""
+TOGETHER = 1 << 14
+"""How many rows look for their peaks together."""
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -50,8 +48,8 @@ class ParetoAhead:
     def _summed(self, n: FloatArray, t: FloatArray, *, leaving: int) -> FloatArray:
         chance = np.where((n == 0) & (leaving == 1), 1.0, 0.0)
         some = np.flatnonzero(t > 0)
-        for begin in range(0, len(some), AT_ONCE):
-            rows = some[begin : begin + AT_ONCE]
+        for begin in range(0, len(some), TOGETHER):
+            rows = some[begin : begin + TOGETHER]
             peak = _Peak(
                 n=n[rows], r=self.shape[rows], alpha=self.since[rows],
                 s=self.s, beta=self.stays[rows], leaving=leaving,
@@ -78,8 +76,8 @@ class _Peak:
         """The integral up to `end`, and what is added to the second."""
         last = np.log(end)
         if not self.leaving:
-            return self._area(last, -betaln(self.n, self.r))
-        ways = -np.log(self.r + self.n) - betaln(self.r, self.n + 1)
+            return self._area(last, _log_ways(self.n, self.r))
+        ways = _log_ways(self.n + 1, self.r) - np.log(self.r + self.n)
         staying = self._height(last) + np.logaddexp(0.0, np.log(self.beta) - last)
         return np.asarray(np.exp(ways + staying) + self._area(last, ways + np.log(self.s)))
 
@@ -128,19 +126,32 @@ class _Peak:
         path = np.log1p((end - begin) / (nearer + begin))
         area = np.empty(len(path))
         size = sizes(path, np.full(len(path), 2 * NEGLIGIBLE))
-        for many in np.unique(size).tolist():
+        for rows, many in parts(size):
             nodes, weights = rule(many)
-            which = np.flatnonzero(size == many)
-            for start in range(0, len(which), AT_ONCE // many):
-                rows = which[start : start + AT_ONCE // many]
-                tau = begin[rows] + (nearer + begin)[rows] * np.expm1(nodes * path[rows])
-                z, w = tau / self.alpha[rows], tau / self.beta[rows]
-                log_term = scale[rows] - self.n[rows] * np.log1p(1 / z)
-                log_term -= self.r[rows] * np.log1p(z) + self.s * np.log1p(w)
-                per_time = self.beta[rows] + tau if self.leaving else tau
-                term = np.exp(log_term) * (nearer[rows] + tau) / per_time
-                area[rows] = path[rows] * (term * weights).sum(axis=0)
+            tau = begin[rows] + (nearer + begin)[rows] * np.expm1(nodes * path[rows])
+            z, w = tau / self.alpha[rows], tau / self.beta[rows]
+            log_term = scale[rows] - self.n[rows] * np.log1p(1 / z)
+            log_term -= self.r[rows] * np.log1p(z) + self.s * np.log1p(w)
+            per_time = self.beta[rows] + tau if self.leaving else tau
+            term = np.exp(log_term) * (nearer[rows] + tau) / per_time
+            area[rows] = path[rows] * (term * weights).sum(axis=0)
         return area
+
+
+def _log_ways(n: FloatArray, r: FloatArray) -> FloatArray:
+    """-ln B(n, r), without subtracting large logarithms of gamma functions from each other."""
+    ratio = (r - 0.5) * np.log1p(n / r) + n * np.log1p(r / n) + 0.5 * np.log(n / (2 * np.pi))
+    return np.asarray(ratio + _beyond_stirling(r + n) - _beyond_stirling(r) - _beyond_stirling(n))
+
+
+def _beyond_stirling(z: FloatArray) -> FloatArray:
+    """What Stirling's formula leaves out of ln Gamma(z)."""
+    inverse = 1 / np.maximum(z, 20.0)
+    square = inverse * inverse
+    series = inverse * (1 / 12 - square * (1 / 360 - square * (1 / 1260 - square / 1680)))
+    small = np.minimum(z, 20.0)
+    exact = gammaln(small) - (small - 0.5) * np.log(small) + small - 0.5 * np.log(2 * np.pi)
+    return np.asarray(np.where(z < 20, exact, series))
 
 
 def lifetime_worth(since: FloatArray, *, s: float, rate: float, end: float) -> FloatArray:
@@ -153,7 +164,11 @@ def lifetime_worth(since: FloatArray, *, s: float, rate: float, end: float) -> F
     if s > 1:
         span = np.minimum(span, np.expm1(min(NEGLIGIBLE / (s - 1), 700.0)))
     path = np.log1p(span)
-    nodes, weights = rule(144)
-    y = nodes * path
-    term = np.exp((1 - s) * y - fading * np.expm1(y)) * weights
-    return np.asarray(since * path * term.sum(axis=0))
+    worth = np.empty(len(path))
+    fall = np.minimum(fading * span + np.maximum(s - 1, 0) * path, 2 * NEGLIGIBLE)
+    for rows, many in parts(sizes(path, fall)):
+        nodes, weights = rule(many)
+        y = nodes * path[rows]
+        term = np.exp((1 - s) * y - fading[rows] * np.expm1(y)) * weights
+        worth[rows] = term.sum(axis=0)
+    return np.asarray(since * path * worth)

@@ -14,8 +14,7 @@ import numpy as np
 from scipy.special import expit, exprel
 
 from crmcore.analytics.checks import FloatArray, positive
-from crmcore.analytics.curves import per_count
-from crmcore.analytics.histories import Cells, History
+from crmcore.analytics.histories import Cells, History, once_each
 from crmcore.analytics.pareto_nbd_ahead import ParetoAhead, lifetime_worth
 from crmcore.analytics.pareto_nbd_likelihood import ParetoNBDLikelihood
 from crmcore.analytics.purchase_process import PurchaseProcess
@@ -62,42 +61,55 @@ class ParetoNBDProcess(PurchaseProcess):
         return ParetoNBDLikelihood.of(cells)
 
     def _alive(self, history: History) -> FloatArray:
-        x, recency, age = (np.ravel(c) for c in attrs.astuple(history, recurse=False))
-        odds = log_odds_gone(self.r + x, recency, age, alpha=self.alpha, s=self.s, beta=self.beta)
-        return np.asarray(expit(-odds).reshape(history.x.shape))
+        return once_each(self._alive_of, history.x, history.recency, history.T)
 
     def _expected(self, history: History, t: FloatArray) -> FloatArray:
-        since = self.beta + history.T
-        grown = np.log1p(t / since)
-        lived = since * grown * exprel((1 - self.s) * grown)  # the mean time to come, up to t
-        rate = (self.r + history.x) / (self.alpha + history.T)
-        return np.asarray(self._alive(history) * rate * lived)
+        def mean(x: FloatArray, recency: FloatArray, age: FloatArray, t: FloatArray) -> FloatArray:
+            since = self.beta + age
+            grown = np.log1p(t / since)
+            lived = since * grown * exprel((1 - self.s) * grown)  # of the t to come, on average
+            return np.asarray(self._alive_of(x, recency, age) * self._pace(x, age) * lived)
+
+        return once_each(mean, history.x, history.recency, history.T, t)
 
     def _exactly(self, history: History, t: FloatArray, n: FloatArray) -> FloatArray:
-        alive = self._alive(history)
-        ahead = self._ahead(history).exactly(np.ravel(n), np.ravel(t)).reshape(t.shape)
-        return np.minimum(alive * ahead + np.where(n == 0, 1 - alive, 0.0), 1.0)
+        def chance(
+            x: FloatArray, recency: FloatArray, age: FloatArray, t: FloatArray, n: FloatArray
+        ) -> FloatArray:
+            alive = self._alive_of(x, recency, age)
+            some = alive * self._ahead(x, age).exactly(n, t)
+            return np.minimum(some + np.where(n == 0, 1 - alive, 0.0), 1.0)
+
+        return once_each(chance, history.x, history.recency, history.T, t, n)
 
     def _at_least(self, history: History, t: FloatArray, n: FloatArray) -> FloatArray:
-        some = self._ahead(history).at_least(np.ravel(np.maximum(n, 1.0)), np.ravel(t))
-        return np.asarray(np.where(n > 0, self._alive(history) * some.reshape(t.shape), 1.0))
+        def chance(
+            x: FloatArray, recency: FloatArray, age: FloatArray, t: FloatArray, n: FloatArray
+        ) -> FloatArray:
+            some = self._ahead(x, age).at_least(np.maximum(n, 1.0), t)
+            return np.asarray(np.where(n > 0, self._alive_of(x, recency, age) * some, 1.0))
 
-    def _ahead(self, history: History) -> ParetoAhead:
-        x, age = np.ravel(history.x), np.ravel(history.T)
+        return once_each(chance, history.x, history.recency, history.T, t, n)
+
+    def _discounted(self, history: History, rate: float, end: float) -> FloatArray:
+        def present(x: FloatArray, recency: FloatArray, age: FloatArray) -> FloatArray:
+            lived = lifetime_worth(self.beta + age, s=self.s, rate=rate, end=end)
+            return np.asarray(self._alive_of(x, recency, age) * self._pace(x, age) * lived)
+
+        return once_each(present, history.x, history.recency, history.T)
+
+    def _alive_of(self, x: FloatArray, recency: FloatArray, age: FloatArray) -> FloatArray:
+        odds = log_odds_gone(self.r + x, recency, age, alpha=self.alpha, s=self.s, beta=self.beta)
+        return np.asarray(expit(-odds))
+
+    def _pace(self, x: FloatArray, age: FloatArray) -> FloatArray:
+        """Purchases per unit of time while alive, whenever that is."""
+        return np.asarray((self.r + x) / (self.alpha + age))
+
+    def _ahead(self, x: FloatArray, age: FloatArray) -> ParetoAhead:
         return ParetoAhead(
             shape=self.r + x, since=self.alpha + age, s=self.s, stays=self.beta + age
         )
-
-    def _discounted(self, history: History, rate: float, end: float) -> FloatArray:
-        """While alive they buy at (r + x) / (alpha + T) on average, whenever that is."""
-
-        def worth(_count: float, stays: FloatArray) -> FloatArray:
-            return lifetime_worth(stays, s=self.s, rate=rate, end=end)
-
-        stays = np.ravel(self.beta + history.T)
-        present = per_count(worth, np.zeros(len(stays)), stays).reshape(history.x.shape)
-        pace = (self.r + history.x) / (self.alpha + history.T)
-        return np.asarray(self._alive(history) * pace * present)
 
     def _draw(self, draw: np.random.Generator, age: FloatArray) -> Drawn:
         n = len(age)

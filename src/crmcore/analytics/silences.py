@@ -14,19 +14,15 @@ has as many nodes as its length and the fall along it need, often 12. Right to a
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Self
 
 import attrs
 import numpy as np
 
 from crmcore.analytics.checks import FloatArray, IntArray
-from crmcore.analytics.legendre import rule, sizes
+from crmcore.analytics.legendre import NEGLIGIBLE, parts, rule, sizes
 
 __all__ = ["Silence", "log_odds_gone", "silences"]
-
-NEGLIGIBLE = 42.0
-"""Terms smaller than the sum by e**-42 change nothing in float64."""
-AT_ONCE = 1 << 14
-"""Nodes times customers held at a time, so that they stay in the processor's cache."""
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -54,32 +50,94 @@ def silences(
 
     Customers who bought at T itself had none, and appear nowhere.
     """
-    from_alpha, from_beta = alpha + recency, beta + recency
-    length = T - recency
-    end = np.minimum(length, _reach(from_beta, s))
-    end = np.minimum(end, _reach(from_alpha, shape - 1))
-    long, short = np.log1p(end / from_alpha), np.log1p(end / from_beta)
-    fall = np.maximum(shape - 1, 0) * long + s * short
-    path = _Path(
-        shape=shape, from_alpha=from_alpha, from_beta=from_beta, length=length,
-        alpha_is_nearer=alpha <= beta, y=long if alpha <= beta else short, s=s,
-    )  # fmt: skip
-    size = np.where(length > 0, sizes(np.maximum(long, short), fall), 0)
-    for many in np.unique(size[size > 0]).tolist():
-        which = np.flatnonzero(size == many).astype(np.int64)
-        step = AT_ONCE // many
-        for begin in range(0, len(which), step):
-            yield path.silence(which[begin : begin + step], many)
+    path = _Path.of(shape, recency, T, alpha=alpha, s=s, beta=beta)
+    return (path.silence(rows, size) for rows, size in parts(path.size))
 
 
 def log_odds_gone(
     shape: FloatArray, recency: FloatArray, T: FloatArray, *, alpha: float, s: float, beta: float
 ) -> FloatArray:
     """The log odds (n) that customers have left before T; minus infinity without a silence."""
+    path = _Path.of(shape, recency, T, alpha=alpha, s=s, beta=beta)
     odds = np.full(len(shape), -np.inf)
-    for silence in silences(shape, recency, T, alpha=alpha, s=s, beta=beta):
-        odds[silence.rows] = silence.log_odds
+    for rows, size in parts(path.size):
+        odds[rows] = path.log_odds(rows, size)
     return odds
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class _Path:
+    """Along the distance y from t_x the integrand is exp(-near y - far ln(1 + ratio (e**y - 1))).
+
+    y begins at whichever of alpha + t_x and beta + t_x is smaller and is `length` long; `scale`
+    is the logarithm of what the integral is multiplied by to become the odds. All arrays are (n).
+    """
+
+    near: FloatArray
+    far: FloatArray
+    ratio: FloatArray
+    length: FloatArray
+    size: IntArray
+    scale: FloatArray
+    alpha_is_near: bool
+
+    @classmethod
+    def of(
+        cls, shape: FloatArray, recency: FloatArray, T: FloatArray, *,
+        alpha: float, s: float, beta: float,
+    ) -> Self:  # fmt: skip
+        from_alpha, from_beta = alpha + recency, beta + recency
+        silent = T - recency
+        ratio, near, far = from_alpha / from_beta, shape - 1, np.full(len(shape), s + 1)
+        scale = shape * np.log1p(silent / from_alpha) + s * np.log1p(silent / from_beta)
+        end = np.minimum(silent, _reach(from_beta, s))
+        end = np.minimum(end, _reach(from_alpha, shape - 1))
+        long, short = np.log1p(end / from_alpha), np.log1p(end / from_beta)
+        fall = np.maximum(shape - 1, 0) * long + s * short
+        size = np.where(silent > 0, sizes(np.maximum(long, short), fall), 0)
+        with np.errstate(divide="ignore"):
+            if alpha <= beta:
+                length, scale = long, scale + np.log(s * long * ratio)
+            else:
+                length, scale = short, scale + np.log(s * short)
+                near, far, ratio = np.full(len(shape), s), shape, 1 / ratio
+        return cls(
+            near=near, far=far, ratio=ratio, length=length, size=size, scale=scale,
+            alpha_is_near=alpha <= beta,
+        )  # fmt: skip
+
+    def log_odds(self, rows: IntArray, size: int) -> FloatArray:
+        """The log odds alone, in few passes."""
+        nodes, weights = rule(size)
+        y = nodes * self.length[rows]
+        term = np.expm1(y)
+        term *= self.ratio[rows]
+        np.log1p(term, out=term)
+        term *= -self.far[rows]
+        y *= self.near[rows]
+        term -= y
+        np.exp(term, out=term)
+        return np.asarray(self.scale[rows] + np.log(np.einsum("n,nc->c", weights[:, 0], term)))
+
+    def silence(self, rows: IntArray, size: int) -> Silence:
+        """These rows, by `size` nodes each."""
+        nodes, weights = rule(size)
+        y = nodes * self.length[rows]
+        near = np.expm1(y)
+        far = near * self.ratio[rows]
+        log_far = np.log1p(far)
+        term = np.exp(-self.near[rows] * y - self.far[rows] * log_far) * weights
+        total = term.sum(axis=0)
+        alpha, beta = ((near, y), (far, log_far))[:: 1 if self.alpha_is_near else -1]
+        return Silence(
+            rows=rows,
+            grown_alpha=alpha[0],
+            log_alpha=alpha[1],
+            grown_beta=beta[0],
+            log_beta=beta[1],
+            share=term / total,
+            log_odds=self.scale[rows] + np.log(total),
+        )
 
 
 def _reach(start: FloatArray, power: FloatArray | float) -> FloatArray:
@@ -87,47 +145,3 @@ def _reach(start: FloatArray, power: FloatArray | float) -> FloatArray:
     with np.errstate(divide="ignore", over="ignore"):
         depth = np.where(power > 0, NEGLIGIBLE / np.maximum(power, 1e-300), np.inf)
         return np.asarray(start * np.expm1(depth))
-
-
-@attrs.frozen(kw_only=True, eq=False)
-class _Path:
-    """Where to look: the distance `y` from whichever of the two starts is smaller, all (n)."""
-
-    shape: FloatArray
-    from_alpha: FloatArray
-    from_beta: FloatArray
-    length: FloatArray
-    alpha_is_nearer: bool
-    y: FloatArray
-    s: float
-
-    def silence(self, rows: IntArray, size: int) -> Silence:
-        """These rows, by `size` nodes each."""
-        columns = (self.shape, self.from_alpha, self.from_beta, self.length, self.y)
-        shape, from_alpha, from_beta, length, path = (column[rows] for column in columns)
-        nodes, weights = rule(size)
-        y = nodes * path
-        grown = np.expm1(y)
-        ratio = from_alpha / from_beta
-        if self.alpha_is_nearer:
-            grown_alpha, grown_beta = grown, grown * ratio
-            log_alpha, log_beta = y, np.log1p(grown_beta)
-            term = np.exp(-(shape - 1) * y - (self.s + 1) * log_beta)
-            per_time = path * ratio
-        else:
-            grown_alpha, grown_beta = grown / ratio, grown
-            log_alpha, log_beta = np.log1p(grown_alpha), y
-            term = np.exp(-shape * log_alpha - self.s * y)
-            per_time = path
-        term *= weights
-        total = term.sum(axis=0)
-        survival = shape * np.log1p(length / from_alpha) + self.s * np.log1p(length / from_beta)
-        return Silence(
-            rows=rows,
-            grown_alpha=grown_alpha,
-            log_alpha=log_alpha,
-            grown_beta=grown_beta,
-            log_beta=log_beta,
-            share=term / total,
-            log_odds=survival + np.log(self.s * per_time * total),
-        )
