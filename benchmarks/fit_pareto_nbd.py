@@ -82,25 +82,27 @@ def predictions(columns: Columns, *, theirs: Any) -> list[Comparison]:
             lambda: fitter.conditional_expected_number_of_purchases_up_to_time(39, *who.values()),
         ),
     ]
-    found = []
-    for question, ours, other in asked:
-        answers: dict[str, Any] = {}
+    return [_prediction(*each, theirs=fitter, rows=len(who["T"])) for each in asked]
 
-        def answer(side: str, ask: Callable[[], Any], answers: dict[str, Any] = answers) -> None:
-            answers[side] = np.asarray(ask())
 
-        measured = measure(
-            f"{question}, Pareto/NBD",
-            lambda ask=ours, answer=answer: answer("crmcore", ask),
-            fitter and (lambda ask=other, answer=answer: answer("lifetimes", ask)),
-            3,
-            len(who["T"]),
-        )
-        if fitter:
-            apart = np.abs(answers["crmcore"] / answers["lifetimes"] - 1).max()
-            print(f"{measured.name}: apart by {apart:.1e} at most", file=sys.stderr)
-        found.append(measured)
-    return found
+def _prediction(
+    question: str, ours: Callable[[], Any], other: Callable[[], Any], *, theirs: Any, rows: int
+) -> Comparison:
+    """One question to both, and how far apart the answers are."""
+    answers: dict[str, Any] = {}
+
+    def ask_ours() -> None:
+        answers["crmcore"] = np.asarray(ours())
+
+    def ask_theirs() -> None:
+        answers["lifetimes"] = np.asarray(other())
+
+    rival_asked = ask_theirs if theirs else None
+    measured = measure(f"{question}, Pareto/NBD", ask_ours, rival_asked, 3, rows)
+    if theirs:
+        apart = np.abs(answers["crmcore"] / answers["lifetimes"] - 1).max()
+        print(f"{measured.name}: apart by {apart:.1e} at most", file=sys.stderr)
+    return measured
 
 
 def measure(
