@@ -1,13 +1,13 @@
 """Customer value and retention: arrays in, frozen results out.
 
 Purchases become one row per customer (`summarize`), rows become a fitted model
-(`BetaGeoNBD`, `GammaGamma`), and models answer who is alive, who will buy how often, what each
-customer is worth (`lifetime_value`), and who will reach a tier in time
+(`BetaGeoNBD`, `ParetoNBD`, `GammaGamma`), and models answer who is alive, who will buy how often,
+what each customer is worth (`lifetime_value`), and who will reach a tier in time
 (`probability_of_reaching`); `calibration` holds such forecasts against what happened. Customers
 fall into groups (`KMeans`, `GaussianMixture`) that rules tell apart (`RuleTree`), and groups are
 compared (`lift`, `mean_difference`). A model without `Fitted` in its name holds options;
 `.fit(...)` returns a new frozen value with what was found. Models with known parameters, such as
-published ones, are `BetaGeoNBDProcess` and `GammaGammaSpend`.
+published ones, are `BetaGeoNBDProcess`, `ParetoNBDProcess` and `GammaGammaSpend`.
 
 Needs the extra `analytics` (numpy, scipy); data frames need `frames`.
 """
@@ -31,6 +31,8 @@ from crmcore.analytics.intervals import Interval, IntervalOf
 from crmcore.analytics.kmeans import FittedKMeans, KMeans
 from crmcore.analytics.lifetime_value import LifetimeValue, continuous_rate, lifetime_value
 from crmcore.analytics.lifts import Lift, MeanDifference, lift, mean_difference
+from crmcore.analytics.pareto_nbd import FittedParetoNBD, ParetoNBD
+from crmcore.analytics.pareto_nbd_process import ParetoNBDProcess
 from crmcore.analytics.purchase_amounts import PurchaseAmounts
 from crmcore.analytics.purchase_process import PurchaseProcess
 from crmcore.analytics.reaching import Reaching, probability_of_reaching
@@ -49,6 +51,7 @@ __all__ = [
     "FittedGammaGamma",
     "FittedGaussianMixture",
     "FittedKMeans",
+    "FittedParetoNBD",
     "FittedProcess",
     "FittedRuleTree",
     "GammaGamma",
@@ -63,6 +66,8 @@ __all__ = [
     "Lift",
     "MeanDifference",
     "NoFiniteMean",
+    "ParetoNBD",
+    "ParetoNBDProcess",
     "PurchaseAmounts",
     "PurchaseModel",
     "PurchaseProcess",

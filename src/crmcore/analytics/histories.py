@@ -7,6 +7,7 @@ who never came back has frequency 0 and recency 0.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Self
 
 import attrs
@@ -15,7 +16,7 @@ import numpy.typing as npt
 
 from crmcore.analytics.checks import Checks, FloatArray
 
-__all__ = ["Cells", "History", "groups"]
+__all__ = ["Cells", "History", "groups", "once_each"]
 
 
 @attrs.frozen(eq=False)
@@ -79,33 +80,78 @@ class Cells:
         return float(self.weight.sum())
 
 
-_MIX = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F), np.uint64(0x165667B19E3779F9))
+_MIX = tuple(
+    np.uint64(factor)
+    for factor in (
+        0x9E3779B97F4A7C15,
+        0xC2B2AE3D27D4EB4F,
+        0x165667B19E3779F9,
+        0xD6E8FEB86659FD93,
+        0xFF51AFD7ED558CCD,
+    )
+)
+FEW = 4096
+"""Of fewer rows it takes no time to treat each by itself."""
+MANY = 1 << 22
+"""Of more rows the number would leave too little of the hash."""
+
+
+def once_each(answer: Callable[..., FloatArray], *columns: FloatArray) -> FloatArray:
+    """`answer(*columns)` for columns of one shape, computed once per different row if many agree.
+
+    `answer` takes arrays (m,) and returns one; the result has the shape of the columns.
+    """
+    shape = columns[0].shape
+    flat = [np.ravel(column) for column in columns]
+    if flat[0].size < FEW:
+        return answer(*flat).reshape(shape)
+    varying = [column for column in flat if (column != column[0]).any()] or flat[:1]
+    order, starts = groups(*varying)
+    if 2 * len(starts) > len(order):
+        return answer(*flat).reshape(shape)
+    first = order[starts]
+    out = np.empty(len(order))
+    found = answer(*(column[first] for column in flat))
+    out[order] = np.repeat(found, np.diff(starts, append=len(order)))
+    return out.reshape(shape)
 
 
 def groups(*columns: FloatArray) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
     """An order that puts equal rows side by side, and where each group starts in it.
 
-    Sorting one hash of the row is several times faster than sorting by three columns. Should
-    two different rows share a hash, the rows are sorted by their columns instead.
+    Sorting one hash of the row is several times faster than sorting by three columns, and faster
+    still with the row's number in its lowest bits. Should two different rows share what is left
+    of the hash, the rows are sorted by their columns instead.
     """
-    key = np.zeros(len(columns[0]), np.uint64)
+    rows = len(columns[0])
+    key = np.zeros(rows, np.uint64)
     for column, factor in zip(columns, _MIX, strict=False):
         bits = np.ascontiguousarray(column + 0.0).view(np.uint64)  # + 0.0 turns -0.0 into 0.0
         key ^= bits
         key *= factor
         key ^= key >> np.uint64(29)
-    order = np.argsort(key)
-    starts = _changes(key[order])
-    differs = np.zeros(len(key), bool)
-    for column in columns:
-        differs |= _steps(column[order])
-    if np.array_equal(np.flatnonzero(differs), starts):
+    whole = key
+    if rows < MANY:
+        low = np.uint64((1 << rows.bit_length()) - 1)
+        key = np.sort((key & ~low) | np.arange(rows, dtype=np.uint64))
+        order = (key & low).astype(np.intp)
+        starts = _changes(key & ~low)
+        if np.array_equal(_apart(columns, order), starts):
+            return order, starts
+    order = np.argsort(whole)
+    starts = _changes(whole[order])
+    if np.array_equal(_apart(columns, order), starts):
         return order, starts
     order = np.lexsort(columns[::-1])
-    differs = np.zeros(len(key), bool)
+    return order, _apart(columns, order)
+
+
+def _apart(columns: tuple[FloatArray, ...], order: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
+    """Where, in this order, a row differs from the one before."""
+    differs = np.zeros(len(order), bool)
     for column in columns:
         differs |= _steps(column[order])
-    return order, np.flatnonzero(differs)
+    return np.flatnonzero(differs)
 
 
 def _steps(values: npt.NDArray[np.generic]) -> npt.NDArray[np.bool_]:
