@@ -31,6 +31,8 @@ from crmcore.analytics.intervals import Interval, IntervalOf
 from crmcore.analytics.kmeans import FittedKMeans, KMeans
 from crmcore.analytics.lifetime_value import LifetimeValue, continuous_rate, lifetime_value
 from crmcore.analytics.lifts import Lift, MeanDifference, lift, mean_difference
+from crmcore.analytics.nbd import NBD, FittedNBD
+from crmcore.analytics.nbd_process import NBDProcess
 from crmcore.analytics.purchase_amounts import PurchaseAmounts
 from crmcore.analytics.purchase_process import PurchaseProcess
 from crmcore.analytics.reaching import Reaching, probability_of_reaching
@@ -39,6 +41,7 @@ from crmcore.analytics.simulation import SimulatedPurchases
 from crmcore.analytics.summary import Summary, summarize
 
 __all__ = [
+    "NBD",
     "BetaGeoNBD",
     "BetaGeoNBDProcess",
     "Calibration",
@@ -49,6 +52,7 @@ __all__ = [
     "FittedGammaGamma",
     "FittedGaussianMixture",
     "FittedKMeans",
+    "FittedNBD",
     "FittedProcess",
     "FittedRuleTree",
     "GammaGamma",
@@ -62,6 +66,7 @@ __all__ = [
     "LifetimeValue",
     "Lift",
     "MeanDifference",
+    "NBDProcess",
     "NoFiniteMean",
     "PurchaseAmounts",
     "PurchaseModel",
