@@ -31,6 +31,8 @@ from crmcore.analytics.intervals import Interval, IntervalOf
 from crmcore.analytics.kmeans import FittedKMeans, KMeans
 from crmcore.analytics.lifetime_value import LifetimeValue, continuous_rate, lifetime_value
 from crmcore.analytics.lifts import Lift, MeanDifference, lift, mean_difference
+from crmcore.analytics.mbgnbd import FittedModifiedBetaGeoNBD, ModifiedBetaGeoNBD
+from crmcore.analytics.mbgnbd_process import ModifiedBetaGeoNBDProcess
 from crmcore.analytics.nbd import NBD, FittedNBD
 from crmcore.analytics.nbd_process import NBDProcess
 from crmcore.analytics.purchase_amounts import PurchaseAmounts
@@ -52,6 +54,7 @@ __all__ = [
     "FittedGammaGamma",
     "FittedGaussianMixture",
     "FittedKMeans",
+    "FittedModifiedBetaGeoNBD",
     "FittedNBD",
     "FittedProcess",
     "FittedRuleTree",
@@ -66,6 +69,8 @@ __all__ = [
     "LifetimeValue",
     "Lift",
     "MeanDifference",
+    "ModifiedBetaGeoNBD",
+    "ModifiedBetaGeoNBDProcess",
     "NBDProcess",
     "NoFiniteMean",
     "PurchaseAmounts",

@@ -46,13 +46,19 @@ class PurchasesAhead:
     waits: FloatArray
 
     @classmethod
-    def of(cls, history: History, t: FloatArray, *, params: dict[str, float]) -> Self:
-        """What histories of shape (n,) leave of a process with these parameters."""
+    def of(
+        cls, history: History, t: FloatArray, *, params: dict[str, float], first: int = 0
+    ) -> Self:
+        """What histories of shape (n,) leave of a process with these parameters.
+
+        `first` is 1 where a customer may leave right after the first purchase: those alive have
+        stayed on one occasion more.
+        """
         since = params["alpha"] + history.T
         return cls(
             shape=params["r"] + history.x,
             leaves=params["a"],
-            stays=params["b"] + history.x,
+            stays=params["b"] + first + history.x,
             bought=t / (since + t),
             waits=since / (since + t),
         )
