@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 
 from crmcore.analytics import (
+    BetaGeoCNBDProcess,
     FittedModifiedBetaGeoNBD,
+    ModifiedBetaGeoCNBDProcess,
     ModifiedBetaGeoNBD,
     ModifiedBetaGeoNBDProcess,
 )
@@ -31,7 +33,11 @@ SHAPES: dict[str, Any] = {
     "a": st.one_of(st.just(1.0), st.floats(1e-3, 1e3)),
     "b": st.floats(1e-3, 1e3),
 }
-processes = st.builds(ModifiedBetaGeoNBDProcess, **SHAPES)
+processes = st.one_of(
+    st.builds(ModifiedBetaGeoNBDProcess, **SHAPES),
+    st.builds(BetaGeoCNBDProcess, k=st.integers(1, 12), **SHAPES),
+    st.builds(ModifiedBetaGeoCNBDProcess, k=st.integers(1, 12), **SHAPES),
+)
 
 
 @given(processes, any_history(), st.one_of(st.just(0.0), st.floats(1e-9, 1e6)))

@@ -21,6 +21,13 @@ from crmcore.analytics.bgnbd_process import BetaGeoNBDProcess
 from crmcore.analytics.calibration import Calibration, calibration
 from crmcore.analytics.cluster_choice import ClusterChoice, choose_clusters
 from crmcore.analytics.clustering import Clustering
+from crmcore.analytics.cnbd import (
+    BetaGeoCNBD,
+    FittedBetaGeoCNBD,
+    FittedModifiedBetaGeoCNBD,
+    ModifiedBetaGeoCNBD,
+)
+from crmcore.analytics.cnbd_process import BetaGeoCNBDProcess, ModifiedBetaGeoCNBDProcess
 from crmcore.analytics.estimate import Estimate
 from crmcore.analytics.fitting import FittedProcess, PurchaseModel
 from crmcore.analytics.gamma_gamma import FittedGammaGamma, GammaGamma
@@ -44,16 +51,20 @@ from crmcore.analytics.summary import Summary, summarize
 
 __all__ = [
     "NBD",
+    "BetaGeoCNBD",
+    "BetaGeoCNBDProcess",
     "BetaGeoNBD",
     "BetaGeoNBDProcess",
     "Calibration",
     "ClusterChoice",
     "Clustering",
     "Estimate",
+    "FittedBetaGeoCNBD",
     "FittedBetaGeoNBD",
     "FittedGammaGamma",
     "FittedGaussianMixture",
     "FittedKMeans",
+    "FittedModifiedBetaGeoCNBD",
     "FittedModifiedBetaGeoNBD",
     "FittedNBD",
     "FittedProcess",
@@ -69,6 +80,8 @@ __all__ = [
     "LifetimeValue",
     "Lift",
     "MeanDifference",
+    "ModifiedBetaGeoCNBD",
+    "ModifiedBetaGeoCNBDProcess",
     "ModifiedBetaGeoNBD",
     "ModifiedBetaGeoNBDProcess",
     "NBDProcess",
