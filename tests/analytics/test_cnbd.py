@@ -231,10 +231,32 @@ def test_estimating_k_needs_the_logarithms() -> None:
     without, given = BetaGeoCNBD(k=2).fit(**histories), BetaGeoCNBD(k=2).fit(**seen)
     assert without.params == given.params
     assert without.log_likelihood_by_k == ()
-    constant = given.log_likelihood - without.log_likelihood
-    assert constant == pytest.approx(seen["log_intervals"].sum(), rel=1e-9)  # ln Gamma(2) is 0
     for fitted, asked in ((without, histories), (given, seen)):
         assert fitted.log_likelihood_of(**asked) == pytest.approx(fitted.log_likelihood, rel=1e-12)
+
+
+def test_without_the_logarithms_it_is_the_likelihood_of_the_last_time_alone() -> None:
+    """The two times of purchase integrated over the first: by a sum over where it may have been."""
+    process = BetaGeoCNBDProcess(**SHAPES, k=3)
+    plain = BetaGeoNBDProcess(**SHAPES)
+    who = {"frequency": 2, "recency": 7.0, "T": 9.0}
+    first = (np.arange(20_000) + 0.5) * 7 / 20_000
+    logs = np.log(first) + np.log(7 - first)
+    known = process.log_likelihood_of(**who, log_intervals=0.0)  # two gaps of 1, but for the T
+    integral = (np.exp(2 * logs)).mean() * 7
+    # Of BG/NBD all times of the first are as likely: the integral is 7 times the density.
+    alone = process.log_likelihood_of(**who)
+    assert alone == pytest.approx(known + math.log(integral) - math.log(7), rel=1e-8)
+    assert plain.log_likelihood_of(**who) == BetaGeoCNBDProcess(**SHAPES, k=1).log_likelihood_of(
+        **who
+    )
+
+
+def test_frequency_and_recency_alone_tell_k_of_many_customers() -> None:
+    seen = columns(BetaGeoCNBDProcess(**SHAPES, k=3).simulate(n_customers=4000, T=60.0, seed=3))
+    del seen["log_intervals"]
+    heights = [BetaGeoCNBD(k=k).fit(**seen).log_likelihood for k in range(1, 7)]
+    assert np.argmax(heights) == 2
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,8 @@ where a customer may leave right after the first purchase too (Batislam, Denizel
 k = 1, S is 1. Written so, no term overflows and none is the small difference of two large ones:
 the gamma functions of the papers are gone.
 
-The density of the times between purchases has the factor product(gap**(k-1)) / Gamma(k)**x
-besides, which depends on no parameter but k; `log_gaps` holds the logarithm of it.
+The density of the purchase times has a factor besides that depends on no parameter but k (see
+`log_intervals`); `log_gaps` holds the logarithm of it.
 """
 
 from __future__ import annotations

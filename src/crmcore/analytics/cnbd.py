@@ -20,7 +20,7 @@ from crmcore.analytics.cnbd_process import (
 from crmcore.analytics.estimate import Estimate, read_fitted
 from crmcore.analytics.fitting import FittedProcess, PurchaseModel, maximum
 from crmcore.analytics.histories import Cells, History
-from crmcore.analytics.log_intervals import checked_log_intervals, log_gaps
+from crmcore.analytics.log_intervals import checked_log_intervals, log_gaps, log_spread
 from crmcore.domain.errors import InvalidInput
 
 __all__ = [
@@ -125,8 +125,8 @@ class RegularModel(PurchaseModel[FittedRegularT]):
         `frequency`, `recency` and `T` are (n,) as `summarize` gives them, times in one unit;
         `weights` (n) tell how many customers each row stands for. `log_intervals` (n), asked
         of `summarize` too, is the sum of ln(time since the purchase before) of each customer's
-        repeat purchases, 0 without one. The likelihood of k needs it; with k given it may be
-        left out, and then `log_likelihood` leaves out the factor that depends on k only.
+        repeat purchases, 0 without one. k is estimated by it; with k given it may be left out,
+        and then `log_likelihood` is that of frequency and recency alone.
 
         Hard data raise nothing: see `status` of the result. InvalidInput where an argument
         cannot be what it claims, or `log_intervals` is missing and k is to be estimated.
@@ -162,9 +162,11 @@ class RegularModel(PurchaseModel[FittedRegularT]):
         tried = range(1, MOST_REGULAR + 1) if self.k is None else range(self.k, self.k + 1)
         start, found = self.start, []
         for k in tried:
-            constant = 0.0
-            if log_intervals is not None:
-                constant = log_gaps(k, purchases=purchases, log_intervals=log_intervals)
+            constant = (
+                log_spread(k, cells.x, cells.recency, cells.weight)
+                if log_intervals is None
+                else log_gaps(k, purchases=purchases, log_intervals=log_intervals)
+            )
             likelihood = BetaGeoNBDLikelihood.of(cells, first=self._first, k=k, log_gaps=constant)
             params, estimate = maximum(likelihood, steps=self.steps, silent=silent, start=start)
             found.append((params, estimate))

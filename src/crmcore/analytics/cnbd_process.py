@@ -16,11 +16,12 @@ import numpy.typing as npt
 
 from crmcore.analytics.beta_geometric import BetaGeometricProcess
 from crmcore.analytics.beta_mean import unit_nodes
+from crmcore.analytics.bgnbd_likelihood import BetaGeoNBDLikelihood
 from crmcore.analytics.checks import Checks, FloatArray
 from crmcore.analytics.curves import per_count
 from crmcore.analytics.erlang_tail import event_terms
-from crmcore.analytics.histories import History
-from crmcore.analytics.log_intervals import checked_log_intervals, log_gaps
+from crmcore.analytics.histories import Cells, History
+from crmcore.analytics.log_intervals import checked_log_intervals, log_gaps, log_spread
 from crmcore.analytics.purchase_process import FORGOTTEN
 from crmcore.analytics.regular_ahead import RegularAhead, mean_purchases
 from crmcore.domain.errors import InvalidInput
@@ -72,8 +73,10 @@ class RegularProcess(BetaGeometricProcess):
         """The log-likelihood of these histories under these parameters.
 
         `weights` (n) tell how many customers each row stands for; `log_intervals` (n) are as
-        `summarize(..., log_intervals=True)` gives them. Without them the factor that depends
-        on nothing but k is left out, and values of different k must not be compared.
+        `summarize(..., log_intervals=True)` gives them. Without them it is the likelihood of
+        what is given, frequency and recency alone. Either may be compared between any k, and
+        with models of other kinds (these are the same with and without), but not one with the
+        other.
 
             >>> from crmcore.analytics import BetaGeoCNBDProcess
             >>> process = BetaGeoCNBDProcess(r=1, alpha=1, a=1, b=1, k=2)
@@ -90,12 +93,18 @@ class RegularProcess(BetaGeometricProcess):
         history = History.checked(checks, frequency=frequency, recency=recency, T=T)
         logs = checked_log_intervals(checks, log_intervals, history)
         checks.close()
-        rows = np.ones(logs.shape) if weights is None else np.asarray(weights, np.float64)
-        return value + log_gaps(
+        x, last, logs = np.broadcast_arrays(history.x, history.recency, logs)
+        rows = np.ones(x.shape) if weights is None else np.asarray(weights, np.float64)
+        known = log_gaps(
             self.k,
-            purchases=float((rows * history.x).sum()),
+            purchases=float((rows * x).sum()),
             log_intervals=float((rows * logs).sum()),
         )
+        return value - log_spread(self.k, x, last, rows) + known
+
+    def _likelihood(self, cells: Cells) -> BetaGeoNBDLikelihood:
+        spread = log_spread(self.k, cells.x, cells.recency, cells.weight)
+        return BetaGeoNBDLikelihood.of(cells, first=self._first, k=self.k, log_gaps=spread)
 
     def _expected(self, history: History, t: FloatArray) -> FloatArray:
         if self.k == 1:

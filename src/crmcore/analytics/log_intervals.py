@@ -1,7 +1,15 @@
 """The sum of the logarithms of a customer's times between purchases: how regular they were.
 
 Of a given number of purchases within a given time, the sum is largest where they come at equal
-distances. The density of Erlang-k times depends on them by this sum only.
+distances. The density of Erlang-k times depends on them by this sum only:
+
+    product(gap**(k-1)) / Gamma(k)**x
+
+besides what depends on other parameters. Who knows the time t_x of the last purchase only, and so
+nothing of the times between, has the density of a sum of Erlang times instead. Beside that of
+k = 1, which is what the likelihoods of other models leave out, it has the factor
+
+    t_x**((k-1) x) Gamma(x) / Gamma(k x)
 """
 
 from __future__ import annotations
@@ -13,7 +21,7 @@ from scipy.special import gammaln
 from crmcore.analytics.checks import Checks, FloatArray
 from crmcore.analytics.histories import History
 
-__all__ = ["checked_log_intervals", "log_gaps"]
+__all__ = ["checked_log_intervals", "log_gaps", "log_spread"]
 
 ROUNDED = 0.1
 """What rounding of times may add to a logarithm."""
@@ -42,5 +50,12 @@ def checked_log_intervals(
 
 
 def log_gaps(k: int, *, purchases: float, log_intervals: float) -> float:
-    """What Erlang-k times between all `purchases` add to a log-likelihood, by k alone."""
+    """The logarithm of the first factor, over customers with so many `purchases` in all."""
     return (k - 1) * log_intervals - float(gammaln(k)) * purchases
+
+
+def log_spread(k: int, x: FloatArray, recency: FloatArray, weight: FloatArray) -> float:
+    """The logarithm of the second factor, over customers of these histories."""
+    some = (x > 0) & (k > 1)
+    x, last, weight = x[some], recency[some], weight[some]
+    return float((weight * ((k - 1) * x * np.log(last) + gammaln(x) - gammaln(k * x))).sum())
