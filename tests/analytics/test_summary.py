@@ -160,6 +160,25 @@ def test_amounts_of_integers_are_minor_units_and_sums_are_exact() -> None:
     assert summarize(**rows, as_of=AS_OF).monetary_value is None
 
 
+def test_logarithms_of_the_times_between_purchase_days() -> None:
+    rows: dict[str, Any] = {
+        "customer": [2, 1, 1, 1, 1, 3, 3],
+        "at": ["2024-01-01", "2024-01-10", "2024-01-01", "2024-01-10", "2024-01-31",
+               "2024-02-01", "2024-03-05"],
+    }  # fmt: skip
+    late: dict[str, Any] = {"as_of": "2024-03-01", "holdout_until": "2024-03-31"}
+    days = summarize(**rows, **late, unit="day", log_intervals=True)
+    weeks = summarize(**rows, **late, log_intervals=True)
+    assert days.log_intervals is not None
+    assert days.log_intervals == pytest.approx([np.log(9) + np.log(21), 0, 0], rel=1e-15)
+    assert weeks.log_intervals == pytest.approx([np.log(9 / 7) + np.log(3), 0, 0], rel=1e-15)
+    assert "log_intervals" in days._repr_html_()
+    assert summarize(**rows, **late).log_intervals is None
+    nobody = summarize(customer=[], at=[], as_of=AS_OF, log_intervals=True)
+    assert nobody.log_intervals is not None
+    assert len(nobody.log_intervals) == 0
+
+
 def test_time_counts_to_the_end_of_the_day_and_no_further() -> None:
     rows: dict[str, Any] = {"customer": [1, 1, 2], "at": ["2024-02-23", "2024-03-01", "2024-03-02"]}
     summary = summarize(**rows, as_of=AS_OF)

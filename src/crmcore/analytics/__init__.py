@@ -21,6 +21,13 @@ from crmcore.analytics.bgnbd_process import BetaGeoNBDProcess
 from crmcore.analytics.calibration import Calibration, calibration
 from crmcore.analytics.cluster_choice import ClusterChoice, choose_clusters
 from crmcore.analytics.clustering import Clustering
+from crmcore.analytics.cnbd import (
+    BetaGeoCNBD,
+    FittedBetaGeoCNBD,
+    FittedModifiedBetaGeoCNBD,
+    ModifiedBetaGeoCNBD,
+)
+from crmcore.analytics.cnbd_process import BetaGeoCNBDProcess, ModifiedBetaGeoCNBDProcess
 from crmcore.analytics.estimate import Estimate
 from crmcore.analytics.fitting import FittedProcess, PurchaseModel
 from crmcore.analytics.gamma_gamma import FittedGammaGamma, GammaGamma
@@ -33,6 +40,10 @@ from crmcore.analytics.lifetime_value import LifetimeValue, continuous_rate, lif
 from crmcore.analytics.lifts import Lift, MeanDifference, lift, mean_difference
 from crmcore.analytics.pareto_nbd import FittedParetoNBD, ParetoNBD
 from crmcore.analytics.pareto_nbd_process import ParetoNBDProcess
+from crmcore.analytics.mbgnbd import FittedModifiedBetaGeoNBD, ModifiedBetaGeoNBD
+from crmcore.analytics.mbgnbd_process import ModifiedBetaGeoNBDProcess
+from crmcore.analytics.nbd import NBD, FittedNBD
+from crmcore.analytics.nbd_process import NBDProcess
 from crmcore.analytics.purchase_amounts import PurchaseAmounts
 from crmcore.analytics.purchase_process import PurchaseProcess
 from crmcore.analytics.reaching import Reaching, probability_of_reaching
@@ -41,17 +52,24 @@ from crmcore.analytics.simulation import SimulatedPurchases
 from crmcore.analytics.summary import Summary, summarize
 
 __all__ = [
+    "NBD",
+    "BetaGeoCNBD",
+    "BetaGeoCNBDProcess",
     "BetaGeoNBD",
     "BetaGeoNBDProcess",
     "Calibration",
     "ClusterChoice",
     "Clustering",
     "Estimate",
+    "FittedBetaGeoCNBD",
     "FittedBetaGeoNBD",
     "FittedGammaGamma",
     "FittedGaussianMixture",
     "FittedKMeans",
     "FittedParetoNBD",
+    "FittedModifiedBetaGeoCNBD",
+    "FittedModifiedBetaGeoNBD",
+    "FittedNBD",
     "FittedProcess",
     "FittedRuleTree",
     "GammaGamma",
@@ -65,6 +83,11 @@ __all__ = [
     "LifetimeValue",
     "Lift",
     "MeanDifference",
+    "ModifiedBetaGeoCNBD",
+    "ModifiedBetaGeoCNBDProcess",
+    "ModifiedBetaGeoNBD",
+    "ModifiedBetaGeoNBDProcess",
+    "NBDProcess",
     "NoFiniteMean",
     "ParetoNBD",
     "ParetoNBDProcess",

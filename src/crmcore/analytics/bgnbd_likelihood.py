@@ -1,14 +1,20 @@
-"""The log-likelihood of the BG/NBD model and its derivatives, for any size of numbers.
+"""The log-likelihood of the BG/NBD model and its relatives, for any size of numbers.
 
 Fader, Hardie and Lee (2005), "Counting your customers" the easy way, equation 6. A customer
 with x repeat purchases, the last at t_x, observed for T, contributes
 
-    ln (r)_x - ln (a+b)_x + ln (b)_x - x ln alpha + ln(e^A + [x > 0] e^D)
-    A = -(r+x) ln(1 + T/alpha)
-    D = ln a - ln(b+x-1) - (r+x) ln(1 + t_x/alpha)
+    ln (r)_kx - k x ln alpha + ln (b)_n - ln (a+b)_n + ln(e^A S + [n > 0] e^D)
+    A = -(r + k x) ln(1 + T/alpha)
+    D = ln a - ln(b+n-1) - (r + k x) ln(1 + t_x/alpha)
 
-with the rising factorial (c)_x = c (c+1) ... (c+x-1). Written so, no term overflows and none
-is the small difference of two large ones: the gamma functions of the paper are gone.
+with the rising factorial (c)_x = c (c+1) ... (c+x-1) and n the occasions to leave: x, or x + 1
+where a customer may leave right after the first purchase too (Batislam, Denizel and Filiztekin
+2007). Every k-th event is a purchase (Platzer and Reutterer 2016) and S as in `erlang_tail`; with
+k = 1, S is 1. Written so, no term overflows and none is the small difference of two large ones:
+the gamma functions of the papers are gone.
+
+The density of the purchase times has a factor besides that depends on no parameter but k (see
+`log_intervals`); `log_gaps` holds the logarithm of it.
 """
 
 from __future__ import annotations
@@ -19,7 +25,8 @@ from scipy.special import expit, gammaln, polygamma, psi
 
 from crmcore.analytics.ascent import Slope
 from crmcore.analytics.checks import FloatArray, IntArray
-from crmcore.analytics.histories import Cells
+from crmcore.analytics.erlang_tail import ErlangTail, log_tail
+from crmcore.analytics.histories import Cells, History
 
 __all__ = ["BetaGeoNBDLikelihood", "RisingFactorials", "death_odds", "log_rising"]
 
@@ -75,30 +82,47 @@ class RisingFactorials:
 
 
 def death_odds(
-    x: FloatArray, recency: FloatArray, T: FloatArray, *, r: float, alpha: float, a: float, b: float
+    history: History | Cells, *, r: float, alpha: float, a: float, b: float, first: int, k: int
 ) -> FloatArray:
-    """D - A: the log odds that a customer with x > 0 left right after the last purchase."""
-    silent = (T - recency) / (alpha + recency)
-    return np.asarray(np.log(a) - np.log(b + x - 1) + (r + x) * np.log1p(silent))
+    """D - A - ln S: the log odds that a customer left right after the last purchase.
+
+    `first` is 1 where that may be the first purchase, else 0 and all have come back.
+    """
+    x, recency, gap = history.x, history.recency, history.T - history.recency
+    shape = r + k * x
+    odds = np.log(a) - np.log(b + (x + (first - 1))) + shape * np.log1p(gap / (alpha + recency))
+    return np.asarray(odds if k == 1 else odds - log_tail(k, shape, gap / (alpha + history.T)))
 
 
 @attrs.frozen(eq=False)
 class BetaGeoNBDLikelihood:
-    """The log-likelihood of cells of equal histories, in ln r, ln alpha, ln a, ln b."""
+    """The log-likelihood of cells of equal histories, in ln r, ln alpha, ln a, ln b.
+
+    `leaving` holds the cells with an occasion to leave, at the places `again` of all `cells`.
+    """
 
     cells: Cells
-    rising: RisingFactorials
-    again: IntArray
+    leaving: Cells
+    again: IntArray | slice
+    bought: RisingFactorials
+    stayed: RisingFactorials
+    first: int
+    k: int
+    log_gaps: float
     names: tuple[str, ...] = ("r", "alpha", "a", "b")
 
     @classmethod
-    def of(cls, cells: Cells) -> BetaGeoNBDLikelihood:
+    def of(
+        cls, cells: Cells, *, first: int = 0, k: int = 1, log_gaps: float = 0.0
+    ) -> BetaGeoNBDLikelihood:
         """The log-likelihood of these cells."""
-        return cls(
-            cells,
-            RisingFactorials(cells.x, cells.weight),
-            np.flatnonzero(cells.x > 0).astype(np.int64),
-        )
+        bought = RisingFactorials(k * cells.x, cells.weight)
+        stayed = bought
+        if first or k > 1:
+            stayed = RisingFactorials(cells.x + first, cells.weight)
+        again = slice(None) if first else np.flatnonzero(cells.x > 0).astype(np.int64)
+        leaving = Cells(*(getattr(cells, each)[again] for each in ("x", "recency", "T", "weight")))
+        return cls(cells, leaving, again, bought, stayed, first, k, log_gaps)
 
     @property
     def total(self) -> float:
@@ -122,7 +146,7 @@ class BetaGeoNBDLikelihood:
         """Where to begin: homogeneous to very mixed rates, hardly any to much dropping out."""
         purchases = float((self.cells.weight * self.cells.x).sum())
         exposure = float((self.cells.weight * self.cells.T).sum())
-        rate = (purchases + 0.5) / (exposure or 1.0)
+        rate = self.k * (purchases + 0.5) / (exposure or 1.0)
         return [
             np.log([r, r / (pace * rate), a, b])
             for r, pace, a, b in (
@@ -137,26 +161,32 @@ class BetaGeoNBDLikelihood:
     def value(self, point: FloatArray) -> float:
         """The log-likelihood alone."""
         r, alpha, a, b = np.exp(point).tolist()
-        x, age, weight = self.cells.x, self.cells.T, self.cells.weight
-        joint = -(r + x) * np.log1p(age / alpha)
-        some = self.again
-        odds = death_odds(x[some], self.cells.recency[some], age[some], r=r, alpha=alpha, a=a, b=b)
-        joint[some] += np.logaddexp(0.0, odds)
-        counts = self.rising(r)[0] + self.rising(b)[0] - self.rising(a + b)[0]
-        return float(counts + (weight * (joint - x * point[1])).sum())
+        events, age, weight = self.k * self.cells.x, self.cells.T, self.cells.weight
+        joint = -(r + events) * np.log1p(age / alpha)
+        if self.k > 1:
+            gone_by = (age - self.cells.recency) / (alpha + age)
+            joint += log_tail(self.k, r + events, gone_by)
+        odds = death_odds(self.leaving, r=r, alpha=alpha, a=a, b=b, first=self.first, k=self.k)
+        joint[self.again] += np.logaddexp(0.0, odds)
+        counts = self.bought(r)[0] + self.stayed(b)[0] - self.stayed(a + b)[0] + self.log_gaps
+        return float(counts + (weight * (joint - events * point[1])).sum())
 
     def slope(self, point: FloatArray) -> Slope:
         """The log-likelihood with its first and second derivatives in the log parameters."""
         r, alpha, a, b = np.exp(point).tolist()
-        x, age, weight = self.cells.x, self.cells.T, self.cells.weight
+        x, age, weight = self.k * self.cells.x, self.cells.T, self.cells.weight
         purchases = _sum(weight, x)
-        (r0, r1, r2), (b0, b1, b2), (c0, c1, c2) = (self.rising(c) for c in (r, b, a + b))
+        (r0, r1, r2), (b0, b1, b2), (c0, c1, c2) = (
+            self.bought(r),
+            self.stayed(b),
+            self.stayed(a + b),
+        )
 
         # Alive until T: A, and its derivatives.
         shape, log_age, share = r + x, np.log1p(age / alpha), age / (alpha + age)
         sum_log, sum_share = _sum(weight, log_age), _sum(weight, share)
         bent = shape * share * (1 - share)
-        value = r0 + b0 - c0 - purchases * point[1] - _sum(weight, shape * log_age)
+        value = r0 + b0 - c0 - purchases * point[1] - _sum(weight, shape * log_age) + self.log_gaps
         gradient = np.array(
             [
                 r * (r1 - sum_log),
@@ -173,28 +203,41 @@ class BetaGeoNBDLikelihood:
         hessian[2, 3] = -a * b * c2
         hessian[3, 3] = b * (b1 - c1) + b * b * (b2 - c2)
 
-        # Gone after the last purchase: what D adds, for those who came back.
+        # Gone after the last purchase: what D adds, for those who had an occasion.
         some = self.again
-        if len(some):
-            x, age, weight, shape = x[some], age[some], weight[some], shape[some]
-            recency = self.cells.recency[some]
-            share, bent = share[some], bent[some]
-            last_share = recency / (alpha + recency)
-            gap = np.log1p((age - recency) / (alpha + recency))
-            pull = b / (b + x - 1)
-            odds = point[2] - np.log(b + x - 1) + shape * gap
-            gone = expit(odds)
-            value += _sum(weight, np.logaddexp(0.0, odds))
-            moves = np.stack((r * gap, shape * (last_share - share), np.ones(len(x)), -pull))
-            swing = weight * gone
-            gradient += (swing * moves).sum(axis=1)
-            tilt = swing * (1 - gone)
-            for row in range(4):
-                hessian[row, row:] += (tilt * moves[row] * moves[row:]).sum(axis=1)
-            hessian[0, 0] += r * _sum(swing, gap)
-            hessian[0, 1] += r * _sum(swing, last_share - share)
-            hessian[1, 1] += _sum(swing, bent - shape * last_share * (1 - last_share))
-            hessian[3, 3] -= _sum(swing, pull * (1 - pull))
+        last, weight, shape = self.leaving.recency, self.leaving.weight, shape[some]
+        share, bent = share[some], bent[some]
+        last_share = last / (alpha + last)
+        gap = np.log1p((self.leaving.T - last) / (alpha + last))
+        occasions = b + (self.leaving.x + (self.first - 1))
+        pull = b / occasions
+        odds = point[2] - np.log(occasions) + shape * gap
+        moves = np.stack((r * gap, shape * (last_share - share), np.ones(len(pull)), -pull))
+        bends = (r * gap, r * (last_share - share), bent - shape * last_share * (1 - last_share))
+        if self.k > 1:
+            u = (age - self.cells.recency) / (alpha + age)
+            tail = ErlangTail.of(self.k, r=r, shape=r + x, u=u, waits=alpha / (alpha + age))
+            value += _sum(self.cells.weight, tail.log)
+            rises = (tail.r, tail.alpha)
+            second = (tail.rr, tail.ra, tail.aa)
+            gradient[:2] += [_sum(self.cells.weight, each) for each in rises]
+            places = ((0, 0), (0, 1), (1, 1))
+            for place, each in zip(places, second, strict=True):
+                hessian[place] += _sum(self.cells.weight, each)
+            odds -= tail.log[some]
+            moves[:2] -= np.stack(rises)[:, some]
+            bends = tuple(bend - each[some] for bend, each in zip(bends, second, strict=True))
+        gone = expit(odds)
+        value += _sum(weight, np.logaddexp(0.0, odds))
+        swing = weight * gone
+        gradient += (swing * moves).sum(axis=1)
+        tilt = swing * (1 - gone)
+        for row in range(4):
+            hessian[row, row:] += (tilt * moves[row] * moves[row:]).sum(axis=1)
+        hessian[0, 0] += _sum(swing, bends[0])
+        hessian[0, 1] += _sum(swing, bends[1])
+        hessian[1, 1] += _sum(swing, bends[2])
+        hessian[3, 3] -= _sum(swing, pull * (1 - pull))
         hessian += np.triu(hessian, 1).T
         return Slope(float(value), gradient, hessian)
 

@@ -171,10 +171,7 @@ class Fitted:
 
     def _repr_html_(self) -> str:
         errors = self.standard_errors
-        rows = [
-            (name, value, errors[name] if np.isfinite(errors[name]) else "no bound")
-            for name, value in self.params.items()
-        ]
+        rows = [(name, value, _shown(errors.get(name))) for name, value in self.params.items()]
         found = self.estimate
         return html_table(
             rows,
@@ -190,20 +187,30 @@ class Fitted:
         raise NotImplementedError
 
     @property
+    def _smooth(self) -> dict[str, float]:
+        """The parameters that `covariance` is of: all but whole numbers."""
+        return self.params
+
+    @property
+    def _free(self) -> int:
+        """How many parameters were estimated."""
+        return len(self.params)
+
+    @property
     def log_likelihood(self) -> float:
         """The log-likelihood of the data at the parameters found."""
         return self.estimate.log_likelihood
 
     @property
     def covariance(self) -> FloatArray:
-        """Covariance of the parameters in the order of `params`, (k, k), symmetric."""
+        """Covariance of the parameters in the order of `standard_errors`, (k, k), symmetric."""
         return self.estimate.covariance
 
     @property
     def standard_errors(self) -> dict[str, float]:
         """Standard error of each parameter; infinite where the data put no bound on it."""
         errors = np.sqrt(np.diag(self.estimate.covariance)).tolist()
-        return dict(zip(self.params, errors, strict=True))
+        return dict(zip(self._smooth, errors, strict=True))
 
     @property
     def n_customers(self) -> float:
@@ -213,13 +220,13 @@ class Fitted:
     @property
     def aic(self) -> float:
         """Akaike's information criterion, 2 k - 2 LL for k parameters: less is better."""
-        return 2.0 * len(self.params) - 2.0 * self.log_likelihood
+        return 2.0 * self._free - 2.0 * self.log_likelihood
 
     @property
     def bic(self) -> float:
         """The Bayesian information criterion of Schwarz, k ln n - 2 LL: less is better."""
         many = np.log(max(self.n_customers, 1.0))
-        return float(len(self.params) * many) - 2.0 * self.log_likelihood
+        return float(self._free * many) - 2.0 * self.log_likelihood
 
     def confidence_intervals(self, *, level: float = 0.95) -> dict[str, Interval]:
         """An interval of each parameter from its standard error, on the log scale (Wald).
@@ -230,7 +237,7 @@ class Fitted:
         wide = float(norm.ppf(0.5 + checked_level(level) / 2))
         intervals = {}
         for (name, value), error in zip(
-            self.params.items(), self.standard_errors.values(), strict=True
+            self._smooth.items(), self.standard_errors.values(), strict=True
         ):
             factor = float(np.exp(min(wide * error / value, 700.0)))
             bounded = np.isfinite(error)
@@ -262,8 +269,8 @@ class Fitted:
             >>> bool(found.low < truth < found.high)
             True
         """
-        point = np.log(list(self.params.values()))
-        names = tuple(self.params)
+        point = np.log(list(self._smooth.values()))
+        names = tuple(self._smooth)
         scale = np.exp(-point)
         with np.errstate(invalid="ignore"):
             covariance = self.covariance * scale * scale[:, None]
@@ -297,6 +304,13 @@ class Fitted:
     def status(self) -> Status:
         """`interior`, `flat`, `boundary` or `not_identified`."""
         return self.estimate.status
+
+
+def _shown(error: float | None) -> float | str:
+    """A standard error as a notebook shows it; whole numbers have none."""
+    if error is None:
+        return "whole"
+    return error if np.isfinite(error) else "no bound"
 
 
 def _model(fitted: type[Fitted]) -> str:

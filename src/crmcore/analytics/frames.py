@@ -40,6 +40,7 @@ def frame_of(summary: Summary, library: Library) -> Any:
         "T": summary.T,
         "monetary_value": summary.monetary_value,
         "holdout_frequency": summary.holdout_frequency,
+        "log_intervals": summary.log_intervals,
     }
     table = pa.table(
         {

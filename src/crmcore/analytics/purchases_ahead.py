@@ -46,13 +46,19 @@ class PurchasesAhead:
     waits: FloatArray
 
     @classmethod
-    def of(cls, history: History, t: FloatArray, *, params: dict[str, float]) -> Self:
-        """What histories of shape (n,) leave of a process with these parameters."""
+    def of(
+        cls, history: History, t: FloatArray, *, params: dict[str, float], first: int = 0
+    ) -> Self:
+        """What histories of shape (n,) leave of a process with these parameters.
+
+        `first` is 1 where a customer may leave right after the first purchase: those alive have
+        stayed on one occasion more.
+        """
         since = params["alpha"] + history.T
         return cls(
             shape=params["r"] + history.x,
             leaves=params["a"],
-            stays=params["b"] + history.x,
+            stays=params["b"] + first + history.x,
             bought=t / (since + t),
             waits=since / (since + t),
         )
@@ -63,11 +69,29 @@ class PurchasesAhead:
         shape, stays, bought, waits = (column[rows] for column in columns)
         return attrs.evolve(self, shape=shape, stays=stays, bought=bought, waits=waits)
 
+    def made_at_least(self, n: FloatArray) -> FloatArray:
+        """P(N >= n) for the count N of one who does not leave, n at or above 1."""
+        return beta_below(n, self.shape, self.bought, self.waits)
+
+    def made_exactly(self, n: FloatArray) -> FloatArray:
+        """P(N = n) for the count N of one who does not leave."""
+        with np.errstate(divide="ignore"):
+            chance = xlogy(n, self.bought) + self.shape * np.log(self.waits)
+        return np.asarray(np.exp(chance - betaln(self.shape, n + 1)) / (self.shape + n))
+
+    def stayed(self, k: FloatArray) -> FloatArray:
+        """The probability of not leaving after any of k purchases."""
+        log_chance = betaln(self.leaves, self.stays + k) - betaln(self.leaves, self.stays)
+        return np.asarray(np.exp(np.minimum(log_chance, 0.0)))
+
+    def left(self, k: FloatArray) -> FloatArray:
+        """The probability of leaving after the k-th purchase and not before; 0 where k is 0."""
+        odds = self.leaves / (self.stays + (np.maximum(k, 1.0) - 1))
+        return np.asarray(np.where(k > 0, odds * self.stayed(k), 0.0))
+
     def at_least(self, k: FloatArray) -> FloatArray:
         """P(X >= k) for k at or above 1."""
-        stayed = betaln(self.leaves, self.stays + (k - 1)) - betaln(self.leaves, self.stays)
-        made = beta_below(k, self.shape, self.bought, self.waits)
-        return np.asarray(made * np.exp(np.minimum(stayed, 0.0)))
+        return np.asarray(self.made_at_least(k) * self.stayed(k - 1))
 
     def at_least_each(self, start: FloatArray, width: int) -> FloatArray:
         """P(X >= k) for the `width` counts after `start`, of a column (m, 1): by recurrence."""
@@ -85,11 +109,5 @@ class PurchasesAhead:
 
     def exactly(self, k: FloatArray) -> FloatArray:
         """P(X = k) for whole k: k purchases of one who stays, or leaving at the last of them."""
-        a, b, r = self.leaves, self.stays, self.shape
-        with np.errstate(divide="ignore"):
-            chance = xlogy(k, self.bought) + r * np.log(self.waits)
-        so_many = np.exp(chance - betaln(r, k + 1)) / (r + k)
-        stayed = np.exp(np.minimum(betaln(a, b + k) - betaln(a, b), 0.0))
-        left = a / (b + np.maximum(k, 1) - 1) * stayed
-        some = beta_below(np.maximum(k, 1.0), r, self.bought, self.waits)
-        return np.asarray(so_many * stayed + np.where(k > 0, some * left, 0.0))
+        some = self.made_at_least(np.maximum(k, 1.0))
+        return np.asarray(self.made_exactly(k) * self.stayed(k) + some * self.left(k))

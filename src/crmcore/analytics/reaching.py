@@ -11,6 +11,7 @@ from crmcore.analytics.bgnbd_process import BetaGeoNBDProcess
 from crmcore.analytics.checks import Checks, FloatArray
 from crmcore.analytics.gamma_gamma_spend import GammaGammaSpend, checked_spend
 from crmcore.analytics.histories import History
+from crmcore.analytics.mbgnbd_process import ModifiedBetaGeoNBDProcess
 from crmcore.analytics.purchase_amounts import PurchaseAmounts, purchases_needed
 from crmcore.analytics.purchases_ahead import PurchasesAhead
 from crmcore.analytics.sums_ahead import enough_while_alive
@@ -59,7 +60,7 @@ class Reaching:
 
 def probability_of_reaching(
     *,
-    purchases: BetaGeoNBDProcess,
+    purchases: BetaGeoNBDProcess | ModifiedBetaGeoNBDProcess,
     frequency: npt.ArrayLike,
     recency: npt.ArrayLike,
     T: npt.ArrayLike,
@@ -74,7 +75,7 @@ def probability_of_reaching(
 
     where X counts the purchases and S_k is the amount of the next k: the k-th is made, and is
     the one that fills the gap. X is BG/NBD given the history (Fader, Hardie and Lee 2005,
-    equation 8 with the parameters that are left: `probability_of_at_least`). S_k follows
+    equation 8 with the parameters that are left: `probability_of_at_least`) or MBG/NBD. S_k follows
     `value`: of a Gamma-Gamma model given the customer's own `monetary_value` (Fader and Hardie
     2013, equation 1a: `GammaGammaSpend.probability_of_sum`), of `PurchaseAmounts` that you
     know, or, without one, k itself, so that the gap counts purchases. Nothing is drawn:
@@ -98,6 +99,9 @@ def probability_of_reaching(
         [0.375, 0.166666667]
     """
     checks = Checks()
+    modified = isinstance(purchases, ModifiedBetaGeoNBDProcess)
+    if not modified and not isinstance(purchases, BetaGeoNBDProcess):
+        checks.refuse("purchases", "must be a BG/NBD or MBG/NBD model")
     left, missing = checks.numbers("t", t), checks.numbers("gap", gap, negative=True)
     history = History.checked(checks, frequency=frequency, recency=recency, T=T)
     own = _own_amounts(checks, value, frequency, monetary_value)
@@ -111,7 +115,9 @@ def probability_of_reaching(
     chance = np.where(missing > 0, 0.0, 1.0)
     lacks = np.flatnonzero((missing > 0) & (left > 0))
     x, last, age, *amounts = (column[lacks] for column in (x, last, age, *amounts))
-    ahead = PurchasesAhead.of(History(x, last, age), left[lacks], params=purchases.params)
+    ahead = PurchasesAhead.of(
+        History(x, last, age), left[lacks], params=purchases.params, first=int(modified)
+    )
     if isinstance(value, GammaGammaSpend):
         sums = BetaPrimeSums.of(missing[lacks], x=x, z=amounts[0], **value.params)
         while_alive = enough_while_alive(ahead, sums, rows=len(lacks))

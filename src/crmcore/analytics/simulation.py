@@ -50,3 +50,10 @@ class SimulatedPurchases:
         last = np.zeros(len(self.T))
         np.maximum.at(last, self.customer, self.time)
         return last
+
+    @property
+    def log_intervals(self) -> FloatArray:
+        """Sum of ln(time since the purchase before) over the repeat purchases of each, (n,)."""
+        before = np.where(np.diff(self.customer, prepend=-1) != 0, 0.0, np.roll(self.time, 1))
+        logs = np.bincount(self.customer, np.log(self.time - before), minlength=len(self.T))
+        return np.asarray(logs, np.float64)

@@ -43,6 +43,8 @@ class Summary:
     - `monetary_value` (n) or None: mean amount of the repeat purchase days in major units of
       money, 0.0 where there are none.
     - `holdout_frequency` (n) or None: purchase days in (`as_of`, `holdout_until`].
+    - `log_intervals` (n) or None: the sum over the repeat purchase days of ln(time since the
+      purchase day before), 0.0 where there are none: how regular the purchases are.
 
     Times count in `unit`. Equal when all columns are.
     """
@@ -56,12 +58,14 @@ class Summary:
     as_of: date
     holdout_frequency: IntArray | None = attrs.field(eq=BY_CONTENT)
     holdout_until: date | None
+    log_intervals: FloatArray | None = attrs.field(eq=BY_CONTENT, default=None)
 
     def __len__(self) -> int:
         return len(self.T)
 
     def _repr_html_(self) -> str:
-        names = ("customer", "frequency", "recency", "T", "monetary_value", "holdout_frequency")
+        names = ("customer", "frequency", "recency", "T", "monetary_value", "holdout_frequency",
+                 "log_intervals")  # fmt: skip
         held = [name for name in names if getattr(self, name) is not None]
         first = [getattr(self, name)[:FIRST].tolist() for name in held]
         more = len(self) - FIRST
@@ -93,6 +97,7 @@ def summarize(
     zone: str | tzinfo | None = None,
     minor_digits: int = 2,
     holdout_until: Day | None = None,
+    log_intervals: bool = False,
 ) -> Summary:
     """Each customer's purchase history as of the end of one day.
 
@@ -109,6 +114,9 @@ def summarize(
     integers are minor units of money (cents, with `minor_digits` 2) and are summed exactly;
     other numbers are major units. A purchase may be free, not negative: returns are facts of
     their own, to be netted or left out before.
+
+    `log_intervals=True` asks for the sum of the logarithms of the times between purchase days,
+    which models of regular purchases read (`BetaGeoCNBD`).
 
     `unit` is "day" or "week" and divides exact days by 1 or 7. A month has no fixed length, so
     months are refused: one would have to invent an average month. InvalidInput names all
@@ -182,7 +190,16 @@ def summarize(
         as_of=date(1970, 1, 1) + timedelta(days=cut),
         holdout_frequency=None if holdout_until is None else total - count,
         holdout_until=None if holdout_until is None else date(1970, 1, 1) + timedelta(days=end),
+        log_intervals=_logs(day, opening, cut, unit)[known] if log_intervals else None,
     )
+
+
+def _logs(day: IntArray, opening: npt.NDArray[np.intp], cut: int, unit: Unit) -> FloatArray:
+    """The sum of ln(time since the day before) up to the `cut`, for each customer."""
+    gap = np.diff(day, prepend=0) / DAYS[unit]
+    gap[opening] = 1.0
+    gap[day > cut] = 1.0
+    return np.asarray(np.add.reduceat(np.log(gap), opening) if len(opening) else gap)
 
 
 def _amounts(checks: Checks, amount: npt.ArrayLike, minor_digits: int) -> IntArray | FloatArray:
