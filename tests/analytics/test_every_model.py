@@ -35,8 +35,19 @@ def data(n: int, seed: int = 1) -> dict[str, np.ndarray]:
     return {"frequency": x, "recency": seen.recency, "T": age, "monetary_value": value}
 
 
+def by_week(columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """As many customers in discrete time; a thousand times as large where frequencies are."""
+    age = np.ceil(columns["T"])
+    process = crmcore.analytics.BetaGeoBetaBinomProcess(alpha=0.8, beta=3, gamma=0.8, delta=9)
+    seen = process.simulate(n_customers=len(age), T=age, seed=1)
+    times = 1000 if columns["frequency"].max(initial=0) >= 1000 else 1
+    return {"frequency": seen.frequency * times, "recency": seen.recency * times, "T": age * times}
+
+
 def asked(model: Any, columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     wanted = inspect.signature(model.fit).parameters
+    if model is crmcore.analytics.BetaGeoBetaBinom:
+        columns = columns | by_week(columns)
     return {name: column for name, column in columns.items() if name in wanted}
 
 

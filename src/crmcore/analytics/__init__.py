@@ -16,6 +16,8 @@ from __future__ import annotations
 
 from crmcore.analytics import _requires as _requires  # isort: skip - first, to name the extra
 
+from crmcore.analytics.bgbb import BetaGeoBetaBinom, FittedBetaGeoBetaBinom
+from crmcore.analytics.bgbb_process import BetaGeoBetaBinomProcess
 from crmcore.analytics.bgnbd import BetaGeoNBD, FittedBetaGeoNBD
 from crmcore.analytics.bgnbd_process import BetaGeoNBDProcess
 from crmcore.analytics.calibration import Calibration, calibration
@@ -39,12 +41,15 @@ from crmcore.analytics.simulation import SimulatedPurchases
 from crmcore.analytics.summary import Summary, summarize
 
 __all__ = [
+    "BetaGeoBetaBinom",
+    "BetaGeoBetaBinomProcess",
     "BetaGeoNBD",
     "BetaGeoNBDProcess",
     "Calibration",
     "ClusterChoice",
     "Clustering",
     "Estimate",
+    "FittedBetaGeoBetaBinom",
     "FittedBetaGeoNBD",
     "FittedGammaGamma",
     "FittedGaussianMixture",
