@@ -1,6 +1,7 @@
 """What must hold for every model that can be fitted, found in `__all__` of the analytics.
 
-Models of purchase histories here; clusterings in `test_every_clustering`; a rule tree is neither.
+Models of purchase histories here; clusterings in `test_every_clustering`, contractual lifetimes in
+`test_every_retention`; a rule tree is none of them.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import crmcore.analytics
 from crmcore.domain.errors import InvalidInput
 
 PUBLIC = {name: getattr(crmcore.analytics, name) for name in crmcore.analytics.__all__}
-BASES = (crmcore.analytics.PurchaseModel,)
+BASES = (crmcore.analytics.PurchaseModel, crmcore.analytics.RetentionModel)
 FITTED_TO_SOMETHING = [v for v in PUBLIC.values() if hasattr(v, "fit") and v not in BASES]
 MODELS = [v for v in FITTED_TO_SOMETHING if "frequency" in inspect.signature(v.fit).parameters]
 
@@ -60,7 +61,8 @@ def close(one: Any, other: Any, *, rel: float = 1e-6) -> bool:
 def test_there_are_models() -> None:
     assert {model.__name__ for model in MODELS} >= {"BetaGeoNBD", "GammaGamma"}
     others = {model.__name__ for model in FITTED_TO_SOMETHING if model not in MODELS}
-    assert others == {"KMeans", "GaussianMixture", "RuleTree"}
+    retention = {"ShiftedBetaGeometric", "BetaDiscreteWeibull"}
+    assert others == {"KMeans", "GaussianMixture", "RuleTree"} | retention
 
 
 @pytest.mark.parametrize("value", PUBLIC.values(), ids=PUBLIC)

@@ -16,6 +16,11 @@ from __future__ import annotations
 
 from crmcore.analytics import _requires as _requires  # isort: skip - first, to name the extra
 
+from crmcore.analytics.beta_discrete_weibull import (
+    BetaDiscreteWeibull,
+    BetaDiscreteWeibullProcess,
+    FittedBetaDiscreteWeibull,
+)
 from crmcore.analytics.bgbb import BetaGeoBetaBinom, FittedBetaGeoBetaBinom
 from crmcore.analytics.bgbb_process import BetaGeoBetaBinomProcess
 from crmcore.analytics.bgnbd import BetaGeoNBD, FittedBetaGeoNBD
@@ -36,11 +41,20 @@ from crmcore.analytics.lifts import Lift, MeanDifference, lift, mean_difference
 from crmcore.analytics.purchase_amounts import PurchaseAmounts
 from crmcore.analytics.purchase_process import PurchaseProcess
 from crmcore.analytics.reaching import Reaching, probability_of_reaching
+from crmcore.analytics.retention_fitting import FittedRetention, RetentionModel
+from crmcore.analytics.retention_process import RetentionProcess, SimulatedContracts
 from crmcore.analytics.rule_tree import FittedRuleTree, Leaf, RuleTree, Split
+from crmcore.analytics.shifted_beta_geometric import (
+    FittedShiftedBetaGeometric,
+    ShiftedBetaGeometric,
+    ShiftedBetaGeometricProcess,
+)
 from crmcore.analytics.simulation import SimulatedPurchases
 from crmcore.analytics.summary import Summary, summarize
 
 __all__ = [
+    "BetaDiscreteWeibull",
+    "BetaDiscreteWeibullProcess",
     "BetaGeoBetaBinom",
     "BetaGeoBetaBinomProcess",
     "BetaGeoNBD",
@@ -49,13 +63,16 @@ __all__ = [
     "ClusterChoice",
     "Clustering",
     "Estimate",
+    "FittedBetaDiscreteWeibull",
     "FittedBetaGeoBetaBinom",
     "FittedBetaGeoNBD",
     "FittedGammaGamma",
     "FittedGaussianMixture",
     "FittedKMeans",
     "FittedProcess",
+    "FittedRetention",
     "FittedRuleTree",
+    "FittedShiftedBetaGeometric",
     "GammaGamma",
     "GammaGammaSpend",
     "GaussianMixture",
@@ -72,7 +89,12 @@ __all__ = [
     "PurchaseModel",
     "PurchaseProcess",
     "Reaching",
+    "RetentionModel",
+    "RetentionProcess",
     "RuleTree",
+    "ShiftedBetaGeometric",
+    "ShiftedBetaGeometricProcess",
+    "SimulatedContracts",
     "SimulatedPurchases",
     "Split",
     "Summary",
