@@ -16,6 +16,7 @@ from crmcore.analytics import (
     BetaDiscreteWeibullProcess,
     ShiftedBetaGeometric,
     ShiftedBetaGeometricProcess,
+    survivors_of,
 )
 from crmcore.domain.errors import InvalidInput
 
@@ -147,6 +148,42 @@ def test_fit_recovers_the_parameters() -> None:
     fitted = BetaDiscreteWeibull().fit(survivors=cohorts)
     for name, true in SUBSCRIBERS.params.items():
         assert abs(fitted.params[name] - true) < 3.5 * fitted.standard_errors[name]
+
+
+def test_a_table_of_contracts_is_as_good_as_its_cohorts() -> None:
+    """Whatever their ages, and with weights as with repetitions."""
+    seen = [SUBSCRIBERS.simulate(n_customers=3000, T=T, seed=T) for T in (3, 8)]
+    renewals = np.concatenate([each.renewals for each in seen])
+    ended = np.concatenate([each.ended for each in seen])
+    cohorts = survivors_of(renewals=renewals, ended=ended)
+    fitted = ShiftedBetaGeometric().fit(survivors=cohorts)
+    same = ShiftedBetaGeometric().fit(survivors=[each.survivors for each in seen])
+    assert fitted.params == pytest.approx(same.params, rel=1e-9)
+    assert fitted.n_customers == same.n_customers == 6000
+    cells, counts = np.unique(np.stack((renewals, ended)), axis=1, return_counts=True)
+    weighted = survivors_of(renewals=cells[0], ended=cells[1].astype(bool), weights=counts)
+    for one, other in zip(weighted, cohorts, strict=True):
+        assert one == pytest.approx(other)
+    assert survivors_of(renewals=[], ended=np.zeros(0, bool)) == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "fault"),
+    [
+        ({"renewals": [1, -1]}, "renewals[1]: must not be negative"),
+        ({"renewals": [1, 0.5]}, "renewals[1]: must be a whole number"),
+        ({"renewals": 1}, "renewals: must have one dimension"),
+        ({"ended": [True]}, "ended: must be true or false, 2 in all"),
+        ({"ended": [2, 0]}, "ended: must be true or false, 2 in all"),
+        ({"ended": ["yes", "no"]}, "ended: must be true or false, 2 in all"),
+        ({"weights": [1, np.nan]}, "weights[1]: must be a finite number"),
+    ],
+)
+def test_what_is_no_table_of_contracts_is_refused(changed: dict[str, Any], fault: str) -> None:
+    good: dict[str, Any] = {"renewals": [3, 2], "ended": [False, True]}
+    with pytest.raises(InvalidInput) as caught:
+        survivors_of(**{**good, **changed})
+    assert str(caught.value.faults[0]) == fault
 
 
 def test_who_has_not_ended_is_told_by_a_shorter_cohort() -> None:

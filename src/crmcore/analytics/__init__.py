@@ -9,6 +9,10 @@ compared (`lift`, `mean_difference`). A model without `Fitted` in its name holds
 `.fit(...)` returns a new frozen value with what was found. Models with known parameters, such as
 published ones, are `BetaGeoNBDProcess` and `GammaGammaSpend`.
 
+Where customers can buy at certain occasions only, `BetaGeoBetaBinom` takes the place of models in
+continuous time; for contracts, which are known to end, there are `ShiftedBetaGeometric` and
+`BetaDiscreteWeibull`.
+
 Needs the extra `analytics` (numpy, scipy); data frames need `frames`.
 """
 
@@ -41,6 +45,7 @@ from crmcore.analytics.lifts import Lift, MeanDifference, lift, mean_difference
 from crmcore.analytics.purchase_amounts import PurchaseAmounts
 from crmcore.analytics.purchase_process import PurchaseProcess
 from crmcore.analytics.reaching import Reaching, probability_of_reaching
+from crmcore.analytics.renewals import survivors_of
 from crmcore.analytics.retention_fitting import FittedRetention, RetentionModel
 from crmcore.analytics.retention_process import RetentionProcess, SimulatedContracts
 from crmcore.analytics.rule_tree import FittedRuleTree, Leaf, RuleTree, Split
@@ -107,4 +112,5 @@ __all__ = [
     "mean_difference",
     "probability_of_reaching",
     "summarize",
+    "survivors_of",
 ]

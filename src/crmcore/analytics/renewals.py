@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from crmcore.analytics.checks import Checks, FloatArray
 
-__all__ = ["Cohorts", "Renewals"]
+__all__ = ["Cohorts", "Renewals", "survivors_of"]
 
 Cohorts: TypeAlias = npt.ArrayLike | Sequence[npt.ArrayLike]
 """One cohort (m,), or several of any lengths."""
@@ -50,6 +50,41 @@ class Renewals:
         seen = np.flatnonzero(kept + lost)
         began = sum((float(cohort[0]) for cohort in cohorts if len(cohort)), 0.0)
         return cls(seen.astype(np.float64), kept[seen], lost[seen], began)
+
+
+def survivors_of(
+    *, renewals: npt.ArrayLike, ended: npt.ArrayLike, weights: npt.ArrayLike | None = None
+) -> list[FloatArray]:
+    """Cohorts to fit a retention model to, out of a table of contracts.
+
+    `renewals` (n) is how often each contract was renewed and `ended` (n) whether it has ended
+    since; `weights` (n) tell how many contracts each row stands for. Those that ended make up
+    one cohort, those still running one for each number of renewals: a model reads no more than
+    how many were kept and lost at each renewal, whenever contracts began. InvalidInput where
+    an argument cannot be what it claims.
+
+        >>> cohorts = survivors_of(renewals=[0, 2, 2, 1], ended=[True, True, False, False])
+        >>> [cohort.tolist() for cohort in cohorts]
+        [[2.0, 1.0, 1.0, 0.0], [1.0, 1.0], [1.0, 1.0, 1.0]]
+    """
+    checks = Checks()
+    made, over = checks.counts("renewals", renewals), np.asarray(ended)
+    if made.ndim != 1:
+        checks.refuse("renewals", "must have one dimension")
+    elif over.shape != made.shape or over.dtype.kind not in "iub" or (over > 1).any():
+        checks.refuse("ended", f"must be true or false, {made.size} in all")
+    rows = checks.weights(weights, rows=made.size)
+    checks.close()
+    rows = np.ones(len(made)) if rows is None else rows
+    cohorts = []
+    if over.any():
+        gone = np.bincount(made[over > 0].astype(np.int64), rows[over > 0])
+        cohorts.append(np.append(gone[::-1].cumsum()[::-1], 0.0))
+    ages, place = np.unique(made[over == 0], return_inverse=True)
+    counts = np.bincount(place, rows[over == 0], len(ages))
+    for age, count in zip(ages.tolist(), counts.tolist(), strict=True):
+        cohorts.append(np.full(int(age) + 1, count))
+    return cohorts
 
 
 def _apart(survivors: Cohorts, path: str) -> list[tuple[str, npt.ArrayLike]]:
