@@ -1,6 +1,7 @@
 """What must hold for every model that can be fitted, found in `__all__` of the analytics.
 
-Models of purchase histories here; clusterings in `test_every_clustering`; a rule tree is neither.
+Models of purchase histories here; clusterings in `test_every_clustering`, contractual lifetimes in
+`test_every_retention`; a rule tree is none of them.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import crmcore.analytics
 from crmcore.domain.errors import InvalidInput
 
 PUBLIC = {name: getattr(crmcore.analytics, name) for name in crmcore.analytics.__all__}
-BASES = (crmcore.analytics.PurchaseModel,)
+BASES = (crmcore.analytics.PurchaseModel, crmcore.analytics.RetentionModel)
 FITTED_TO_SOMETHING = [v for v in PUBLIC.values() if hasattr(v, "fit") and v not in BASES]
 MODELS = [v for v in FITTED_TO_SOMETHING if "frequency" in inspect.signature(v.fit).parameters]
 
@@ -41,8 +42,19 @@ def data(n: int, seed: int = 1) -> dict[str, np.ndarray]:
     }
 
 
+def by_week(columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """As many customers in discrete time; a thousand times as large where frequencies are."""
+    age = np.ceil(columns["T"])
+    process = crmcore.analytics.BetaGeoBetaBinomProcess(alpha=0.8, beta=3, gamma=0.8, delta=9)
+    seen = process.simulate(n_customers=len(age), T=age, seed=1)
+    times = 1000 if columns["frequency"].max(initial=0) >= 1000 else 1
+    return {"frequency": seen.frequency * times, "recency": seen.recency * times, "T": age * times}
+
+
 def asked(model: Any, columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     wanted = inspect.signature(model.fit).parameters
+    if model is crmcore.analytics.BetaGeoBetaBinom:
+        columns = columns | by_week(columns)
     return {name: column for name, column in columns.items() if name in wanted}
 
 
@@ -55,7 +67,8 @@ def close(one: Any, other: Any, *, rel: float = 1e-6) -> bool:
 def test_there_are_models() -> None:
     assert {model.__name__ for model in MODELS} >= {"BetaGeoNBD", "GammaGamma"}
     others = {model.__name__ for model in FITTED_TO_SOMETHING if model not in MODELS}
-    assert others == {"KMeans", "GaussianMixture", "RuleTree"}
+    retention = {"ShiftedBetaGeometric", "BetaDiscreteWeibull"}
+    assert others == {"KMeans", "GaussianMixture", "RuleTree"} | retention
 
 
 @pytest.mark.parametrize("value", PUBLIC.values(), ids=PUBLIC)

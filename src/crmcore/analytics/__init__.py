@@ -9,6 +9,10 @@ compared (`lift`, `mean_difference`). A model without `Fitted` in its name holds
 `.fit(...)` returns a new frozen value with what was found. Models with known parameters, such as
 published ones, are `BetaGeoNBDProcess`, `ParetoNBDProcess` and `GammaGammaSpend`.
 
+Where customers can buy at certain occasions only, `BetaGeoBetaBinom` takes the place of models in
+continuous time; for contracts, which are known to end, there are `ShiftedBetaGeometric` and
+`BetaDiscreteWeibull`.
+
 Needs the extra `analytics` (numpy, scipy); data frames need `frames`.
 """
 
@@ -16,6 +20,13 @@ from __future__ import annotations
 
 from crmcore.analytics import _requires as _requires  # isort: skip - first, to name the extra
 
+from crmcore.analytics.beta_discrete_weibull import (
+    BetaDiscreteWeibull,
+    BetaDiscreteWeibullProcess,
+    FittedBetaDiscreteWeibull,
+)
+from crmcore.analytics.bgbb import BetaGeoBetaBinom, FittedBetaGeoBetaBinom
+from crmcore.analytics.bgbb_process import BetaGeoBetaBinomProcess
 from crmcore.analytics.bgnbd import BetaGeoNBD, FittedBetaGeoNBD
 from crmcore.analytics.bgnbd_process import BetaGeoNBDProcess
 from crmcore.analytics.calibration import Calibration, calibration
@@ -38,21 +49,33 @@ from crmcore.analytics.intervals import Interval, IntervalOf
 from crmcore.analytics.kmeans import FittedKMeans, KMeans
 from crmcore.analytics.lifetime_value import LifetimeValue, continuous_rate, lifetime_value
 from crmcore.analytics.lifts import Lift, MeanDifference, lift, mean_difference
-from crmcore.analytics.pareto_nbd import FittedParetoNBD, ParetoNBD
-from crmcore.analytics.pareto_nbd_process import ParetoNBDProcess
 from crmcore.analytics.mbgnbd import FittedModifiedBetaGeoNBD, ModifiedBetaGeoNBD
 from crmcore.analytics.mbgnbd_process import ModifiedBetaGeoNBDProcess
 from crmcore.analytics.nbd import NBD, FittedNBD
 from crmcore.analytics.nbd_process import NBDProcess
+from crmcore.analytics.pareto_nbd import FittedParetoNBD, ParetoNBD
+from crmcore.analytics.pareto_nbd_process import ParetoNBDProcess
 from crmcore.analytics.purchase_amounts import PurchaseAmounts
 from crmcore.analytics.purchase_process import PurchaseProcess
 from crmcore.analytics.reaching import Reaching, probability_of_reaching
+from crmcore.analytics.renewals import survivors_of
+from crmcore.analytics.retention_fitting import FittedRetention, RetentionModel
+from crmcore.analytics.retention_process import RetentionProcess, SimulatedContracts
 from crmcore.analytics.rule_tree import FittedRuleTree, Leaf, RuleTree, Split
+from crmcore.analytics.shifted_beta_geometric import (
+    FittedShiftedBetaGeometric,
+    ShiftedBetaGeometric,
+    ShiftedBetaGeometricProcess,
+)
 from crmcore.analytics.simulation import SimulatedPurchases
 from crmcore.analytics.summary import Summary, summarize
 
 __all__ = [
     "NBD",
+    "BetaDiscreteWeibull",
+    "BetaDiscreteWeibullProcess",
+    "BetaGeoBetaBinom",
+    "BetaGeoBetaBinomProcess",
     "BetaGeoCNBD",
     "BetaGeoCNBDProcess",
     "BetaGeoNBD",
@@ -61,17 +84,21 @@ __all__ = [
     "ClusterChoice",
     "Clustering",
     "Estimate",
+    "FittedBetaDiscreteWeibull",
+    "FittedBetaGeoBetaBinom",
     "FittedBetaGeoCNBD",
     "FittedBetaGeoNBD",
     "FittedGammaGamma",
     "FittedGaussianMixture",
     "FittedKMeans",
-    "FittedParetoNBD",
     "FittedModifiedBetaGeoCNBD",
     "FittedModifiedBetaGeoNBD",
     "FittedNBD",
+    "FittedParetoNBD",
     "FittedProcess",
+    "FittedRetention",
     "FittedRuleTree",
+    "FittedShiftedBetaGeometric",
     "GammaGamma",
     "GammaGammaSpend",
     "GaussianMixture",
@@ -95,7 +122,12 @@ __all__ = [
     "PurchaseModel",
     "PurchaseProcess",
     "Reaching",
+    "RetentionModel",
+    "RetentionProcess",
     "RuleTree",
+    "ShiftedBetaGeometric",
+    "ShiftedBetaGeometricProcess",
+    "SimulatedContracts",
     "SimulatedPurchases",
     "Split",
     "Summary",
@@ -108,4 +140,5 @@ __all__ = [
     "mean_difference",
     "probability_of_reaching",
     "summarize",
+    "survivors_of",
 ]

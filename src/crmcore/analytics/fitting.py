@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import attrs
 import numpy as np
@@ -53,7 +53,7 @@ class FittedProcess(PurchaseProcess, Fitted):
         near a boundary; an end is 0 or infinite where the data put no bound there.
         """
         checks = Checks()
-        history = History.checked(checks, frequency=frequency, recency=recency, T=T)
+        history = self._histories.checked(checks, frequency=frequency, recency=recency, T=T)
         rows = checks.weights(weights, rows=history.x.size)
         checks.close()
         likelihood = self._likelihood(Cells.of(history, rows))
@@ -81,6 +81,8 @@ class PurchaseModel(Generic[FittedT]):
     starts: a day later few steps lead from there. InvalidInput where it is no start.
     """
 
+    _histories: ClassVar[type[History]] = History
+
     steps: int = attrs.field(default=200, validator=at_least_1)
     start: Mapping[str, float] | None = attrs.field(default=None, validator=start_or_none)
 
@@ -107,7 +109,7 @@ class PurchaseModel(Generic[FittedT]):
             ('interior', True)
         """
         checks = Checks()
-        history = History.checked(checks, frequency=frequency, recency=recency, T=T)
+        history = self._histories.checked(checks, frequency=frequency, recency=recency, T=T)
         rows = checks.weights(weights, rows=history.x.size)
         checks.close()
         return self._best(Cells.of(history, rows))

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from crmcore.analytics.checks import Checks, FloatArray
 
-__all__ = ["Cells", "History", "groups", "once_each"]
+__all__ = ["Cells", "History", "Opportunities", "groups", "once_each"]
 
 
 @attrs.frozen(eq=False)
@@ -48,6 +48,44 @@ class History:
                 (x > 0) & (last == 0), "recency", "must be above 0 where frequency is"
             )
         return cls(x, last, age)
+
+    @staticmethod
+    def span(checks: Checks, path: str, values: npt.ArrayLike) -> FloatArray:
+        """Stretches of time as they may be asked for beside such histories."""
+        return checks.numbers(path, values)
+
+
+@attrs.frozen(eq=False)
+class Opportunities(History):
+    """Checked histories in discrete time: at each of `T` opportunities one may buy once.
+
+    `recency` is the number of the opportunity of the last purchase, all whole numbers.
+    """
+
+    @classmethod
+    def checked(
+        cls,
+        checks: Checks,
+        *,
+        frequency: npt.ArrayLike,
+        recency: npt.ArrayLike,
+        T: npt.ArrayLike,
+    ) -> Self:
+        """The histories, or faults noted in `checks`; close it before using them."""
+        x = checks.counts("frequency", frequency)
+        last = checks.counts("recency", recency)
+        age = checks.counts("T", T)
+        if not checks.faults:
+            found = super().checked(checks, frequency=x, recency=last, T=age)
+            if not checks.faults:
+                checks.refuse_where(found.x > found.recency, "frequency", "must not exceed recency")
+                return found
+        return cls(x, last, age)
+
+    @staticmethod
+    def span(checks: Checks, path: str, values: npt.ArrayLike) -> FloatArray:
+        """Numbers of opportunities."""
+        return checks.counts(path, values)
 
 
 @attrs.frozen(eq=False)

@@ -7,6 +7,8 @@ of the data to which the parameters belong.
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import numpy as np
 import numpy.typing as npt
 
@@ -34,6 +36,9 @@ class PurchaseProcess:
 
     __slots__ = ()
 
+    _histories: ClassVar[type[History]] = History
+    """What histories the model takes; `Opportunities` in discrete time."""
+
     @property
     def params(self) -> dict[str, float]:
         """The parameters by name."""
@@ -57,7 +62,7 @@ class PurchaseProcess:
             -0.59947382
         """
         checks = Checks()
-        history = History.checked(checks, frequency=frequency, recency=recency, T=T)
+        history = self._histories.checked(checks, frequency=frequency, recency=recency, T=T)
         rows = checks.weights(weights, rows=history.x.size)
         checks.close()
         likelihood = self._likelihood(Cells.of(history, rows))
@@ -74,7 +79,7 @@ class PurchaseProcess:
         0.5
         """
         checks = Checks()
-        history = History.checked(checks, frequency=frequency, recency=recency, T=T)
+        history = self._histories.checked(checks, frequency=frequency, recency=recency, T=T)
         checks.close()
         return self._alive(history)
 
@@ -88,8 +93,8 @@ class PurchaseProcess:
     ) -> FloatArray:
         """Purchases expected in (T, T + t] from customers with these histories."""
         checks = Checks()
-        ahead = checks.numbers("t", t)
-        history = History.checked(checks, frequency=frequency, recency=recency, T=T)
+        ahead = self._histories.span(checks, "t", t)
+        history = self._histories.checked(checks, frequency=frequency, recency=recency, T=T)
         checks.same_shape(frequency=history.x, t=ahead)
         checks.close()
         return self._expected(*_alike(history, ahead))
@@ -114,8 +119,8 @@ class PurchaseProcess:
             0.625
         """
         checks = Checks()
-        count, span = checks.counts("n", n), checks.numbers("t", t)
-        history = History.checked(checks, frequency=frequency, recency=recency, T=T)
+        count, span = checks.counts("n", n), self._histories.span(checks, "t", t)
+        history = self._histories.checked(checks, frequency=frequency, recency=recency, T=T)
         checks.same_shape(frequency=history.x, n=count, t=span)
         checks.close()
         return self._exactly(*_counted(history, span, count))
@@ -139,8 +144,8 @@ class PurchaseProcess:
             [1.0, 0.375]
         """
         checks = Checks()
-        count, span = checks.counts("n", n), checks.numbers("t", t)
-        history = History.checked(checks, frequency=frequency, recency=recency, T=T)
+        count, span = checks.counts("n", n), self._histories.span(checks, "t", t)
+        history = self._histories.checked(checks, frequency=frequency, recency=recency, T=T)
         checks.same_shape(frequency=history.x, n=count, t=span)
         checks.close()
         return self._at_least(*_counted(history, span, count))
@@ -154,7 +159,7 @@ class PurchaseProcess:
         [0.0532, 1.0438]
         """
         checks = Checks()
-        ahead = checks.numbers("t", t)
+        ahead = self._histories.span(checks, "t", t)
         checks.close()
         return self._expected_new(ahead)
 
@@ -167,7 +172,7 @@ class PurchaseProcess:
         0.5737864
         """
         checks = Checks()
-        count, span = checks.counts("n", n), checks.numbers("t", t)
+        count, span = checks.counts("n", n), self._histories.span(checks, "t", t)
         checks.same_shape(n=count, t=span)
         checks.close()
         count, span = np.broadcast_arrays(count, span)
@@ -195,9 +200,11 @@ class PurchaseProcess:
         checks = Checks()
         rate = checks.number("discount_rate", discount_rate)
         end = checks.number("horizon", horizon, infinite=True)
+        if np.isfinite(end):
+            self._histories.span(checks, "horizon", end)
         if np.isinf(end) and rate == 0:
             checks.refuse("horizon", "must be finite where discount_rate is 0")
-        history = History.checked(checks, frequency=frequency, recency=recency, T=T)
+        history = self._histories.checked(checks, frequency=frequency, recency=recency, T=T)
         checks.close()
         if rate == 0 or end == 0:
             return self._expected(*_alike(history, np.asarray(end)))
@@ -209,7 +216,7 @@ class PurchaseProcess:
         The same seed gives the same purchases with the same numpy version.
         """
         checks = Checks()
-        age = checks.numbers("T", T)
+        age = self._histories.span(checks, "T", T)
         if n_customers < 0:
             checks.refuse("n_customers", "must not be negative")
         elif age.ndim and len(age) != n_customers:
