@@ -135,7 +135,15 @@ def _groups(history: History, by: By, groups: int) -> tuple[IntArray, list[str]]
     high = float(values.max(initial=low))
     edges = np.linspace(low, high if high > low else low + 1.0, spans + 1)
     group = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, spans - 1)
-    labels = [f"{a:.4g} to {b:.4g}" for a, b in pairwise(edges.tolist())]
+    written = [f"{edge:.{_decimals(edges)}f}" for edge in edges]
+    labels = [f"{a} to {b}" for a, b in pairwise(written)]
     if by == "recency":
         return np.where(apart, group + 1, 0), ["no repeat", *labels]
     return group, labels
+
+
+def _decimals(edges: FloatArray) -> int:
+    """As many as tell the edges apart by two digits, none where they are whole numbers."""
+    if (edges == np.round(edges)).all():
+        return 0
+    return max(0, 1 - int(np.floor(np.log10(edges[1] - edges[0]))))
