@@ -28,7 +28,7 @@ purchases = st.lists(
 
 def by_definition(
     rows: list[tuple[int, date, int]], as_of: date, until: date
-) -> dict[int, tuple[int, int, int, float, int]]:
+) -> dict[int, tuple[int, int, int, float, int, float]]:
     """The summary in plain Python, one customer at a time."""
     days: dict[int, dict[date, int]] = defaultdict(lambda: defaultdict(int))
     for who, day, cents in rows:
@@ -45,6 +45,7 @@ def by_definition(
             (as_of - seen[0]).days,
             sum(repeat) / len(repeat) / 100 if repeat else 0.0,
             sum(as_of < day <= until for day in amounts),
+            sum(paid for day, paid in amounts.items() if as_of < day <= until) / 100,
         )
     return found
 
@@ -52,6 +53,7 @@ def by_definition(
 def columns(summary: Summary) -> dict[int, tuple[Any, ...]]:
     assert summary.monetary_value is not None
     assert summary.holdout_frequency is not None
+    assert summary.holdout_value is not None
     return dict(
         zip(
             summary.customer.tolist(),
@@ -61,6 +63,7 @@ def columns(summary: Summary) -> dict[int, tuple[Any, ...]]:
                 summary.T.tolist(),
                 summary.monetary_value.tolist(),
                 summary.holdout_frequency.tolist(),
+                summary.holdout_value.tolist(),
                 strict=True,
             ),
             strict=True,
@@ -87,7 +90,29 @@ def test_any_purchases_are_summarized_by_the_definition(
 
     base = summary(rows)
     assert columns(base) == by_definition(rows, AS_OF, until)
+    assert base.acquired_later == len({who for who, day, _ in rows if day <= until}) - len(base)
+    assert base.holdout_length == 31
     assert summary([rows[place] for place in order if place < len(rows)]) == base
+
+
+def test_without_a_holdout_nothing_is_said_of_one() -> None:
+    summary = summarize(customer=[1], at=["2024-01-01"], amount=[100], as_of=AS_OF)
+    assert summary.holdout_value is None
+    assert summary.holdout_length is None
+    assert summary.acquired_later is None
+
+
+def test_a_notebook_says_who_was_left_out() -> None:
+    days = ["2024-01-01", "2024-03-09"]
+    summary = summarize(customer=[1, 2], at=days, as_of=AS_OF, holdout_until="2024-04-01")
+    assert "1 who first bought in the holdout are left out" in summary._repr_html_()
+
+
+def test_money_of_the_holdout_of_cdnow(cdnow: Summary, cdnow_purchases: dict[str, Any]) -> None:
+    later = cdnow_purchases["at"] > np.datetime64("1997-09-30")
+    assert cdnow.holdout_value is not None
+    assert cdnow.holdout_value.sum() == pytest.approx(cdnow_purchases["amount"][later].sum() / 100)
+    assert (cdnow.holdout_length, cdnow.acquired_later) == (39, 0)
 
 
 def test_first_customers_of_cdnow(cdnow: Summary) -> None:

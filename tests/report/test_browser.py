@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -18,30 +15,9 @@ from tests.report.club import AT as IN_NOVEMBER
 from tests.report.club import MODEL, fill_club
 from tests.report.shop import AT, empty, fill, fill_hostile, fill_scores
 
-NAMES = ("chromium", "chromium-browser", "google-chrome")
 PHONE = {"width": 390, "height": 844}
 DESK = {"width": 1280, "height": 900}
 PAPER = {"width": 703, "height": 1032}  # A4 at 96 pixels an inch, 12 mm of margin
-
-
-@pytest.fixture(scope="module")
-def chromium() -> str:
-    """The installed browser: `CRMCORE_TEST_CHROMIUM`, or one on the path."""
-    found = os.environ.get("CRMCORE_TEST_CHROMIUM") or next(
-        filter(None, map(shutil.which, NAMES)), None
-    )
-    if found is None:
-        pytest.skip("Chromium is not installed")
-    return found
-
-
-@pytest.fixture(scope="module")
-def browser(chromium: str) -> Iterator[Any]:
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as driver:
-        opened = driver.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        yield opened
-        opened.close()
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,14 @@ what each customer is worth (`lifetime_value`), and who will reach a tier in tim
 (`probability_of_reaching`); `calibration` holds such forecasts against what happened. Customers
 fall into groups (`KMeans`, `GaussianMixture`) that rules tell apart (`RuleTree`), and groups are
 compared (`lift`, `mean_difference`). A model without `Fitted` in its name holds options;
+(`BetaGeoNBD`, `GammaGamma`), and models answer who is alive, who will buy how often, what each
+customer is worth (`lifetime_value`), and who will reach a tier in time
+(`probability_of_reaching`). Forecasts are held against what happened: `tracking` over time,
+`conditional_expectations` by history, `frequency_histogram`, `calibration` of probabilities, and
+`compare_models` side by side.
+
+Customers fall into groups (`KMeans`, `GaussianMixture`) that rules tell apart (`RuleTree`), and
+groups are compared (`lift`, `mean_difference`). A model without `Fitted` in its name holds options;
 `.fit(...)` returns a new frozen value with what was found. Models with known parameters, such as
 published ones, are `BetaGeoNBDProcess`, `ParetoNBDProcess` and `GammaGammaSpend`.
 
@@ -20,6 +28,7 @@ from __future__ import annotations
 
 from crmcore.analytics import _requires as _requires  # isort: skip - first, to name the extra
 
+from crmcore.analytics.alive_path import AlivePath, alive_path
 from crmcore.analytics.beta_discrete_weibull import (
     BetaDiscreteWeibull,
     BetaDiscreteWeibullProcess,
@@ -39,8 +48,21 @@ from crmcore.analytics.cnbd import (
     ModifiedBetaGeoCNBD,
 )
 from crmcore.analytics.cnbd_process import BetaGeoCNBDProcess, ModifiedBetaGeoCNBDProcess
+from crmcore.analytics.comparison import ComparedModel, ModelComparison, compare_models
+from crmcore.analytics.conditional_expectations import (
+    ConditionalExpectations,
+    conditional_expectations,
+)
 from crmcore.analytics.estimate import Estimate
 from crmcore.analytics.fitting import FittedProcess, PurchaseModel
+from crmcore.analytics.forecasts import (
+    CountsPurchases,
+    ForeseesNewcomers,
+    ForeseesPurchases,
+    TellsAlive,
+)
+from crmcore.analytics.frequency_histogram import FrequencyHistogram, frequency_histogram
+from crmcore.analytics.frequency_recency import FrequencyRecency, frequency_recency
 from crmcore.analytics.gamma_gamma import FittedGammaGamma, GammaGamma
 from crmcore.analytics.gamma_gamma_spend import GammaGammaSpend, NoFiniteMean
 from crmcore.analytics.gaussian_mixture import FittedGaussianMixture, GaussianMixture
@@ -49,6 +71,7 @@ from crmcore.analytics.intervals import Interval, IntervalOf
 from crmcore.analytics.kmeans import FittedKMeans, KMeans
 from crmcore.analytics.lifetime_value import LifetimeValue, continuous_rate, lifetime_value
 from crmcore.analytics.lifts import Lift, MeanDifference, lift, mean_difference
+from crmcore.analytics.likelihood_ratio import LikelihoodRatio, likelihood_ratio_test
 from crmcore.analytics.mbgnbd import FittedModifiedBetaGeoNBD, ModifiedBetaGeoNBD
 from crmcore.analytics.mbgnbd_process import ModifiedBetaGeoNBDProcess
 from crmcore.analytics.nbd import NBD, FittedNBD
@@ -69,9 +92,11 @@ from crmcore.analytics.shifted_beta_geometric import (
 )
 from crmcore.analytics.simulation import SimulatedPurchases
 from crmcore.analytics.summary import Summary, summarize
+from crmcore.analytics.tracking import Tracking, tracking
 
 __all__ = [
     "NBD",
+    "AlivePath",
     "BetaDiscreteWeibull",
     "BetaDiscreteWeibullProcess",
     "BetaGeoBetaBinom",
@@ -83,6 +108,9 @@ __all__ = [
     "Calibration",
     "ClusterChoice",
     "Clustering",
+    "ComparedModel",
+    "ConditionalExpectations",
+    "CountsPurchases",
     "Estimate",
     "FittedBetaDiscreteWeibull",
     "FittedBetaGeoBetaBinom",
@@ -99,6 +127,10 @@ __all__ = [
     "FittedRetention",
     "FittedRuleTree",
     "FittedShiftedBetaGeometric",
+    "ForeseesNewcomers",
+    "ForeseesPurchases",
+    "FrequencyHistogram",
+    "FrequencyRecency",
     "GammaGamma",
     "GammaGammaSpend",
     "GaussianMixture",
@@ -109,7 +141,9 @@ __all__ = [
     "Leaf",
     "LifetimeValue",
     "Lift",
+    "LikelihoodRatio",
     "MeanDifference",
+    "ModelComparison",
     "ModifiedBetaGeoCNBD",
     "ModifiedBetaGeoCNBDProcess",
     "ModifiedBetaGeoNBD",
@@ -131,14 +165,23 @@ __all__ = [
     "SimulatedPurchases",
     "Split",
     "Summary",
+    "TellsAlive",
+    "Tracking",
+    "alive_path",
     "calibration",
     "choose_clusters",
+    "compare_models",
+    "conditional_expectations",
     "continuous_rate",
+    "frequency_histogram",
+    "frequency_recency",
     "independence_check",
     "lifetime_value",
     "lift",
+    "likelihood_ratio_test",
     "mean_difference",
     "probability_of_reaching",
     "summarize",
     "survivors_of",
+    "tracking",
 ]

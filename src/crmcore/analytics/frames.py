@@ -24,7 +24,7 @@ __all__ = ["frame_of"]
 
 def frame_of(summary: Summary, library: Library) -> Any:
     """The columns of a summary as a frame of that library; ids that are UUIDs become texts."""
-    from crmcore.analytics.summary import Library
+    from crmcore.analytics.summary import COLUMNS, Library
 
     if library not in get_args(Library):
         raise InvalidInput.of("library", f"must be one of {', '.join(get_args(Library))}")
@@ -33,15 +33,7 @@ def frame_of(summary: Summary, library: Library) -> Any:
     ids = summary.customer
     if ids.dtype == object:
         ids = np.array([str(i) if isinstance(i, UUID) else i for i in ids.tolist()], object)
-    columns = {
-        "customer": ids,
-        "frequency": summary.frequency,
-        "recency": summary.recency,
-        "T": summary.T,
-        "monetary_value": summary.monetary_value,
-        "holdout_frequency": summary.holdout_frequency,
-        "log_intervals": summary.log_intervals,
-    }
+    columns = {name: getattr(summary, name) for name in COLUMNS} | {"customer": ids}
     table = pa.table(
         {
             name: pa.array(column.tolist() if column.dtype.kind in "UO" else column)

@@ -11,16 +11,21 @@ import numpy as np
 import numpy.typing as npt
 
 from crmcore.analytics.checks import Checks, FloatArray, IntArray
-from crmcore.analytics.customers import numbered
-from crmcore.analytics.days import Day, Days, local_days, one_day
+from crmcore.analytics.days import Day, Days, one_day
+from crmcore.analytics.purchase_days import PurchaseDays
 from crmcore.domain.html import html_table
 
-__all__ = ["Library", "Summary", "Unit", "summarize"]
+__all__ = ["COLUMNS", "DAYS", "Library", "Summary", "Unit", "summarize"]
 
 Unit: TypeAlias = Literal["day", "week"]
 Library: TypeAlias = Literal["pandas", "polars", "pyarrow"]
 
 DAYS: dict[Unit, int] = {"day": 1, "week": 7}
+"""How many days a unit of time has."""
+COLUMNS = (
+    "customer", "frequency", "recency", "T", "monetary_value", "log_intervals",
+    "holdout_frequency", "holdout_value",
+)  # fmt: skip
 FIRST = 10
 """How many rows a notebook shows."""
 
@@ -43,6 +48,9 @@ class Summary:
     - `monetary_value` (n) or None: mean amount of the repeat purchase days in major units of
       money, 0.0 where there are none.
     - `holdout_frequency` (n) or None: purchase days in (`as_of`, `holdout_until`].
+    - `holdout_value` (n) or None: the sum of what they paid on these days, in major units.
+    - `acquired_later`: how many first bought in the holdout. They are no rows here: no model of
+      the purchases up to `as_of` can foresee them, and to count theirs would be no fair test.
     - `log_intervals` (n) or None: the sum over the repeat purchase days of ln(time since the
       purchase day before), 0.0 where there are none: how regular the purchases are.
 
@@ -58,22 +66,32 @@ class Summary:
     as_of: date
     holdout_frequency: IntArray | None = attrs.field(eq=BY_CONTENT)
     holdout_until: date | None
+    holdout_value: FloatArray | None = attrs.field(eq=BY_CONTENT)
+    acquired_later: int | None
     log_intervals: FloatArray | None = attrs.field(eq=BY_CONTENT, default=None)
+
+    @property
+    def holdout_length(self) -> float | None:
+        """The length of the holdout in `unit`: the `t` over which to foresee it."""
+        if self.holdout_until is None:
+            return None
+        return (self.holdout_until - self.as_of).days / DAYS[self.unit]
 
     def __len__(self) -> int:
         return len(self.T)
 
     def _repr_html_(self) -> str:
-        names = ("customer", "frequency", "recency", "T", "monetary_value", "holdout_frequency",
-                 "log_intervals")  # fmt: skip
-        held = [name for name in names if getattr(self, name) is not None]
+        held = [name for name in COLUMNS if getattr(self, name) is not None]
         first = [getattr(self, name)[:FIRST].tolist() for name in held]
         more = len(self) - FIRST
+        notes = [f"and {more:,} more"] if more > 0 else []
+        if self.acquired_later:
+            notes.append(f"{self.acquired_later:,} who first bought in the holdout are left out")
         return html_table(
             zip(*first, strict=True),
             header=held,
             caption=f"{len(self):,} customers as of {self.as_of}, times in {self.unit}s",
-            note=f"and {more:,} more" if more > 0 else "",
+            note="; ".join(notes),
         )
 
     def to(self, library: Library) -> Any:
@@ -105,7 +123,8 @@ def summarize(
     of a customer on one local day are one purchase with the sum of their amounts (the
     convention of the published tables; Fader and Hardie 2013). Purchases on `as_of` count;
     later ones do not, nor do customers who first bought later; `holdout_until` asks to count
-    purchase days after `as_of` up to that day.
+    purchase days after `as_of` up to that day, and what was spent on them, to hold forecasts
+    against.
 
     `customer`: integers, texts, UUIDs or other sortable ids of one type. `at`: days (numpy
     datetime64[D], Python dates, "2024-12-31"), or instants with a `zone` whose days they
@@ -130,6 +149,13 @@ def summarize(
         ([1, 0], [2.0, 0.0], [4.0, 3.0])
         >>> summary.monetary_value.tolist()
         [20.0, 0.0]
+        >>> split = summarize(
+        ...     customer=[7, 7, 7, 8], at=["2024-01-01", "2024-01-15", "2024-02-01", "2024-02-02"],
+        ...     amount=[1000, 1500, 700, 900], as_of="2024-01-29", holdout_until="2024-02-26")
+        >>> split.holdout_frequency.tolist(), split.holdout_value.tolist(), split.acquired_later
+        ([1], [7.0], 1)
+        >>> split.holdout_length
+        4.0
     """
     checks = Checks()
     if unit not in get_args(Unit):
@@ -138,59 +164,32 @@ def summarize(
     end = cut if holdout_until is None else one_day(checks, "holdout_until", holdout_until)
     if end < cut or (end == cut and holdout_until is not None):
         checks.refuse("holdout_until", "must be after as_of")
-    day = local_days(checks, "at", at, zone)
-    number, ids = numbered(checks, "customer", customer, largest=2**40)
-    money = None if amount is None else _amounts(checks, amount, minor_digits)
-    for path, column in (("customer", number), ("amount", money)):
-        if column is not None and len(column) != len(day) and not checks.faults:
-            checks.refuse(path, f"has {len(column)} rows where at has {len(day)}")
-    checks.close()
-    if len(day) and int(day.max()) > end:
-        kept = day <= end
-        number, day, money = number[kept], day[kept], None if money is None else money[kept]
-
-    # Sort by customer and day in one key; then every customer's days are side by side.
-    earliest = int(day.min(initial=cut))
-    bits = max(end - earliest, 1).bit_length()
-    key = (number << bits) | (day - earliest)
-    if money is None:
-        key.sort()
-    else:
-        order = np.argsort(key)
-        key, money = key[order], money[order]
-    opens = np.ones(len(key), bool)
-    opens[1:] = key[1:] != key[:-1]
-    rows = np.flatnonzero(opens)
-    if money is not None:
-        money = np.add.reduceat(money, rows) if len(rows) else money
-    key = key[rows]
-    who, day = key >> bits, (key & ((1 << bits) - 1)) + earliest
-
-    opening = np.flatnonzero(np.diff(who, prepend=-1))
-    total = np.diff(opening, append=len(day))
-    seen = np.concatenate(([0], np.cumsum(day <= cut)))
-    count = seen[opening + total] - seen[opening]
+    bought = PurchaseDays.read(
+        checks, customer=customer, at=at, amount=amount, zone=zone, minor_digits=minor_digits,
+        end=end,
+    )  # fmt: skip
+    day, before = bought.day, bought.day <= cut
+    count = bought.until(cut)
     known = count > 0
-    first, count, total = opening[known], count[known], total[known]
+    first, count, total = bought.opening[known], count[known], bought.total[known]
     latest = first + count - 1
-    value = None
-    if money is not None:
-        again = day <= cut
-        again[opening] = False
-        spent = np.add.reduceat(money * again, opening)[known] if len(opening) else money
-        scale = 10.0**minor_digits if money.dtype.kind == "i" else 1.0
-        value = spent / np.maximum(count - 1, 1) / scale
+    again = bought.spent(before & ~bought.is_first)
+    mean = None if again is None else again[known] / np.maximum(count - 1, 1) / bought.scale
+    later = None if holdout_until is None else bought.spent(~before)
+    ids, who = bought.ids, bought.who[first]
     return Summary(
-        customer=who[first] + ids if isinstance(ids, int) else ids[who[first]],
+        customer=who + ids if isinstance(ids, int) else ids[who],
         frequency=count - 1,
         recency=(day[latest] - day[first]) / DAYS[unit],
         T=(cut - day[first]) / DAYS[unit],
-        monetary_value=value,
+        monetary_value=mean,
         unit=unit,
         as_of=date(1970, 1, 1) + timedelta(days=cut),
         holdout_frequency=None if holdout_until is None else total - count,
         holdout_until=None if holdout_until is None else date(1970, 1, 1) + timedelta(days=end),
-        log_intervals=_logs(day, opening, cut, unit)[known] if log_intervals else None,
+        holdout_value=None if later is None else later[known] / bought.scale,
+        acquired_later=None if holdout_until is None else int((~known).sum()),
+        log_intervals=_logs(day, bought.opening, cut, unit)[known] if log_intervals else None,
     )
 
 
@@ -200,19 +199,3 @@ def _logs(day: IntArray, opening: npt.NDArray[np.intp], cut: int, unit: Unit) ->
     gap[opening] = 1.0
     gap[day > cut] = 1.0
     return np.asarray(np.add.reduceat(np.log(gap), opening) if len(opening) else gap)
-
-
-def _amounts(checks: Checks, amount: npt.ArrayLike, minor_digits: int) -> IntArray | FloatArray:
-    """Amounts as integers of minor units, or floats where they are not integers."""
-    checked = checks.numbers("amount", amount)
-    if not 0 <= minor_digits <= 18:
-        checks.refuse("minor_digits", "must lie between 0 and 18")
-    if checked.ndim != 1:
-        checks.refuse("amount", "must have one dimension")
-    raw = np.asarray(amount)
-    if raw.dtype.kind not in "iu" or checks.faults:
-        return checked
-    if float(checked.sum()) >= 2.0**62:
-        checks.refuse("amount", "is too large in sum for 64-bit integers")
-        return checked
-    return raw.astype(np.int64)

@@ -1,0 +1,134 @@
+"""How many customers made 0, 1, 2... repeat purchases, and how many a model says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+import numpy as np
+import numpy.typing as npt
+from scipy.stats import chi2
+
+from crmcore.analytics.checks import Checks, FloatArray, IntArray
+from crmcore.analytics.forecasts import CountsPurchases, told
+from crmcore.domain.html import html_table
+
+__all__ = ["FrequencyHistogram", "frequency_histogram"]
+
+FEWEST = 5.0
+"""A chi-square statistic wants so many expected in each group."""
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class FrequencyHistogram:
+    """Customers by their number of repeat purchases in calibration, in m groups.
+
+    - `label` (m): 0, 1, 2... and the last one all above; `actual` (m), `expected` (m): customers.
+    - `statistic`: the chi-square statistic of Pearson over the groups; from the top down, those
+      of fewer than 5 expected are joined with the next lower one.
+    - `degrees`: the groups that are left, less one, less the number of `estimated` parameters;
+      `p_value` by them. Both None where that leaves none.
+    """
+
+    label: tuple[str, ...]
+    actual: IntArray
+    expected: FloatArray
+    estimated: int
+    statistic: float
+    degrees: int | None
+    p_value: float | None
+
+    def _repr_html_(self) -> str:
+        tested = (
+            f"chi-square {self.statistic:.2f} with {self.degrees} degrees of freedom, "
+            f"p = {self.p_value:.2g}"
+            if self.degrees
+            else f"chi-square {self.statistic:.2f}, too few groups for a test"
+        )
+        return html_table(
+            zip(self.label, self.actual.tolist(), self.expected.tolist(), strict=True),
+            header=("repeat purchases", "actual", "expected"),
+            caption=f"{int(self.actual.sum()):,} customers by repeat purchases",
+            note=tested,
+        )
+
+
+def frequency_histogram(
+    model: CountsPurchases,
+    *,
+    frequency: npt.ArrayLike,
+    T: npt.ArrayLike,
+    groups: int = 8,
+    estimated: int | None = None,
+) -> FrequencyHistogram:
+    """Customers with 0, 1, 2... repeat purchases in calibration: how many, and how many expected.
+
+    Expected with k is the sum of P(X(T) = k) over customers, each with their own T (Fader,
+    Hardie and Lee 2005, "Counting your customers" the easy way). `frequency` and `T`
+    are (n,), from `summarize`. `estimated` parameters were found from these customers; without
+    it, those of a fitted model, and none of a model with known ones. They come from whole
+    histories, not from the groups, so that the p-value is rather too small (Chernoff and Lehmann
+    1954). InvalidInput names all that is wrong.
+
+        >>> class Coin:
+        ...     def probability_of_n(self, *, n, t):
+        ...         return 0.5 ** (n + 1)
+        >>> seen = frequency_histogram(
+        ...     Coin(), frequency=[0] * 25 + [1] * 10 + [3] * 5, T=1, groups=3)
+        >>> seen.label, seen.actual.tolist(), seen.expected.tolist()
+        (('0', '1', '2+'), [25, 10, 5], [20.0, 10.0, 10.0])
+        >>> seen.statistic, seen.degrees  # 25/20 + 0/10 + 25/10
+        (3.75, 2)
+    """
+    checks = Checks()
+    x, age = checks.counts("frequency", frequency), checks.numbers("T", T)
+    if not checks.faults:
+        checks.same_shape(frequency=x, T=age)
+    if type(groups) is not int or groups < 2:
+        checks.refuse("groups", "must be a whole number above 1")
+    found = _estimated(model) if estimated is None else estimated
+    if type(found) is not int or found < 0:
+        checks.refuse("estimated", "must be a whole number at or above 0")
+    checks.close()
+    x, age = (np.atleast_1d(column) for column in np.broadcast_arrays(x, age))
+    ages, many = np.unique(age, return_counts=True)
+    counted = np.arange(groups - 1)
+    asked = model.probability_of_n(n=np.repeat(counted, len(ages)), t=np.tile(ages, groups - 1))
+    chance = told("probability_of_n", asked, rows=(groups - 1) * len(ages))
+    below = chance.reshape(groups - 1, len(ages)) @ many
+    expected = np.append(below, max(len(x) - float(below.sum()), 0.0))
+    actual = np.bincount(np.minimum(x, groups - 1).astype(np.int64), minlength=groups)
+    statistic, cells = _chi_square(actual, expected)
+    degrees = cells - 1 - found
+    return FrequencyHistogram(
+        label=(*map(str, counted), f"{groups - 1}+"),
+        actual=actual.astype(np.int64),
+        expected=expected,
+        estimated=found,
+        statistic=statistic,
+        degrees=degrees if degrees > 0 else None,
+        p_value=float(chi2.sf(statistic, degrees)) if degrees > 0 else None,
+    )
+
+
+def _estimated(model: Any) -> int:
+    """How many parameters a model found from data: those of a fitted one."""
+    return len(model.params) if hasattr(model, "estimate") else 0
+
+
+def _chi_square(actual: IntArray, expected: FloatArray) -> tuple[float, int]:
+    """Pearson's statistic and over how many groups, those that expect few joined downwards."""
+    seen, wanted = [0.0], [0.0]
+    for made, told_of in zip(actual[::-1].tolist(), expected[::-1].tolist(), strict=True):
+        if wanted[-1] >= FEWEST:
+            seen.append(0.0)
+            wanted.append(0.0)
+        seen[-1] += made
+        wanted[-1] += told_of
+    if len(wanted) > 1 and wanted[-1] < FEWEST:  # group 0 itself expects few
+        seen[-2] += seen.pop()
+        wanted[-2] += wanted.pop()
+    if wanted[0] == 0:
+        return 0.0, 1
+    gaps = np.array(seen) - np.array(wanted)
+    return float((gaps**2 / np.array(wanted)).sum()), len(wanted)
