@@ -58,6 +58,7 @@ from crmcore.services.scorers import (
     ScoreValues,
     scorer,
 )
+from crmcore.services.scores import ScoreColumn
 from crmcore.services.scoring import Scored, Scoring, ScoringRun, holdout, score, score_by
 from crmcore.services.scoring_columns import ScoringColumns, scoring_columns
 from crmcore.services.segmentation import FoundSegment, FoundSegments, find_segments
@@ -105,6 +106,7 @@ __all__ = [
     "RfmCells",
     "RfmGroup",
     "RfmSegment",
+    "ScoreColumn",
     "ScoreValues",
     "Scored",
     "Scorer",

@@ -47,7 +47,6 @@ class HistoryInWords(Sequence[str]):
     """By row, the history of purchases that a score rests on, told in a sentence."""
 
     columns: ScorerColumns
-    is_made_here: bool = attrs.field(default=True, init=False)
 
     def __len__(self) -> int:
         return len(self.columns["T"])

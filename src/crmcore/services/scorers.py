@@ -109,12 +109,13 @@ def scorer(
     >>> weeks_silent.name, weeks_silent.inputs
     ('weeks_silent', ('recency', 'T'))
     """
+    names = input_names(inputs)
 
     def made(
         function: Callable[[ScorerColumns], npt.ArrayLike | ScoreValues],
     ) -> FunctionScorer:
         return FunctionScorer(
-            function=function, name=name, version=version, inputs=tuple(inputs), unit=unit
+            function=function, name=name, version=version, inputs=names, unit=unit
         )
 
     return made

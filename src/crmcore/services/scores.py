@@ -16,6 +16,7 @@ from crmcore.domain.score import Score
 from crmcore.domain.text import NAME, checked_text
 from crmcore.domain.unit_of_work import UnitOfWork
 from crmcore.services.purchase_columns import Ids, end_of
+from crmcore.services.purchase_scorers import HistoryInWords
 from crmcore.services.scorers import Scorer, ScoreValues, input_names
 from crmcore.services.scoring_columns import read_only
 
@@ -23,32 +24,29 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-__all__ = ["Answer", "ask", "check_scorers", "record_scores"]
+__all__ = ["ScoreColumn", "ask", "check_scorers", "record_scores"]
 
 BATCH = 10_000
 SOURCE = "crmcore.score"
 
 
 @attrs.frozen(kw_only=True, eq=False)
-class Answer:
-    """What a scorer said, checked; `ends` are the columns of low and high, if it told any."""
+class ScoreColumn:
+    """What a scorer said of all customers, checked: scores (n,) in float64.
+
+    `low` and `high` (n,) are the ends of intervals, NaN where there is none, or None if it told
+    none at all; `why` the ground of each; `columns` what it was given.
+    """
 
     name: str
     version: str
     unit: str
     model: str | None
-    columns: Mapping[str, npt.NDArray[Any]]
-    value: npt.NDArray[np.float64]
-    ends: tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]] | None
-    why: Sequence[str | None] | None
-
-    @property
-    def values(self) -> ScoreValues:
-        """The same as scorers write it."""
-        low, high = self.ends or (None, None)
-        return ScoreValues(
-            value=self.value, low=low, high=high, why=self.why, model=self.model
-        )  # fmt: skip
+    value: npt.NDArray[np.float64] = attrs.field(repr=False)
+    low: npt.NDArray[np.float64] | None = attrs.field(repr=False)
+    high: npt.NDArray[np.float64] | None = attrs.field(repr=False)
+    why: Sequence[str | None] | None = attrs.field(repr=False)
+    columns: Mapping[str, npt.NDArray[Any]] = attrs.field(repr=False)
 
 
 def check_scorers(scorers: Sequence[Scorer]) -> None:
@@ -82,7 +80,7 @@ def check_scorers(scorers: Sequence[Scorer]) -> None:
         raise InvalidInput(tuple(faults))
 
 
-def ask(scorer: Scorer, columns: Mapping[str, npt.NDArray[Any]], ids: Ids) -> Answer:
+def ask(scorer: Scorer, columns: Mapping[str, npt.NDArray[Any]], ids: Ids) -> ScoreColumn:
     """What the scorer says of its own columns. InvalidInput names it where that is no score of
     each customer; an error of its own says by a note whose it was.
     """
@@ -96,10 +94,11 @@ def ask(scorer: Scorer, columns: Mapping[str, npt.NDArray[Any]], ids: Ids) -> An
     checking = _Checking(scorer.name, ids)
     value = checking.numbers(found.value, "value")
     checking.refuse(~_finite(value), "value", "a finite number")
-    return Answer(
+    low, high = checking.ends(value, found.low, found.high)
+    return ScoreColumn(
         name=scorer.name, version=scorer.version, unit=scorer.unit,
-        model=checking.text(found.model), columns=own, value=value,
-        ends=checking.ends(value, found.low, found.high), why=checking.whys(found.why),
+        model=checking.model(found.model), columns=own, value=value, low=low, high=high,
+        why=checking.whys(found.why),
     )  # fmt: skip
 
 
@@ -172,12 +171,12 @@ class _Checking:
 
     def ends(
         self, value: npt.NDArray[np.float64], low: Any, high: Any
-    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]] | None:
+    ) -> tuple[npt.NDArray[np.float64] | None, npt.NDArray[np.float64] | None]:
         """Both ends around the value, NaN in both where there is no interval."""
         import numpy as np
 
         if low is None and high is None:
-            return None
+            return None, None
         if low is None or high is None:
             raise InvalidInput.of(f"{self.name}.{'low' if low is None else 'high'}", "is missing")
         begins, ends = self.numbers(low, "low"), self.numbers(high, "high")
@@ -195,20 +194,25 @@ class _Checking:
             raise InvalidInput.of(f"{self.name}.why", "must be a sequence of texts")
         if len(told) != len(self.ids):
             self._count(len(told), "why")
-        if not getattr(told, "is_made_here", False):
+        if not isinstance(told, HistoryInWords):
             for why in told:
-                if why is not None:
-                    checked_text(why, f"{self.name}.why", 500)
+                self._text(why, "why", 500)
         whys: Sequence[str | None] = told
         return whys
 
-    def text(self, model: Any) -> str | None:
+    def model(self, told: Any) -> str | None:
         """The model in a line."""
-        return None if model is None else checked_text(model, f"{self.name}.model", 200)
+        return self._text(told, "model", 200)
+
+    def _text(self, told: Any, what: str, limit: int) -> str | None:
+        found = None if told is None else checked_text(told, f"{self.name}.{what}", limit)
+        if found == "":
+            raise InvalidInput.of(f"{self.name}.{what}", "is empty: None says that there is none")
+        return found
 
 
 def record_scores(
-    backend: Backend, answers: Iterable[Sequence[Answer]], ids: Ids, *, as_of: date, actor: str
+    backend: Backend, answers: Iterable[Sequence[ScoreColumn]], ids: Ids, *, as_of: date, actor: str
 ) -> int:
     """Store the answers as facts dated by the end of the day; how many were new. Those that belong
     together are keyed together: with one of them, all are new.
@@ -222,27 +226,29 @@ def record_scores(
     return added
 
 
-def _facts(answers: Sequence[Answer], ids: Ids, at: datetime, tag: str) -> Iterator[Score]:
+def _facts(answers: Sequence[ScoreColumn], ids: Ids, at: datetime, tag: str) -> Iterator[Score]:
     columns = [
-        (answer, answer.value.tolist(), *_told(answer.ends), answer.why) for answer in answers
+        (answer, answer.value.tolist(), _listed(answer.low), _listed(answer.high), answer.why)
+        for answer in answers
     ]
     for row, customer_id in enumerate(ids):
         for answer, value, low, high, why in columns:
-            low_end = None if low is None or low[row] != low[row] else low[row]
+            bounded = low is not None and high is not None and low[row] == low[row]
             yield Score(
                 customer_id=customer_id, at=at, scorer=answer.name, value=value[row],
                 unit=answer.unit, model=answer.model, why=None if why is None else why[row],
-                low=low_end, high=None if high is None or low_end is None else high[row],
+                low=low[row] if low and bounded else None,
+                high=high[row] if high and bounded else None,
                 scorer_version=answer.version, source=SOURCE,
                 source_key=f"{answer.name}:{tag}:{customer_id.hex}",
             )  # fmt: skip
 
 
-def _told(ends: Any) -> tuple[list[float] | None, list[float] | None]:
-    return (None, None) if ends is None else (ends[0].tolist(), ends[1].tolist())
+def _listed(ends: npt.NDArray[np.float64] | None) -> list[float] | None:
+    return None if ends is None else ends.tolist()
 
 
-def _fingerprint(answers: Sequence[Answer], ids: Ids, at: datetime) -> str:
+def _fingerprint(answers: Sequence[ScoreColumn], ids: Ids, at: datetime) -> str:
     """The same for the same customers, columns, options and results, to the last digit.
 
     So a repeated run adds nothing, and one with results of its own (other options, another
@@ -255,9 +261,9 @@ def _fingerprint(answers: Sequence[Answer], ids: Ids, at: datetime) -> str:
         digest.update(repr(told).encode())
         for name in sorted(answer.columns):
             digest.update(_bytes(answer.columns[name]))
-        for column in (answer.value, *(answer.ends or ())):
-            digest.update(column.tobytes())
-        if answer.why is not None and not getattr(answer.why, "is_made_here", False):
+        for column in (answer.value, answer.low, answer.high):
+            digest.update(b"" if column is None else column.tobytes())
+        if answer.why is not None and not isinstance(answer.why, HistoryInWords):
             digest.update(repr(list(answer.why)).encode())
     return digest.hexdigest()
 

@@ -23,8 +23,8 @@ from crmcore.services.purchase_scorers import (
     history_of,
     paid,
 )
-from crmcore.services.scorers import Scorer, ScoreValues
-from crmcore.services.scores import Answer, ask, check_scorers, record_scores
+from crmcore.services.scorers import Scorer
+from crmcore.services.scores import ScoreColumn, ask, check_scorers, record_scores
 from crmcore.services.scoring_columns import (
     OF_SUMMARY,
     check_inputs,
@@ -82,7 +82,7 @@ class Scoring:
     spend: FittedGammaGamma
     value: LifetimeValue | None = attrs.field(repr=False)
     value_reason: str | None = None
-    values: Mapping[str, ScoreValues] = attrs.field(factory=dict, repr=False)
+    values: Mapping[str, ScoreColumn] = attrs.field(factory=dict, repr=False)
     known_at: datetime | None = None
 
     @property
@@ -101,7 +101,7 @@ class ScoringRun:
     known_at: datetime | None
     customer_ids: tuple[CustomerId, ...] = attrs.field(repr=False)
     added: int
-    values: Mapping[str, ScoreValues] = attrs.field(repr=False)
+    values: Mapping[str, ScoreColumn] = attrs.field(repr=False)
 
     @property
     def customers(self) -> int:
@@ -210,8 +210,8 @@ def score_by(
     )  # fmt: skip
 
 
-def _by_name(answers: Sequence[Answer]) -> dict[str, ScoreValues]:
-    return {answer.name: answer.values for answer in answers}
+def _by_name(answers: Sequence[ScoreColumn]) -> dict[str, ScoreColumn]:
+    return {answer.name: answer for answer in answers}
 
 
 def holdout(backend: Backend, scoring: Scored, *, until: date) -> npt.NDArray[np.int64]:
