@@ -32,6 +32,7 @@ from crmcore import (
 )
 from crmcore.domain.facts import differences
 from crmcore.domain.ids import CustomerId, FactId
+from crmcore.testing import a_score
 from crmcore.testing.strategies import order_lines, orders
 
 AT = datetime(2024, 1, 1, tzinfo=UTC)
@@ -139,6 +140,13 @@ def test_the_total_is_the_sum_of_the_lines(lines: list[OrderLine]):
         (lambda: Score(customer_id=ANA, at=AT, scorer="a", value=float("nan"), unit="1"), "value"),
         (lambda: Score(customer_id=ANA, at=AT, scorer="a", value="high", unit="1"), "value"),  # type: ignore[arg-type]
         (lambda: Score(customer_id=ANA, at=AT, scorer="A b", value=1, unit="1"), "scorer"),
+        (lambda: a_score(ANA, 0.5, low=0.1), "high"),
+        (lambda: a_score(ANA, 0.5, high=0.9), "low"),
+        (lambda: a_score(ANA, 0.5, low=0.6, high=0.9), "low"),
+        (lambda: a_score(ANA, 0.5, low=0.1, high=0.4), "high"),
+        (lambda: a_score(ANA, 0.5, low=0.1, high=float("inf")), "high"),
+        (lambda: a_score(ANA, 0.5, low=float("nan"), high=0.9), "low"),
+        (lambda: a_score(ANA, 0.5, scorer_version="1" * 41), "scorer_version"),
         (lambda: Product(sku="", at=AT), "sku"),
         (lambda: Product(sku="1", at=AT, price=5), "price"),  # type: ignore[arg-type]
     ],

@@ -13,6 +13,7 @@ from pymongo.database import Database
 from crmcore import Customer, Identifier, IdentifierTaken, NotMigrated, Product
 from crmcore.adapters.mongo import MongoBackend
 from crmcore.adapters.mongo.client import Document, database_for
+from crmcore.adapters.mongo.upgrading import SHAPE
 from tests import servers
 from tests.migrations import mongo_first
 from tests.migrations.test_upgrade import told, wider
@@ -70,6 +71,7 @@ def test_the_generated_documents_are_those_that_todays_code_stores(server: str):
     with MongoClient[Any](server) as client:
         for name, documents in mongo_first.documents_of().items():
             fields = {key for document in documents for key in document} - CLOCKS
+            fields -= {"schema_version"} if name == "crm_scores" else set()  # they have more since
 
             def comparable(document: Any, fields: set[str] = fields) -> dict[str, Any]:
                 return {key: document[key] for key in sorted(document) if key in fields}
@@ -128,7 +130,7 @@ def test_what_the_fourth_shape_lacks_is_made(database: Database[Document]):
         backend.unit_of_work().__enter__()
     backend.migrate()
     assert everything(backend) == told(NORTH)
-    assert database["crm_models"].count_documents({"shape": {"$ne": 5}}) == 0
+    assert database["crm_models"].count_documents({"shape": {"$ne": SHAPE}}) == 0
     assert set(database["crm_memberships"].index_information()) == {
         "_id_", "id", "programme_due_at_id", "customer_id",
     }  # fmt: skip

@@ -98,8 +98,8 @@ def _data(unit: UnitOfWork, known: Customer, *, personal: bool) -> dict[str, Any
             name: row[name] for name in row if personal or not fields[name].personal
         },
         "scores": [
-            {"scorer": s.scorer, "value": s.value, "unit": s.unit, "at": s.at, "model": s.model,
-             "why": s.why}
+            {"scorer": s.scorer, "value": s.value, "low": s.low, "high": s.high, "unit": s.unit,
+             "at": s.at, "model": s.model, "scorer_version": s.scorer_version, "why": s.why}
             for s in _newest(unit.scores.of(who))
         ],
         "orders": [

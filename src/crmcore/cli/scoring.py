@@ -18,7 +18,7 @@ from crmcore.domain.instants import zone_named
 from crmcore.services import Scoring
 
 if TYPE_CHECKING:
-    from crmcore.analytics import FittedBetaGeoNBD, FittedGammaGamma
+    from crmcore.analytics import FittedGammaGamma, FittedProcess
 
 __all__ = ["score"]
 
@@ -89,7 +89,7 @@ def _day(text: str) -> date:
         raise InvalidInput.of("--as-of", "is no day in ISO form, such as 2026-03-31") from None
 
 
-def _models(scoring: Scoring) -> tuple[tuple[str, FittedBetaGeoNBD | FittedGammaGamma], ...]:
+def _models(scoring: Scoring) -> tuple[tuple[str, FittedProcess | FittedGammaGamma], ...]:
     return ("BG/NBD", scoring.purchases), ("Gamma-Gamma", scoring.spend)
 
 

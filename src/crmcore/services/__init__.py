@@ -43,13 +43,24 @@ from crmcore.services.loyalty import (
 from crmcore.services.order_line_rows import OrderLineColumns
 from crmcore.services.partitions import PartitionCheck, check_partition
 from crmcore.services.purchase_rows import PurchaseColumns
+from crmcore.services.purchase_scorers import ExpectedPurchases, LifetimeWorth, ProbabilityAlive
 from crmcore.services.rates import RateColumns, read_rates
 from crmcore.services.refreshing import refresh_segments
 from crmcore.services.rejects import Reject
 from crmcore.services.retail import CHARGES, Anonymous, Repeated
 from crmcore.services.rfm import RfmCell, RfmCells, RfmSegment, rfm_cells
 from crmcore.services.rfm_groups import NAMED_GROUPS, RfmGroup
-from crmcore.services.scoring import Scoring, holdout, score
+from crmcore.services.scorers import (
+    EstimatorScorer,
+    FunctionScorer,
+    Scorer,
+    ScorerColumns,
+    ScoreValues,
+    scorer,
+)
+from crmcore.services.scores import ScoreColumn
+from crmcore.services.scoring import Scored, Scoring, ScoringRun, holdout, score, score_by
+from crmcore.services.scoring_columns import ScoringColumns, scoring_columns
 from crmcore.services.segmentation import FoundSegment, FoundSegments, find_segments
 from crmcore.services.tier_chances import tier_chances
 from crmcore.services.tiers import TierSpend, members_by_tier, tier_spend
@@ -69,18 +80,23 @@ __all__ = [
     "CustomerColumns",
     "DeskCard",
     "EarlyPromotion",
+    "EstimatorScorer",
+    "ExpectedPurchases",
     "ExportReport",
     "FileCursor",
     "FoundSegment",
     "FoundSegments",
+    "FunctionScorer",
     "ImportDecision",
     "ImportReport",
     "Liability",
+    "LifetimeWorth",
     "LoyaltyPolicy",
     "LoyaltyRound",
     "MemoryCursor",
     "OrderLineColumns",
     "PartitionCheck",
+    "ProbabilityAlive",
     "PurchaseColumns",
     "RateColumns",
     "Reject",
@@ -90,7 +106,14 @@ __all__ = [
     "RfmCells",
     "RfmGroup",
     "RfmSegment",
+    "ScoreColumn",
+    "ScoreValues",
+    "Scored",
+    "Scorer",
+    "ScorerColumns",
     "Scoring",
+    "ScoringColumns",
+    "ScoringRun",
     "SegmentComparison",
     "TierSpend",
     "advance",
@@ -125,6 +148,9 @@ __all__ = [
     "revoke_promotion",
     "rfm_cells",
     "score",
+    "score_by",
+    "scorer",
+    "scoring_columns",
     "tier_chances",
     "tier_flow",
     "tier_spend",

@@ -1,39 +1,67 @@
-"""Scoring: purchases in, scores out as facts (S49).
+"""Scoring: purchases in, scores out as facts (S49), by our models or by the host's (S51).
 
-BG/NBD tells who is alive and how often they will buy, Gamma-Gamma what a purchase of theirs is
-worth; together the lifetime value. Needs the `analytics` extra.
+A model of repeat purchases tells who is alive and how often they will buy, Gamma-Gamma what a
+purchase of theirs is worth; together the lifetime value. Needs the `analytics` extra.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import date, datetime, timedelta
-from hashlib import blake2b
-from itertools import islice
-from typing import TYPE_CHECKING, Any
-from uuid import UUID
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
 
-from crmcore.domain.currencies import minor_digits
 from crmcore.domain.errors import InvalidInput
 from crmcore.domain.ids import CustomerId
-from crmcore.domain.instants import start_of
 from crmcore.domain.ports import Backend
-from crmcore.domain.score import Score
-from crmcore.domain.unit_of_work import UnitOfWork
+from crmcore.services.purchase_columns import Ids, known_by, purchase_columns
+from crmcore.services.purchase_scorers import (
+    ExpectedPurchases,
+    LifetimeWorth,
+    ProbabilityAlive,
+    history_of,
+    paid,
+)
+from crmcore.services.scorers import Scorer
+from crmcore.services.scores import ScoreColumn, ask, check_scorers, record_scores
+from crmcore.services.scoring_columns import (
+    OF_SUMMARY,
+    check_inputs,
+    columns_for,
+    of_summary,
+    summarized,
+)
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from crmcore.analytics import FittedBetaGeoNBD, FittedGammaGamma, LifetimeValue, Summary
+    from crmcore.analytics import (
+        FittedGammaGamma,
+        FittedProcess,
+        LifetimeValue,
+        PurchaseModel,
+        Summary,
+    )
 
-__all__ = ["Scoring", "holdout", "score"]
+__all__ = ["Scored", "Scoring", "ScoringRun", "holdout", "score", "score_by"]
 
-BATCH = 10_000
 WEEKS_PER_YEAR = 52
-SOURCE = "crmcore.score"
+
+
+class Scored(Protocol):
+    """Customers as of a day: what `score`, `score_by` and `scoring_columns` answer."""
+
+    @property
+    def as_of(self) -> date:
+        """The last day that counted."""
+        ...
+
+    @property
+    def customer_ids(self) -> Ids:
+        """The customers, ids ascending."""
+        ...
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -41,7 +69,8 @@ class Scoring:
     """What a scoring run found: `customers` were scored, `added` scores were new facts.
 
     `summary.customer` numbers the customers of `customer_ids`. `value` is `None`, and so are the
-    `lifetime_value` scores, where spend has no finite mean: `value_reason` says why.
+    `lifetime_value` scores, where spend has no finite mean: `value_reason` says why. `values` holds
+    the scores by scorer, in the order of the ids.
     """
 
     as_of: date
@@ -49,10 +78,30 @@ class Scoring:
     customer_ids: tuple[CustomerId, ...] = attrs.field(repr=False)
     added: int
     summary: Summary = attrs.field(repr=False)
-    purchases: FittedBetaGeoNBD
+    purchases: FittedProcess
     spend: FittedGammaGamma
     value: LifetimeValue | None = attrs.field(repr=False)
     value_reason: str | None = None
+    values: Mapping[str, ScoreColumn] = attrs.field(factory=dict, repr=False)
+    known_at: datetime | None = None
+
+    @property
+    def customers(self) -> int:
+        """How many customers had bought by `as_of`."""
+        return len(self.customer_ids)
+
+
+@attrs.frozen(kw_only=True, eq=False)
+class ScoringRun:
+    """What the host's scorers said: `values` by scorer in the order of `customer_ids`, of which
+    `added` were new facts.
+    """
+
+    as_of: date
+    known_at: datetime | None
+    customer_ids: tuple[CustomerId, ...] = attrs.field(repr=False)
+    added: int
+    values: Mapping[str, ScoreColumn] = attrs.field(repr=False)
 
     @property
     def customers(self) -> int:
@@ -66,188 +115,129 @@ def score(
     as_of: date,
     horizon: float = 52.0,
     yearly_discount: float = 0.10,
+    model: PurchaseModel[Any] | None = None,
+    level: float | None = None,
+    known_at: date | datetime | None = None,
+    record: bool = True,
     actor: str = "score",
 ) -> Scoring:
     """Score every customer who had bought by the end of the local day `as_of`.
 
     Three scores each, dated by the end of that day: `probability_alive`, `expected_purchases`
     within the `horizon` (weeks), and `lifetime_value`, the present value of those purchases in
-    the model's currency at an effective `yearly_discount`. The models are fitted to the same
-    purchases. A second run over the same facts and options adds nothing; over other facts its
-    scores are new and replace the former ones in the profile. Nobody to score: `InvalidInput`.
+    the model's currency at an effective `yearly_discount`. Purchases are told by `model`, BG/NBD
+    where none is named, and all is fitted to the same purchases. A `level`, such as 0.95, asks for
+    the interval that the estimates leave open, at several times the cost; a score that the data do
+    not bound has none.
+
+    A second run over the same facts and options adds nothing; over other facts its scores are new
+    and replace the former ones in the profile. With `known_at`, an instant or the end of a local
+    day, only what happened by `as_of` and was recorded by then counts: the scores are those of
+    then, to the last digit, whatever came in since. `record=False` stores none, which is how to
+    look back without a trace. Nobody to score: `InvalidInput`.
     """
-    from crmcore.analytics import BetaGeoNBD, GammaGamma, summarize
+    from crmcore.analytics import BetaGeoNBD, GammaGamma, NoFiniteMean, continuous_rate
 
-    ids, columns = _purchases(backend, as_of)
-    if not ids:
-        raise InvalidInput.of("as_of", "nobody had bought by then")
-    digits = minor_digits(backend.model.currency)
-    zone = backend.model.zone
-    summary = summarize(**columns, as_of=as_of, unit="week", zone=zone, minor_digits=digits)
-    history = {"frequency": summary.frequency, "recency": summary.recency, "T": summary.T}
-    purchases = BetaGeoNBD().fit(**history)
-    times, mean = _paid(summary)
-    spend = GammaGamma().fit(frequency=times, monetary_value=mean)
-    value, reason = _value(purchases, spend, summary, horizon, yearly_discount)
-    run = Scoring(
-        as_of=as_of, horizon=horizon, customer_ids=ids, added=0, summary=summary,
-        purchases=purchases, spend=spend, value=value, value_reason=reason,
+    recorded_by = known_by(known_at, backend.model.zone)
+    bought = purchase_columns(backend, as_of, known_at=recorded_by)
+    summary = summarized(backend.model, bought, as_of)
+    columns = of_summary(summary, OF_SUMMARY)
+    purchases = (BetaGeoNBD() if model is None else model).fit(**history_of(columns))
+    spend = GammaGamma().fit(**paid(columns))
+    worth = LifetimeWorth(
+        purchases=purchases, spend=spend, currency=backend.model.currency, horizon=horizon,
+        discount_rate=continuous_rate(yearly=yearly_discount, units_per_year=WEEKS_PER_YEAR),
+        level=level,
     )  # fmt: skip
+    scorers: list[Scorer] = [
+        ProbabilityAlive(purchases=purchases, level=level),
+        ExpectedPurchases(purchases=purchases, horizon=horizon, level=level),
+    ]
+    value, reason = None, None
+    try:
+        value = worth.value(columns)
+    except NoFiniteMean as error:
+        reason = error.reason
+    else:
+        scorers.append(attrs.evolve(worth, known=value))
+    answers = [ask(scorer, columns, bought.ids) for scorer in scorers]
     added = 0
-    scores = _scores(backend, run)
-    while batch := list(islice(scores, BATCH)):
-        added += backend.run(_record, batch, actor=actor, source=SOURCE)
-    return attrs.evolve(run, added=added)
+    if record:
+        added = record_scores(backend, [answers], bought.ids, as_of=as_of, actor=actor)
+    return Scoring(
+        as_of=as_of, horizon=horizon, customer_ids=bought.ids, added=added,
+        summary=summary, purchases=purchases, spend=spend, value=value, value_reason=reason,
+        values=_by_name(answers), known_at=recorded_by,
+    )  # fmt: skip
 
 
-def holdout(backend: Backend, scoring: Scoring, *, until: date) -> npt.NDArray[np.int64]:
+def score_by(
+    backend: Backend,
+    scorers: Sequence[Scorer],
+    *,
+    as_of: date,
+    known_at: date | datetime | None = None,
+    record: bool = True,
+    actor: str = "score",
+) -> ScoringRun:
+    """Score every customer who had bought by the end of the local day `as_of` by these scorers.
+
+    Each is given the columns that its `inputs` name, as `scoring_columns` reads them, and nothing
+    else; scores that this run gives are no input of it. Everything that they answer is checked
+    before the first score is stored, as a fact dated by the end of that day. Not one finite number
+    for each customer, two scorers of one name, or an input that nobody declared: `InvalidInput`,
+    which names the scorer, and nothing is stored. `known_at`, `record` and repeating are as for
+    `score`, scorer by scorer.
+    """
+    check_scorers(scorers)
+    names = [scorer.name for scorer in scorers]
+    recorded_by = known_by(known_at, backend.model.zone)
+    inputs = dict.fromkeys(name for scorer in scorers for name in scorer.inputs)
+    for scorer in scorers:
+        check_inputs(backend.model, scorer.inputs, path=f"{scorer.name}.inputs")
+    bought = purchase_columns(backend, as_of, known_at=recorded_by)
+    columns = columns_for(
+        backend, bought, inputs, as_of=as_of, known_at=recorded_by, scored_now=names
+    )
+    answers = [ask(scorer, columns, bought.ids) for scorer in scorers]
+    added = 0
+    if record:
+        each = [[answer] for answer in answers]
+        added = record_scores(backend, each, bought.ids, as_of=as_of, actor=actor)
+    return ScoringRun(
+        as_of=as_of, known_at=recorded_by, customer_ids=bought.ids, added=added,
+        values=_by_name(answers),
+    )  # fmt: skip
+
+
+def _by_name(answers: Sequence[ScoreColumn]) -> dict[str, ScoreColumn]:
+    return {answer.name: answer for answer in answers}
+
+
+def holdout(backend: Backend, scoring: Scored, *, until: date) -> npt.NDArray[np.int64]:
     """What really happened: purchase days after `scoring.as_of` up to `until`, by customer.
 
-    In the order of `scoring.customer_ids`, to be held against the expected purchases.
-    """
-    from crmcore.analytics import summarize
-
-    ids, columns = _purchases(backend, until)
-    summary = summarize(
-        customer=columns["customer"], at=columns["at"], as_of=scoring.as_of,
-        zone=backend.model.zone, holdout_until=until,
-    )  # fmt: skip
-    return _counted(ids, summary, scoring.customer_ids)
-
-
-def _counted(
-    ids: tuple[CustomerId, ...], summary: Summary, wanted: tuple[CustomerId, ...]
-) -> npt.NDArray[np.int64]:
-    import numpy as np
-
-    counts = summary.holdout_frequency
-    known = zip(summary.customer, () if counts is None else counts, strict=True)
-    by_id = {ids[number]: count for number, count in known}
-    return np.array([by_id.get(id, 0) for id in wanted], np.int64)
-
-
-def _purchases(backend: Backend, as_of: date) -> tuple[tuple[CustomerId, ...], dict[str, Any]]:
-    """Ids in ascending order, and the purchases as arrays that number them."""
-    import numpy as np
-
-    numbers: dict[bytes, int] = {}
-    parts: dict[str, list[Any]] = {"customer": [], "at": [], "amount": []}
-    until = _end_of(as_of, backend.model.zone)
-    for batch in backend.columns("purchases", until=until):
-        seen = [numbers.setdefault(id, len(numbers)) for id in batch["customer_id"]]
-        parts["customer"].append(np.array(seen, np.int64))
-        parts["at"].append(np.array(batch["at"], np.int64))
-        parts["amount"].append(np.array(batch["amount_minor"], np.int64))
-    ordered = sorted(numbers)
-    place = np.empty(len(ordered), np.int64)
-    place[np.array([numbers[id] for id in ordered], np.int64)] = np.arange(len(ordered))
-    nothing = np.empty(0, np.int64)
-    columns = {name: np.concatenate([nothing, *found]) for name, found in parts.items()}
-    columns["customer"] = place[columns["customer"]]
-    return tuple(CustomerId(UUID(bytes=id)) for id in ordered), columns
-
-
-def _end_of(day: date, zone: str) -> datetime:
-    """The instant at which the local day is over."""
-    try:
-        return start_of(day + timedelta(days=1), zone=zone)
-    except OverflowError:
-        raise InvalidInput.of("as_of", "must lie before the year 9999 ends") from None
-
-
-def _paid(summary: Summary) -> tuple[Any, Any]:
-    """Repeat purchases and their mean value.
-
-    Who came again only for gifts counts as not repeating: the model of spend knows no gifts.
+    In the order of `scoring.customer_ids`, to be held against the expected purchases; with what
+    is known today, whatever was known when they were scored.
     """
     import numpy as np
 
-    mean: Any = summary.monetary_value
-    return np.where(mean > 0, summary.frequency, 0), mean
+    if until <= scoring.as_of:
+        raise InvalidInput.of("until", "must be after as_of")
+    bought = purchase_columns(backend, until)
+    days = _local_days(bought.at, backend.model.zone)
+    later = days > (scoring.as_of - date(1970, 1, 1)).days
+    pairs = np.unique(np.stack([bought.customer[later], days[later]]), axis=1)
+    counts = np.bincount(pairs[0], minlength=len(bought.ids)) if pairs.size else None
+    by_id = {} if counts is None else dict(zip(bought.ids, counts.tolist(), strict=True))
+    return np.array([by_id.get(id, 0) for id in scoring.customer_ids], np.int64)
 
 
-def _value(
-    purchases: FittedBetaGeoNBD,
-    spend: FittedGammaGamma,
-    summary: Summary,
-    horizon: float,
-    yearly_discount: float,
-) -> tuple[LifetimeValue | None, str | None]:
-    from crmcore.analytics import LifetimeValue, NoFiniteMean, continuous_rate
+def _local_days(at: npt.NDArray[Any], zone: str) -> npt.NDArray[Any]:
+    from crmcore.analytics.checks import Checks
+    from crmcore.analytics.days import local_days
 
-    rate = continuous_rate(yearly=yearly_discount, units_per_year=WEEKS_PER_YEAR)
-    times, mean = _paid(summary)
-    try:
-        average = spend.expected_average_value(frequency=times, monetary_value=mean)
-    except NoFiniteMean as error:
-        return None, error.reason
-    bought = purchases.discounted_purchases(
-        discount_rate=rate, horizon=horizon, frequency=summary.frequency,
-        recency=summary.recency, T=summary.T,
-    )  # fmt: skip
-    found = LifetimeValue(
-        value=bought * average, discounted_purchases=bought, average_value=average,
-        horizon=horizon, discount_rate=rate, margin=1.0,
-    )  # fmt: skip
-    return found, None
-
-
-def _scores(backend: Backend, run: Scoring) -> Iterator[Score]:
-    at = _end_of(run.as_of, backend.model.zone) - timedelta(milliseconds=1)
-    summary = run.summary
-    history = {"frequency": summary.frequency, "recency": summary.recency, "T": summary.T}
-    alive = run.purchases.probability_alive(**history)
-    expected = run.purchases.expected_purchases(t=run.horizon, **history)
-    bg_nbd = _named("BG/NBD", run.purchases.params)
-    scorers = [
-        ("probability_alive", "probability", bg_nbd, alive),
-        ("expected_purchases", f"purchases in {run.horizon:g} weeks", bg_nbd, expected),
-    ]
-    if run.value is not None:
-        model = _named("Gamma-Gamma", run.spend.params)
-        scorers.append(("lifetime_value", backend.model.currency, model, run.value.value))
-    tag = _fingerprint(run, [values for *_, values in scorers])
-    for row, customer_id in enumerate(run.customer_ids):
-        why = _why(summary, row)
-        for scorer, unit, model, values in scorers:
-            yield Score(
-                customer_id=customer_id, at=at, scorer=scorer, value=float(values[row]),
-                unit=unit, model=model, why=why, source=SOURCE,
-                source_key=f"{scorer}:{tag}:{customer_id.hex}",
-            )  # fmt: skip
-
-
-def _fingerprint(run: Scoring, values: list[Any]) -> str:
-    """The same for the same histories, options and results, to the last digit.
-
-    So a repeated run adds nothing, and one with results of its own (other options, a later
-    version of the models) meets no score of the same key with other content.
-    """
-    digest = blake2b(digest_size=8)
-    for id in run.customer_ids:
-        digest.update(id.bytes)
-    summary = run.summary
-    columns = (summary.frequency, summary.recency, summary.T, summary.monetary_value, *values)
-    for column in columns:
-        digest.update(b"" if column is None else column.tobytes())
-    options = (run.as_of, run.horizon, run.purchases.params, run.spend.params)
-    digest.update(repr(options).encode())
-    return digest.hexdigest()
-
-
-def _named(model: str, params: dict[str, float]) -> str:
-    return f"{model} " + " ".join(f"{name}={value:.6g}" for name, value in params.items())
-
-
-def _why(summary: Summary, row: int) -> str:
-    times = int(summary.frequency[row])
-    since = float(summary.T[row]) - float(summary.recency[row])
-    if times == 0:
-        return f"bought once, {since:.1f} weeks ago"
-    mean = 0.0 if summary.monetary_value is None else float(summary.monetary_value[row])
-    repeats = "1 repeat" if times == 1 else f"{times} repeats"
-    return f"{repeats}, last {since:.1f} weeks ago, {mean:.2f} each"
-
-
-def _record(unit: UnitOfWork, scores: list[Score]) -> int:
-    return unit.scores.add_many(scores)
+    checks = Checks()
+    days = local_days(checks, "at", at, zone)
+    checks.close()
+    return days

@@ -325,6 +325,9 @@ def a_score(
     at: datetime = AT,
     model: str | None = None,
     why: str | None = None,
+    low: float | None = None,
+    high: float | None = None,
+    scorer_version: str | None = None,
     source: str | None = None,
     source_key: str | None = None,
     id: FactId | None = None,
@@ -334,7 +337,7 @@ def a_score(
     who = id_of(customer)
     return Score(
         customer_id=who, scorer=scorer, value=value, unit=unit, at=at, model=model, why=why,
-        source=source, source_key=source_key,
+        low=low, high=high, scorer_version=scorer_version, source=source, source_key=source_key,
         id=id or FactId(made_id(at, "score", who, scorer, value, source, source_key, nth)),
     )  # fmt: skip
 

@@ -7,6 +7,7 @@ are not any more, and then today's is made. The third has tags, notes and attach
 of names in the profiles: that their index is missing says that the documents may be older. The
 fourth has folded texts in the profiles: each stored model tells the `shape` it was stored under.
 The fifth has memberships with their ledger: its shape is told once their indexes are there.
+The sixth has the interval and the scorer's version in scores; older ones tell neither.
 """
 
 from __future__ import annotations
@@ -26,10 +27,11 @@ from crmcore.domain.names import name_words
 
 __all__ = ["NEWER", "SHAPE", "tell_shape", "upgrade_documents"]
 
-SHAPE = 5
+SHAPE = 6
 """Of today's documents, as stored models tell it."""
 NEWER = "a newer crmcore made these documents: upgrade the program's crmcore"
 FOLDED_SHAPE = 4
+SCORED_SHAPE = 6
 AT_ONCE = 1000
 
 
@@ -58,6 +60,9 @@ def upgrade_documents(named: Callable[[str], Collection[Document]]) -> None:
     if models.find_one(untold) is not None:
         _add_folded(profiles)
         models.update_many(untold, {"$set": {"shape": FOLDED_SHAPE}})
+    if models.find_one({"shape": {"$lt": SCORED_SHAPE}}) is not None:
+        untold, absent = {"scorer_version": {"$exists": False}}, ("low", "high", "scorer_version")
+        named("scores").update_many(untold, {"$set": dict.fromkeys(absent)})
 
 
 def tell_shape(models: Collection[Document]) -> None:

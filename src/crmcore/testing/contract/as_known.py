@@ -1,10 +1,12 @@
-"""Answers as they were: a predicate asked again with what was known at an earlier instant."""
+"""Answers as they were: predicates and scores asked again with what was known at an instant."""
 
 from __future__ import annotations
 
 from contextlib import suppress
 from datetime import datetime, timedelta
+from math import isnan
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,6 +17,7 @@ from crmcore.domain.ids import CustomerId
 from crmcore.domain.predicates import Predicate
 from crmcore.domain.unit_of_work import UnitOfWork
 from crmcore.services.as_known import as_known
+from crmcore.services.scoring import score
 from crmcore.testing.builders import (
     AT,
     a_cancellation,
@@ -101,6 +104,56 @@ class AsKnownContract(Subject):
         assert known(field("name") == "Ana", clock.now) == []
         assert known(field("purchase_count") == 1, began) == []
         assert known(field("purchase_count") == 1, clock.now) == [ana.id]
+
+    def test_scores_are_those_of_then(self, backend: Backend, clock: FrozenClock) -> None:
+        """Whatever came in since, `known_at` gives the scores of then to the last digit, with their
+        intervals; since they are stored already, nothing is added. Needs the extra `analytics`.
+        """
+        pytest.importorskip("scipy")
+        people = [a_customer(f"Buyer {n}") for n in range(12)]
+        sold = [
+            an_order(
+                who, f"{10 + (n * 7 + again) % 9}.25", at=AT - timedelta(days=9 * n + 4 * again)
+            )
+            for n, who in enumerate(people)
+            for again in range(1 + n % 5)
+        ]
+        as_of = clock.now.date()
+        with backend.unit_of_work() as uow:
+            uow.customers.add_many(people)
+            uow.orders.add_many(sold)
+            uow.returns.add(a_return(sold[1], "4.00"))
+            uow.cancellations.add(a_cancellation(sold[3]))
+        then, first = clock.now, score(backend, as_of=as_of, level=0.9)
+        clock.advance(timedelta(days=3))
+        with backend.unit_of_work() as uow:
+            uow.customers.add(late := a_customer("Late"))
+            uow.orders.add(an_order(late, at=AT - timedelta(days=40)))
+            uow.orders.add(an_order(people[0], "99.00", at=AT - timedelta(days=30), nth=2))
+            uow.returns.add(a_return(sold[2]))
+            uow.returns.add(a_return(sold[1], "1.00", nth=2))
+            uow.cancellations.add(a_cancellation(sold[5]))
+        again = score(backend, as_of=as_of, level=0.9, known_at=then)
+
+        assert first.added == 3 * first.customers > 0
+        assert again.added == 0
+        assert again.customer_ids == first.customer_ids
+        assert (again.purchases.params, again.spend.params) == (
+            first.purchases.params, first.spend.params,
+        )  # fmt: skip
+        with backend.reading() as uow:
+            kept = {id: {s.scorer: s for s in uow.scores.of(id)} for id in first.customer_ids}
+        for name, found in again.values.items():
+            assert found.low is not None
+            assert found.high is not None
+            columns = (found.value.tolist(), found.low.tolist(), found.high.tolist())
+            for id, value, *ends in zip(again.customer_ids, *columns, strict=True):
+                told = kept[id][name]
+                assert (told.value, told.scorer_version) == (value, "1")
+                assert [told.low, told.high] == ([None, None] if isnan(ends[0]) else ends)
+        assert any(told.low is not None for own in kept.values() for told in own.values())
+        now = score(backend, as_of=as_of, record=False)
+        assert now.purchases.params != first.purchases.params
 
 
 def _do(uow: UnitOfWork, deed: str, draw: int, mine: list[CustomerId]) -> None:

@@ -214,7 +214,7 @@ def examples(nth: int) -> dict[str, Any]:
         "interactions": an_interaction(
             ana, topic="billing", outcome="solved", subject="hello", **key
         ),
-        "scores": a_score(ana, model="m", why="w", **key),
+        "scores": a_score(ana, model="m", why="w", low=0, high=1, scorer_version="2", **key),
         "consents": a_consent(ana, channel="email", until=AT + timedelta(days=1), **key),
         "segment_changes": a_segment_change(ana, **key),
         "points": attrs.evolve(

@@ -210,9 +210,9 @@ def scores(
     values: SearchStrategy[float] | None = None,
     source_keys: SearchStrategy[str | None] | None = None,
 ) -> SearchStrategy[Score]:
-    """Scores of the built-in scorers."""
+    """Scores of the built-in scorers, with an interval or without."""
     known = ["probability_alive", "expected_purchases", "lifetime_value"]
-    return facts_of(
+    bare = facts_of(
         Score,
         scorer=either(scorers, st.sampled_from(known)),
         value=either(values, st.floats(allow_nan=False, allow_infinity=False)),
@@ -220,6 +220,12 @@ def scores(
         why=st.none() | texts(),
         **told(customer_ids, ats, source_keys),
     )
+    return bare | bare.map(_within)
+
+
+def _within(score: Score) -> Score:
+    low, high = min(score.value, 0.0), max(score.value, 1.0)
+    return attrs.evolve(score, low=low, high=high, scorer_version="1")
 
 
 def segment_changes(
