@@ -103,6 +103,7 @@ from crmcore.testing.contract.identifiers import IdentifiersContract  # noqa: E4
 from crmcore.testing.contract.importing import ImportingContract  # noqa: E402
 from crmcore.testing.contract.journal import JournalContract  # noqa: E402
 from crmcore.testing.contract.local_days import LocalDaysContract  # noqa: E402
+from crmcore.testing.contract.foresight import ForesightContract  # noqa: E402
 from crmcore.testing.contract.loyalty import LoyaltyContract  # noqa: E402
 from crmcore.testing.contract.loyalty_machine import (  # noqa: E402
     LoyaltyHistoriesContract,
@@ -153,6 +154,7 @@ __all__ = [
     "ImportingContract",
     "JournalContract",
     "LocalDaysContract",
+    "ForesightContract",
     "LoyaltyContract",
     "LoyaltyHistoriesContract",
     "Make",
@@ -224,6 +226,7 @@ class BackendContract(
     ImportingContract,
     AsKnownContract,
     LoyaltyContract,
+    ForesightContract,
     LoyaltyHistoriesContract,
 ):
     """All of it, in one class."""

@@ -1,0 +1,70 @@
+"""Foresight: what is told of a member is what comes about, and is told again later (O4)."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from crmcore.adapters.backend import Backend
+from crmcore.testing.builders import an_order
+from crmcore.testing.contract.loyalty import DAY, JOINED, LoyaltySubject, bought, enrolled
+
+__all__ = ["ForesightContract"]
+
+
+class ForesightContract(LoyaltySubject):
+    """`uow.memberships.project` of instants to come and of those that are past."""
+
+    def test_a_projection_comes_about(self, club: Backend) -> None:
+        """O4: what is told today is what `advance` makes of it; what is planned is reckoned in."""
+        later = datetime(2026, 2, 1, tzinfo=UTC)
+        with club.unit_of_work() as uow:
+            member = bought(uow, enrolled(uow)[0], "250.00", at=JOINED + 10 * DAY)
+            member = uow.memberships.advance(member, at=JOINED + 11 * DAY)
+            customer = uow.customers.get(member.customer_id)
+        with club.reading() as uow:
+            now = uow.memberships.project(member, at=JOINED + 11 * DAY)
+            assert (now.tier, now.points) == ("silver", 250)
+            assert now.to_next is not None
+            assert (now.to_next.tier, now.to_next.points) == ("gold", 50)
+            assert (now.falls_at, now.falls_to) == (datetime(2026, 1, 1, tzinfo=UTC), "classic")
+            planned = an_order(customer, "50.00", at=JOINED + 20 * DAY)
+            assert uow.memberships.project(member, at=later, planned=[planned]).steps[0].tier == (
+                "gold"
+            )
+            told = uow.memberships.project(member, at=later)
+        with club.unit_of_work() as uow:
+            member = uow.memberships.advance(member, at=later)
+            assert (member.tier, member.tier_until, member.points) == (
+                told.tier, told.until, told.points,
+            )  # fmt: skip
+
+    def test_what_was_told_is_told_again(self, club: Backend) -> None:
+        """Of an instant that is past a projection is what it was then, whatever came since."""
+        told = []
+        with club.unit_of_work() as uow:
+            member = enrolled(uow)[0]
+            for nth, (day, amount) in enumerate(((3, "120.00"), (90, "250.00"), (400, "90.00"))):
+                member = bought(uow, member, amount, at=JOINED + day * DAY)
+                member = uow.memberships.advance(member, at=JOINED + (day + 1) * DAY)
+                if nth == 1:
+                    decision = uow.points.of(member.customer_id)[0].id
+                    member = uow.memberships.promote(
+                        member, "platinum", at=JOINED + 95 * DAY, until=JOINED + 900 * DAY,
+                        decision_id=decision,
+                    )  # fmt: skip
+                at = JOINED + (day + 10) * DAY
+                told.append((at, member, uow.memberships.project(member, at=at)))
+            member = uow.memberships.revoke(member, decision, at=JOINED + 500 * DAY)
+            at = JOINED + 501 * DAY
+            told.append((at, member, uow.memberships.project(member, at=at)))
+            member = uow.memberships.close(member, at=JOINED + 700 * DAY)
+        assert [projected.tier for _, _, projected in told] == [
+            "silver", "platinum", "platinum", "gold",
+        ]  # fmt: skip
+        with club.reading() as uow:
+            for at, then, projected in told:
+                assert uow.memberships.project(member, at=at) == projected
+                known = uow.memberships.as_of(member, at=at)
+                assert (known.tier, known.tier_since, known.points, known.is_open) == (
+                    then.tier, then.tier_since, then.points, True,
+                )  # fmt: skip
