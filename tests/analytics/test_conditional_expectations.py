@@ -129,21 +129,22 @@ def test_money_of_cdnow(
     bgnbd: FittedBetaGeoNBD, gamma_gamma: FittedGammaGamma, cdnow: Summary
 ) -> None:
     assert cdnow.holdout_value is not None
+    assert cdnow.monetary_value is not None
     seen = conditional_values(
         purchases=bgnbd, value=gamma_gamma, t=39, frequency=cdnow.frequency,
-        recency=cdnow.recency, T=cdnow.T, monetary_value=cdnow.monetary_value,  # type: ignore[arg-type]
+        recency=cdnow.recency, T=cdnow.T, monetary_value=cdnow.monetary_value,
         holdout_value=cdnow.holdout_value,
     )  # fmt: skip
     assert seen.total_actual == pytest.approx(cdnow.holdout_value.sum())
     assert (seen.customers * seen.actual).sum() == pytest.approx(seen.total_actual)
     assert (seen.customers * seen.expected).sum() == pytest.approx(seen.total_expected)
-    by_hand = bgnbd.expected_purchases(
+    bought = bgnbd.expected_purchases(
         t=39, frequency=cdnow.frequency, recency=cdnow.recency, T=cdnow.T
-    ) * gamma_gamma.expected_average_value(
-        frequency=cdnow.frequency,
-        monetary_value=cdnow.monetary_value,  # type: ignore[arg-type]
     )
-    assert seen.total_expected == pytest.approx(by_hand.sum(), rel=1e-9)
+    each = gamma_gamma.expected_average_value(
+        frequency=cdnow.frequency, monetary_value=cdnow.monetary_value
+    )
+    assert seen.total_expected == pytest.approx(float(bought @ each), rel=1e-9)
     assert seen.of == "value"
     assert "Mean value in the holdout" in seen._repr_html_()
 
