@@ -13,8 +13,11 @@ from scipy.stats import chi2
 from crmcore.analytics import (
     BetaGeoNBDProcess,
     FittedBetaGeoNBD,
+    FittedGammaGamma,
+    GammaGammaSpend,
     Summary,
     conditional_expectations,
+    conditional_values,
     frequency_histogram,
 )
 from crmcore.domain.errors import InvalidInput
@@ -120,6 +123,66 @@ def test_a_wrong_model_is_found_out() -> None:
     wrong = BetaGeoNBDProcess(r=0.5, alpha=6, a=1.6, b=2.5)
     seen = conditional_expectations(wrong, t=13, **split(20_000, 1))
     assert np.abs((seen.actual - seen.expected) / seen.error).max() > 6
+
+
+def test_money_of_cdnow(
+    bgnbd: FittedBetaGeoNBD, gamma_gamma: FittedGammaGamma, cdnow: Summary
+) -> None:
+    assert cdnow.holdout_value is not None
+    assert cdnow.monetary_value is not None
+    seen = conditional_values(
+        purchases=bgnbd, value=gamma_gamma, t=39, frequency=cdnow.frequency,
+        recency=cdnow.recency, T=cdnow.T, monetary_value=cdnow.monetary_value,
+        holdout_value=cdnow.holdout_value,
+    )  # fmt: skip
+    assert seen.total_actual == pytest.approx(cdnow.holdout_value.sum())
+    assert (seen.customers * seen.actual).sum() == pytest.approx(seen.total_actual)
+    assert (seen.customers * seen.expected).sum() == pytest.approx(seen.total_expected)
+    bought = bgnbd.expected_purchases(
+        t=39, frequency=cdnow.frequency, recency=cdnow.recency, T=cdnow.T
+    )
+    each = gamma_gamma.expected_average_value(
+        frequency=cdnow.frequency, monetary_value=cdnow.monetary_value
+    )
+    assert seen.total_expected == pytest.approx(float(bought @ each), rel=1e-9)
+    assert seen.of == "value"
+    assert "Mean value in the holdout" in seen._repr_html_()
+
+
+def test_right_models_of_money_are_off_by_chance_only() -> None:
+    """A mean value known for sure, so that what is bought later costs that much on average."""
+
+    class Known:
+        def expected_average_value(self, *, frequency: Any, monetary_value: Any) -> Any:
+            return np.asarray(monetary_value)
+
+    z = []
+    for seed in range(4):
+        data = split(20_000, seed)
+        draw = np.random.default_rng(seed)
+        mean = draw.gamma(4.0, 10.0, 20_000)
+        times = data.pop("holdout_frequency")
+        spent = mean * draw.gamma(np.maximum(times, 1) * 3.0) / 3 * (times > 0)
+        seen = conditional_values(
+            purchases=SHOP, value=Known(), t=13, **data, monetary_value=mean, holdout_value=spent
+        )
+        z.append((seen.actual - seen.expected) / seen.error)
+    assert np.abs(z).max() < 4
+    assert 0.6 < np.std(z) < 1.4
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"t": -1}, {"by": "hour"}, {"monetary_value": [1, 2, 3]}, {"holdout_value": [-1, 0]}],
+)
+def test_bad_arguments_of_money_are_named(change: dict[str, Any]) -> None:
+    good: dict[str, Any] = {
+        "purchases": SHOP, "value": GammaGammaSpend(p=6, q=4, v=15), "t": 1,
+        "frequency": [0, 1], "recency": [0, 1], "T": 2, "monetary_value": [0, 5],
+        "holdout_value": [0, 5],
+    }  # fmt: skip
+    with pytest.raises(InvalidInput, match=next(iter(change))):
+        conditional_values(**(good | change))
 
 
 def test_published_histogram_of_cdnow(bgnbd: FittedBetaGeoNBD, cdnow: Summary) -> None:

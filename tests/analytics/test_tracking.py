@@ -58,6 +58,17 @@ def test_78_weeks_of_cdnow(
     assert seen.holdout_error == pytest.approx(-0.1144, abs=1e-4)
 
 
+def test_the_weeks_that_the_guide_tells(
+    cdnow_purchases: dict[str, Any], bgnbd: FittedBetaGeoNBD
+) -> None:
+    for age_until, weeks in (
+        ("next day", [1312, 1387, 1460, 1532, 1601, 1670]),
+        ("last day", [1302, 1377, 1450, 1522, 1592, 1660]),
+    ):
+        seen = of_cdnow(cdnow_purchases, bgnbd, age_until=age_until)
+        assert seen.expected_cumulative[19:25].round().tolist() == weeks
+
+
 rows = st.lists(
     st.tuples(st.integers(0, 5), st.dates(date(2024, 1, 1), date(2024, 4, 30))),
     min_size=1,

@@ -53,6 +53,7 @@ from crmcore.analytics.conditional_expectations import (
     ConditionalExpectations,
     conditional_expectations,
 )
+from crmcore.analytics.conditional_values import conditional_values
 from crmcore.analytics.estimate import Estimate
 from crmcore.analytics.fitting import FittedProcess, PurchaseModel
 from crmcore.analytics.forecasts import (
@@ -172,6 +173,7 @@ __all__ = [
     "choose_clusters",
     "compare_models",
     "conditional_expectations",
+    "conditional_values",
     "continuous_rate",
     "frequency_histogram",
     "frequency_recency",

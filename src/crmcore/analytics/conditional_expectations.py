@@ -14,24 +14,31 @@ from crmcore.analytics.forecasts import ForeseesPurchases, histories_of, told
 from crmcore.analytics.histories import History
 from crmcore.domain.html import html_table
 
-__all__ = ["By", "ConditionalExpectations", "conditional_expectations"]
+__all__ = [
+    "By",
+    "ConditionalExpectations",
+    "by_history",
+    "checked_groups",
+    "conditional_expectations",
+]
 
 By: TypeAlias = Literal["frequency", "recency", "T", "time_since_last"]
 
 
 @attrs.frozen(kw_only=True, eq=False)
 class ConditionalExpectations:
-    """Mean purchases per customer in the holdout, in m groups of customers.
+    """Mean purchases, or money, per customer in the holdout, in m groups of customers.
 
     - `label` (m): the group in words, by values of `by`; nobody is in two, and everybody in one.
     - `customers` (m): how many it holds; groups that hold nobody are left out.
-    - `expected` (m), `actual` (m): mean purchases in the holdout.
+    - `expected` (m), `actual` (m): mean purchases, or mean `value` in money, of the holdout.
     - `error` (m): the standard error of `actual`, from the spread within the group, and at least
-      that of Poisson counts with the mean `expected`. A group two or three of these away from
+      that of Poisson counts with the means expected. A group two or three of these away from
       `expected` is off by more than chance.
     - `total_expected`, `total_actual`: over all customers.
     """
 
+    of: Literal["purchases", "value"]
     by: By
     label: tuple[str, ...]
     customers: IntArray
@@ -46,8 +53,8 @@ class ConditionalExpectations:
         return html_table(
             zip(self.label, *(getattr(self, name).tolist() for name in names), strict=True),
             header=(self.by, *names),
-            caption=f"Mean purchases in the holdout by {self.by.replace('_', ' ')}",
-            note=f"{self.total_expected:,.1f} expected in all, {self.total_actual:,.0f} made",
+            caption=f"Mean {self.of} in the holdout by {self.by.replace('_', ' ')}",
+            note=f"{self.total_expected:,.1f} expected in all, actual {self.total_actual:,.0f}",
         )
 
 
@@ -85,37 +92,58 @@ def conditional_expectations(
     """
     checks = Checks()
     ahead = checks.number("t", t)
-    if by not in get_args(By):
-        checks.refuse("by", f"must be one of {', '.join(get_args(By))}")
-    if type(groups) is not int or groups < 2:
-        checks.refuse("groups", "must be a whole number above 1")
+    checked_groups(checks, by, groups)
     history, (made,) = histories_of(
         checks, frequency=frequency, recency=recency, T=T,
         more=[("holdout_frequency", holdout_frequency)],
     )  # fmt: skip
-    n = len(history.x)
     foreseen = told(
         "expected_purchases",
         model.expected_purchases(
             t=ahead, frequency=history.x, recency=history.recency, T=history.T
         ),
-        rows=n,
+        rows=len(history.x),
     )
+    return by_history(
+        "purchases", history, foreseen, made, by=by, groups=groups, least=foreseen
+    )  # fmt: skip
+
+
+def checked_groups(checks: Checks, by: By, groups: int) -> None:
+    """Faults of how to group are noted in `checks`."""
+    if by not in get_args(By):
+        checks.refuse("by", f"must be one of {', '.join(get_args(By))}")
+    if type(groups) is not int or groups < 2:
+        checks.refuse("groups", "must be a whole number above 1")
+
+
+def by_history(
+    of: Literal["purchases", "value"],
+    history: History,
+    foreseen: FloatArray,
+    made: FloatArray,
+    *,
+    by: By,
+    groups: int,
+    least: FloatArray,
+) -> ConditionalExpectations:
+    """The table of what was `foreseen` (n) and `made` (n); `least` (n) is a least variance."""
     group, labels = _groups(history, by, groups)
     size = np.bincount(group, minlength=len(labels))
     held = np.flatnonzero(size)
     many = np.maximum(size, 1)
-    expected = np.bincount(group, foreseen, len(labels)) / many
-    actual = np.bincount(group, made, len(labels)) / many
+    expected, actual, floor = (
+        np.bincount(group, column, len(labels)) / many for column in (foreseen, made, least)
+    )
     spread = np.bincount(group, (made - actual[group]) ** 2, len(labels)) / np.maximum(many - 1, 1)
-    error = np.sqrt(np.maximum(spread, expected) / many)
     return ConditionalExpectations(
+        of=of,
         by=by,
         label=tuple(labels[place] for place in held),
         customers=size[held].astype(np.int64),
         expected=expected[held],
         actual=actual[held],
-        error=error[held],
+        error=np.sqrt(np.maximum(spread, floor) / many)[held],
         total_expected=float(foreseen.sum()),
         total_actual=float(made.sum()),
     )

@@ -22,20 +22,22 @@ SURE = 1.96
 
 
 def plot_conditional_expectations(table: ConditionalExpectations) -> Plot:
-    """Mean purchases in the holdout by group, with 95 % intervals of what was made."""
-    title = f"Purchases in the holdout by {ACROSS[table.by]}"
+    """Mean purchases, or spend, in the holdout by group, with 95 % intervals of the actual mean."""
+    what = "purchases" if table.of == "purchases" else "spend"
+    title = f"{what.capitalize()} in the holdout by {ACROSS[table.by]}"
     off = abs(table.actual - table.expected) > SURE * table.error
     sentence = (
-        f"{counted(int(table.customers.sum()), 'customer')} made {whole(round(table.total_actual))}"
-        f" purchases, expected were {whole(round(table.total_expected))}; in {int(off.sum())} of "
-        f"{counted(len(off), 'group')} what was expected lies outside the 95% interval."
+        f"{what.capitalize()} of {counted(int(table.customers.sum()), 'customer')}: "
+        f"{whole(round(table.total_actual))}, expected were {whole(round(table.total_expected))}; "
+        f"in {int(off.sum())} of {counted(len(off), 'group')} what was expected lies outside of "
+        "the 95% interval."
     )
     values = list(zip(table.actual.tolist(), table.expected.tolist(), strict=True))
     return Plot(
         title=title, sentence=sentence, figures=table._repr_html_(),
         drawing=pairs(
-            key_of(title, sentence, values), table.label, ("made", "expected"), values,
-            title=title, sentence=sentence, up="purchases per customer", across=ACROSS[table.by],
+            key_of(title, sentence, values), table.label, ("actual", "expected"), values,
+            title=title, sentence=sentence, up=f"{what} per customer", across=ACROSS[table.by],
             errors=(SURE * table.error).tolist(), figure=_short,
         ),
     )  # fmt: skip
