@@ -97,13 +97,13 @@ from crmcore.testing.contract.fact_terms import FactTermsContract  # noqa: E402
 from crmcore.testing.contract.facts import FactsContract  # noqa: E402
 from crmcore.testing.contract.faults import FaultsContract  # noqa: E402
 from crmcore.testing.contract.folded_texts import FoldedTextsContract  # noqa: E402
+from crmcore.testing.contract.foresight import ForesightContract  # noqa: E402
 from crmcore.testing.contract.histories import HistoriesContract  # noqa: E402
 from crmcore.testing.contract.host_transactions import HostTransactionsContract  # noqa: E402
 from crmcore.testing.contract.identifiers import IdentifiersContract  # noqa: E402
 from crmcore.testing.contract.importing import ImportingContract  # noqa: E402
 from crmcore.testing.contract.journal import JournalContract  # noqa: E402
 from crmcore.testing.contract.local_days import LocalDaysContract  # noqa: E402
-from crmcore.testing.contract.foresight import ForesightContract  # noqa: E402
 from crmcore.testing.contract.loyalty import LoyaltyContract  # noqa: E402
 from crmcore.testing.contract.loyalty_machine import (  # noqa: E402
     LoyaltyHistoriesContract,
@@ -148,13 +148,13 @@ __all__ = [
     "FactsContract",
     "FaultsContract",
     "FoldedTextsContract",
+    "ForesightContract",
     "HistoriesContract",
     "HostTransactionsContract",
     "IdentifiersContract",
     "ImportingContract",
     "JournalContract",
     "LocalDaysContract",
-    "ForesightContract",
     "LoyaltyContract",
     "LoyaltyHistoriesContract",
     "Make",
