@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from crmcore.adapters.backend import Backend
+from crmcore.domain.membership import Membership
 from crmcore.testing.builders import an_order
 from crmcore.testing.contract.loyalty import DAY, JOINED, LoyaltySubject, bought, enrolled
 
@@ -42,21 +43,28 @@ class ForesightContract(LoyaltySubject):
         """Of an instant that is past a projection is what it was then, whatever came since."""
         told = []
         with club.unit_of_work() as uow:
-            member = enrolled(uow)[0]
-            for nth, (day, amount) in enumerate(((3, "120.00"), (90, "250.00"), (400, "90.00"))):
+
+            def went_on(member: Membership, day: int, amount: str) -> Membership:
                 member = bought(uow, member, amount, at=JOINED + day * DAY)
-                member = uow.memberships.advance(member, at=JOINED + (day + 1) * DAY)
-                if nth == 1:
-                    decision = uow.points.of(member.customer_id)[0].id
-                    member = uow.memberships.promote(
-                        member, "platinum", at=JOINED + 95 * DAY, until=JOINED + 900 * DAY,
-                        decision_id=decision,
-                    )  # fmt: skip
-                at = JOINED + (day + 10) * DAY
+                return uow.memberships.advance(member, at=JOINED + (day + 1) * DAY)
+
+            def tell(member: Membership, day: int) -> None:
+                at = JOINED + day * DAY
                 told.append((at, member, uow.memberships.project(member, at=at)))
+
+            member = went_on(enrolled(uow)[0], 3, "120.00")
+            tell(member, 13)
+            member = went_on(member, 90, "250.00")
+            decision = uow.points.of(member.customer_id)[0].id
+            member = uow.memberships.promote(
+                member, "platinum", at=JOINED + 95 * DAY, until=JOINED + 900 * DAY,
+                decision_id=decision,
+            )  # fmt: skip
+            tell(member, 100)
+            member = went_on(member, 400, "90.00")
+            tell(member, 410)
             member = uow.memberships.revoke(member, decision, at=JOINED + 500 * DAY)
-            at = JOINED + 501 * DAY
-            told.append((at, member, uow.memberships.project(member, at=at)))
+            tell(member, 501)
             member = uow.memberships.close(member, at=JOINED + 700 * DAY)
         assert [projected.tier for _, _, projected in told] == [
             "silver", "platinum", "platinum", "gold",
