@@ -106,7 +106,10 @@ class TestEveryModel:
 
     def test_hardly_anyone_ends(self, model: Any) -> None:
         fitted = model().fit(survivors=[1e9, 1e9 - 5, 1e9 - 9, 1e9 - 12, 1e9 - 15])
-        assert fitted.converged
+        # Of three contracts a ridge may have no end within the steps: then it says so.
+        assert fitted.converged or (
+            fitted.status != "interior" and "steps" in fitted.estimate.reason
+        )
         churn = 1 - fitted.retention_rate(t=[1, 4])
         assert churn == pytest.approx([4.6e-9, 3e-9], rel=0.4)
 
