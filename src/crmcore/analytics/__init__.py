@@ -1,13 +1,13 @@
 """Customer value and retention: arrays in, frozen results out.
 
-Purchases become one row per customer (`summarize`), rows become a fitted model (`BetaGeoNBD` or one
-of its relatives, `GammaGamma`), and models answer who is alive, who will buy how often, what each
-customer is worth (`lifetime_value`), and who will reach a tier in time (`probability_of_reaching`);
-`calibration` holds such forecasts against what happened. Customers fall into groups (`KMeans`,
-`GaussianMixture`) that rules tell apart (`RuleTree`), and groups are compared (`lift`,
-`mean_difference`). A model without `Fitted` in its name holds options; `.fit(...)` returns a new
-frozen value with what was found. Models with known parameters, such as published ones, are
-`BetaGeoNBDProcess` and its relatives, and `GammaGammaSpend`.
+Purchases become one row per customer (`summarize`), rows become a fitted model
+(`BetaGeoNBD`, `GammaGamma`), and models answer who is alive, who will buy how often, what each
+customer is worth (`lifetime_value`), and who will reach a tier in time
+(`probability_of_reaching`); `calibration` holds such forecasts against what happened. Customers
+fall into groups (`KMeans`, `GaussianMixture`) that rules tell apart (`RuleTree`), and groups are
+compared (`lift`, `mean_difference`). A model without `Fitted` in its name holds options;
+`.fit(...)` returns a new frozen value with what was found. Models with known parameters, such as
+published ones, are `BetaGeoNBDProcess` and `GammaGammaSpend`.
 
 Needs the extra `analytics` (numpy, scipy); data frames need `frames`.
 """
