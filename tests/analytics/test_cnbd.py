@@ -30,6 +30,7 @@ from crmcore.analytics import (
     SimulatedPurchases,
     summarize,
 )
+from crmcore.analytics.log_intervals import log_spread
 from crmcore.analytics.regular_ahead import _by_roots, _by_terms
 from crmcore.analytics.summary import Summary
 from crmcore.domain.errors import InvalidInput
@@ -131,6 +132,31 @@ def test_likelihood_and_alive_equal_brute_force(process: Any, k: int, gaps: list
     value = known.log_likelihood_of(**who, log_intervals=logs)
     assert value == pytest.approx(math.log(whole), abs=1e-10)
     assert float(known.probability_alive(**who)) == pytest.approx(alive / whole, rel=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("k", "who", "left_after_repeats", "left_at_any"),
+    [
+        (1, (0, 0, 40), -0.865301400552051412, -0.533796168485633065),
+        (3, (2, 30.43, 38.86), -18.2242792583581496, -18.48336282422886),
+        (2, (200, 38, 40), 433.536157598203031, 433.526282587865458),
+        (3, (10_000, 900, 1e6), 74827.2148351248412, 74827.214635174828),
+        (12, (10_000, 5e5, 1e6), -291278.894490780644, -291278.894690730657),
+        (4, (3000, 100, 104), 44227.8355604323116, 44227.8348943207132),
+        (3, (1, 1e-4, 1e-3), -6.29130230139316023, -6.62777453801495838),
+    ],
+)
+def test_likelihood_at_any_size(
+    k: int, who: tuple[float, ...], left_after_repeats: float, left_at_any: float
+) -> None:
+    """Against sixty digits of the gamma functions of the paper, without the factor of k alone."""
+    x, recency, age = who
+    for process, expected in zip(PROCESSES, (left_after_repeats, left_at_any), strict=True):
+        known: Any = process(r=0.553, alpha=10.578, a=1.0, b=2.5, k=k)
+        value = known.log_likelihood_of(frequency=x, recency=recency, T=age)
+        one = np.ones(1)
+        value -= log_spread(k, x * one, recency * one, one)
+        assert value == pytest.approx(expected, rel=2e-14)
 
 
 def test_one_silent_customer_by_hand() -> None:

@@ -183,7 +183,8 @@ class BetaGeoCNBDProcess(RegularProcess):
 
     Events of a Poisson process have a rate ~ Gamma(`r`, `alpha`) and every `k`-th of them is a
     purchase, so the mean rate of purchases is r / alpha / k; after each repeat purchase a
-    customer leaves with a probability ~ Beta(`a`, `b`). With k = 1 it is BG/NBD.
+    customer leaves with a probability ~ Beta(`a`, `b`). With k = 1 it is BG/NBD. The `rate` of
+    simulated customers is that of the events.
 
     Nothing is approximated: what follows of a history is a mixture over the number of events
     since the last purchase, each a negative binomial process, and its expectation is a sum of
