@@ -42,6 +42,7 @@ from crmcore.analytics.intervals import Interval, IntervalOf
 from crmcore.analytics.kmeans import FittedKMeans, KMeans
 from crmcore.analytics.lifetime_value import LifetimeValue, continuous_rate, lifetime_value
 from crmcore.analytics.lifts import Lift, MeanDifference, lift, mean_difference
+from crmcore.analytics.occasions import OccasionSummary, summarize_occasions
 from crmcore.analytics.purchase_amounts import PurchaseAmounts
 from crmcore.analytics.purchase_process import PurchaseProcess
 from crmcore.analytics.reaching import Reaching, probability_of_reaching
@@ -90,6 +91,7 @@ __all__ = [
     "Lift",
     "MeanDifference",
     "NoFiniteMean",
+    "OccasionSummary",
     "PurchaseAmounts",
     "PurchaseModel",
     "PurchaseProcess",
@@ -112,5 +114,6 @@ __all__ = [
     "mean_difference",
     "probability_of_reaching",
     "summarize",
+    "summarize_occasions",
     "survivors_of",
 ]
