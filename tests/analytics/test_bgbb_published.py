@@ -10,9 +10,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from scipy.special import hyp2f1
+from scipy.special import betaln, comb, hyp2f1
 
-from crmcore.analytics import BetaGeoBetaBinom, BetaGeoBetaBinomProcess, FittedBetaGeoBetaBinom
+from crmcore.analytics import (
+    BetaGeoBetaBinom,
+    BetaGeoBetaBinomProcess,
+    FittedBetaGeoBetaBinom,
+    GammaGammaSpend,
+    lifetime_value,
+)
 from tests.analytics.donors import donors
 
 HISTORIES, MANY = donors()
@@ -66,6 +72,37 @@ def test_sum_of_conditional_expectations() -> None:
     """The donors gave 13,260 times in the five years that followed."""
     expected = RECOMPUTED.expected_purchases(t=5, **HISTORIES)
     assert (MANY * expected).sum() == pytest.approx(12_883.96, abs=0.01)
+
+
+def test_probability_of_n_as_printed() -> None:
+    """Equation 7: somebody new gives x times in n years, still there or gone after i."""
+    alpha, beta, gamma, delta = RECOMPUTED.params.values()
+    n = 6
+    for x in range(n + 1):
+
+        def gives(i: int, x: int = x) -> float:
+            return float(comb(i, x) * np.exp(betaln(alpha + x, beta + i - x) - betaln(alpha, beta)))
+
+        there = np.exp(betaln(gamma, delta + n) - betaln(gamma, delta))
+        left = [np.exp(betaln(gamma + 1, delta + i) - betaln(gamma, delta)) for i in range(n)]
+        printed = gives(n) * there + sum(gives(i) * left[i] for i in range(x, n))
+        assert RECOMPUTED.probability_of_n(n=x, t=n) == pytest.approx(printed, rel=1e-12)
+
+
+def test_lifetime_value_takes_the_model() -> None:
+    """Gifts of 50 on average for everyone, discounted by ten per cent a year, for ten years."""
+    who: dict[str, Any] = {"frequency": [0, 2, 6], "recency": [0, 4, 6], "T": 6}
+    worth = lifetime_value(
+        purchases=RECOMPUTED,
+        value=GammaGammaSpend(p=6, q=4, v=25),
+        **who,
+        monetary_value=[0, 50, 50],
+        horizon=10,
+        discount_rate=np.log(1.1),
+    )
+    reach = np.stack([RECOMPUTED.expected_purchases(t=t, **who) for t in range(11)])
+    present = (np.diff(reach, axis=0) * 1.1 ** -np.arange(1, 11)[:, None]).sum(axis=0)
+    assert worth.value == pytest.approx(50 * present, rel=1e-12)
 
 
 def test_hypergeometric_function_of_the_paper_agrees() -> None:

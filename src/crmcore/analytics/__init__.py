@@ -79,6 +79,7 @@ from crmcore.analytics.nbd import NBD, FittedNBD
 from crmcore.analytics.nbd_process import NBDProcess
 from crmcore.analytics.pareto_nbd import FittedParetoNBD, ParetoNBD
 from crmcore.analytics.pareto_nbd_process import ParetoNBDProcess
+from crmcore.analytics.occasions import OccasionSummary, summarize_occasions
 from crmcore.analytics.purchase_amounts import PurchaseAmounts
 from crmcore.analytics.purchase_process import PurchaseProcess
 from crmcore.analytics.reaching import Reaching, probability_of_reaching
@@ -153,6 +154,7 @@ __all__ = [
     "NoFiniteMean",
     "ParetoNBD",
     "ParetoNBDProcess",
+    "OccasionSummary",
     "PurchaseAmounts",
     "PurchaseModel",
     "PurchaseProcess",
@@ -184,6 +186,7 @@ __all__ = [
     "mean_difference",
     "probability_of_reaching",
     "summarize",
+    "summarize_occasions",
     "survivors_of",
     "tracking",
 ]

@@ -43,10 +43,15 @@ class Rises:
         """ln (c)_k, (m,)."""
         return np.asarray(log_rise(c, self.different)[self.place])
 
-    def slopes(self, c: float) -> tuple[FloatArray, FloatArray]:
-        """Its first two derivatives in c, (m,) each."""
+    def first(self, c: float) -> FloatArray:
+        """Its derivative in c, (m,)."""
+        return rise_slopes(c, self.different)[0][self.place]
+
+    def sums(self, c: float, weight: FloatArray) -> tuple[float, float]:
+        """The weighted sums of its first and second derivatives, weights being (m,)."""
+        having = np.bincount(self.place, weight, len(self.different))
         first, second = rise_slopes(c, self.different)
-        return first[self.place], second[self.place]
+        return float((having * first).sum()), float((having * second).sum())
 
 
 @attrs.frozen(eq=False)
@@ -127,31 +132,31 @@ class BetaGeoBetaBinomLikelihood:
         alpha, beta, gamma, delta = np.exp(point).tolist()
         weight, row = self.cells.weight, self.row
         logs, shares = self._terms(point)
-        x1, x2 = self.taken.slopes(alpha)
-        (b1, b2), (s1, s2) = self.passed.slopes(beta), self.seen.slopes(alpha + beta)
-        (d1, d2), (g1, g2) = self.seen.slopes(delta), self.outlived.slopes(gamma + delta)
-
-        moves = np.stack((-alpha * s1, beta * (b1 - s1), self.left - gamma * g1, delta * (d1 - g1)))
         swing = weight[row] * shares
+        s1, d1 = self.seen.first(alpha + beta), self.seen.first(delta)
+        g1 = self.outlived.first(gamma + delta)
+        moves = np.empty((4, len(row)))
+        moves[0], moves[1] = -alpha * s1, beta * (self.passed.first(beta) - s1)
+        moves[2], moves[3] = self.left - gamma * g1, delta * (d1 - g1)
+
+        sum_x, sum_x2 = self.taken.sums(alpha, weight)
+        sum_b2, sum_d2 = self.passed.sums(beta, swing)[1], self.seen.sums(delta, swing)[1]
+        sum_s, sum_s2 = self.seen.sums(alpha + beta, swing)
+        sum_g, sum_g2 = self.outlived.sums(gamma + delta, swing)
         hessian = np.zeros((4, 4))
-        hessian[0, 0] = _sum(swing, -alpha * s1 - alpha**2 * s2)
-        hessian[0, 1] = _sum(swing, -alpha * beta * s2)
-        hessian[1, 1] = _sum(swing, moves[1] + beta**2 * (b2 - s2))
-        hessian[2, 2] = _sum(swing, -gamma * g1 - gamma**2 * g2)
-        hessian[2, 3] = _sum(swing, -gamma * delta * g2)
-        hessian[3, 3] = _sum(swing, moves[3] + delta**2 * (d2 - g2))
+        hessian[0, 0] = alpha * (sum_x - sum_s) + alpha**2 * (sum_x2 - sum_s2)
+        hessian[0, 1] = -alpha * beta * sum_s2
+        hessian[1, 1] = float((swing * moves[1]).sum()) + beta**2 * (sum_b2 - sum_s2)
+        hessian[2, 2] = -gamma * sum_g - gamma**2 * sum_g2
+        hessian[2, 3] = -gamma * delta * sum_g2
+        hessian[3, 3] = float((swing * moves[3]).sum()) + delta**2 * (sum_d2 - sum_g2)
 
         pulls = np.stack([np.bincount(row, shares * move, len(weight)) for move in moves])
         for place in range(4):
-            spread = (swing * moves[place] * moves[place:]).sum(axis=1)
+            turned = swing * moves[place]
+            spread = np.array([float((turned * move).sum()) for move in moves[place:]])
             hessian[place, place:] += spread - (weight * pulls[place] * pulls[place:]).sum(axis=1)
         gradient = (weight * pulls).sum(axis=1)
-        gradient[0] += alpha * _sum(weight, x1)
-        hessian[0, 0] += alpha * _sum(weight, x1) + alpha**2 * _sum(weight, x2)
+        gradient[0] += alpha * sum_x
         hessian += np.triu(hessian, 1).T
         return Slope(float((weight * logs).sum()), gradient, hessian)
-
-
-def _sum(weight: FloatArray, values: FloatArray) -> float:
-    """Weighted sum without BLAS, whose threads cost more than they gain here."""
-    return float((weight * values).sum())

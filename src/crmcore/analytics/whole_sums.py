@@ -23,13 +23,22 @@ MOST = 1e15
 """Up to here whole numbers are taken as such; further on only blocks count."""
 
 
-@lru_cache(maxsize=1024)
 def whole_nodes(count: float, growth: float = 2.0) -> tuple[FloatArray, FloatArray]:
     """Nodes k and weights for the sum of f(k) over k = 0 ... count - 1; read-only arrays.
 
     `growth` says by which factor k may grow within a block: 2 for functions that fall like
     powers of k, nearer to 1 for steeper ones; 1 takes every term by itself.
     """
+    return _remembered(count) if growth == 2 else _made(count, growth)
+
+
+@lru_cache(maxsize=1024)
+def _remembered(count: float) -> tuple[FloatArray, FloatArray]:
+    """The common case, of a few hundred nodes; many narrow blocks would fill the memory."""
+    return _made(count, 2.0)
+
+
+def _made(count: float, growth: float) -> tuple[FloatArray, FloatArray]:
     direct = count if growth == 1 else min(count, DIRECT)
     nodes, weights = [np.arange(direct)], [np.ones(int(direct))]
     begin = direct
