@@ -97,6 +97,38 @@ def test_recency_sets_apart_who_never_came_back() -> None:
     assert seen.customers.tolist() == [1, 1, 2]
 
 
+class Says:
+    """Foretells what it was told to, in purchases and in money."""
+
+    def __init__(self, purchases: Any, each: float = 1.0) -> None:
+        self.purchases, self.each = np.asarray(purchases, float), each
+
+    def expected_purchases(self, *, t: Any, frequency: Any, recency: Any, T: Any) -> Any:
+        return self.purchases
+
+    def discounted_purchases(self, **asked: Any) -> Any:
+        return self.purchases
+
+    def expected_average_value(self, *, frequency: Any, monetary_value: Any) -> Any:
+        return np.full(len(self.purchases), self.each)
+
+
+def test_standard_errors_by_hand() -> None:
+    who: dict[str, Any] = {"frequency": [0, 0, 0, 1, 2], "recency": [0, 0, 0, 1, 1], "T": 2}
+    told = [0.0, 0.0, 0.0, 9.0, 0.04]
+    seen = conditional_expectations(
+        Says(told), t=1, **who, holdout_frequency=[1, 2, 3, 5, 0], groups=3
+    )
+    # The variance of 1, 2, 3 is 1; of one alone it is that of Poisson counts.
+    assert seen.error == pytest.approx([(1 / 3) ** 0.5, 3, 0.2])
+    money = conditional_values(
+        purchases=Says(told, 10.0), value=Says(told, 10.0), t=1, **who,
+        monetary_value=[0, 0, 0, 10, 10], holdout_value=[10, 20, 30, 50, 0], groups=3,
+    )  # fmt: skip
+    assert money.expected == pytest.approx([0, 90, 0.4])
+    assert money.error == pytest.approx([(100 / 3) ** 0.5, 30, 2])
+
+
 def test_totals_of_cdnow(bgnbd: FittedBetaGeoNBD, cdnow: Summary) -> None:
     for by in BY:
         seen = conditional_expectations(bgnbd, **of_cdnow(cdnow), by=by)

@@ -105,6 +105,7 @@ def test_a_plot_is_a_document_that_needs_nothing_else(drawn: Plot) -> None:
 def test_a_plot_says_in_words_what_it_shows(drawn: Plot) -> None:
     root = ET.fromstring(drawn.svg)
     assert root.attrib["role"] == "img"
+    assert [child.tag for child in root][:2] == [f"{SVG}title", f"{SVG}desc"]
     named = {e.attrib["id"]: e.text for e in root.iter() if "id" in e.attrib}
     assert named[root.attrib["aria-labelledby"]] == drawn.title
     assert named[root.attrib["aria-describedby"]] == drawn.sentence

@@ -76,9 +76,9 @@ def likelihood_ratio_test(
     The usual distribution of the statistic supposes that the simple model lies inside of the
     general one. Where it is reached at a bound of one parameter, such as nobody leaving (NBD as
     BG/NBD or Pareto/NBD without dropout), say `on_boundary`: then it is that of chi-square with
-    `degrees` half of the time and one less the other half (Self and Liang 1987, case 5). Where
-    further parameters lose their meaning at that bound, as those of the dropout then do, it is
-    not exact either, and a p-value near the level decides nothing.
+    `degrees` half of the time and one less the other half (Self and Liang 1987, cases 5 and 6).
+    Where further parameters lose their meaning at that bound, as those of the dropout then do, it
+    is not exact either, and a p-value near the level decides nothing.
 
         >>> class Told:
         ...     def __init__(self, height, *names):
