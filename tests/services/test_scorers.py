@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -11,9 +12,9 @@ import attrs
 import numpy as np
 import pytest
 
-from crmcore import AttributeType, InvalidInput, Measure, Model, UnknownField, field
+from crmcore import AttributeType, InvalidInput, Measure, Model, UnknownField, analytics, field
 from crmcore.adapters.backend import Backend
-from crmcore.analytics import BetaGeoNBD, BetaGeoNBDProcess, GammaGamma, IntervalOf
+from crmcore.analytics import BetaGeoNBD, BetaGeoNBDProcess, GammaGamma, IntervalOf, PurchaseModel
 from crmcore.services import (
     EstimatorScorer,
     ExpectedPurchases,
@@ -406,8 +407,33 @@ class TestEstimators:
             score_by(memory, [own], as_of=AS_OF)
 
 
+def fitted_to_histories(model: Any) -> bool:
+    """Is it a model of repeat purchases that asks for nothing but histories?"""
+    if not (isinstance(model, type) and issubclass(model, PurchaseModel)) or model is PurchaseModel:
+        return False
+    asked = list(inspect.signature(model.fit).parameters.values())[1:]
+    needed = {p.name for p in asked if p.default is p.empty and p.kind is p.KEYWORD_ONLY}
+    return needed <= {"frequency", "recency", "T"}
+
+
+MODELS = [getattr(analytics, n) for n in analytics.__all__]
+MODELS = [model for model in MODELS if fitted_to_histories(model)]
+
+
 class TestOfModels:
     """The built-in scores are scorers too, of any model of repeat purchases."""
+
+    @pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
+    def test_whatever_is_a_model_of_repeat_purchases(self, memory: Backend, model: type[Any]):
+        import_purchases(memory, regulars(), source=SOURCE)
+        run = score(memory, as_of=AS_OF, model=model())
+
+        assert run.added == len(run.values) * N
+        alive, expected = (run.values[n].value for n in ("probability_alive", "expected_purchases"))
+        assert ((alive >= 0) & (alive <= 1)).all()
+        assert (expected >= 0).all()
+        assert {s.scorer_version for s in scores_of(memory, "c5")} == {"1"}
+        assert score(memory, as_of=AS_OF, model=model()).added == 0
 
     def test_another_model_and_its_options(self, stocked: Backend):
         """Whatever is a `PurchaseModel`; the score tells which by its parameters."""
