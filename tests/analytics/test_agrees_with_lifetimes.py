@@ -1,6 +1,7 @@
-"""Agreement with the archived package lifetimes, where it can be imported and is right.
+"""Agreement with the archived package lifetimes, where that is right and can be imported.
 
-Its wheel is installed here for its data only, without what it needs to run; then this is skipped.
+Its wheel is installed for its data only, without what it needs to run (autograd, dill, pandas
+below 3), so this belongs to the slow tests and is skipped there where it does not import.
 """
 
 from __future__ import annotations
@@ -20,11 +21,7 @@ from crmcore.analytics import (
     ModifiedBetaGeoNBDProcess,
 )
 
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")
-    lifetimes: Any = pytest.importorskip("lifetimes", exc_type=ImportError)
-
-pytestmark = pytest.mark.filterwarnings("ignore")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
 MODELS: list[Any] = [
     ("BetaGeoFitter", BetaGeoNBD, BetaGeoNBDProcess),
@@ -33,7 +30,14 @@ MODELS: list[Any] = [
 
 
 @pytest.fixture(scope="module")
-def frame() -> Any:
+def lifetimes() -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return pytest.importorskip("lifetimes", exc_type=ImportError)
+
+
+@pytest.fixture(scope="module")
+def frame(lifetimes: Any) -> Any:
     from lifetimes.datasets import load_cdnow_summary_data_with_monetary_value
 
     return load_cdnow_summary_data_with_monetary_value()
@@ -44,7 +48,9 @@ def histories(frame: Any) -> dict[str, np.ndarray]:
 
 
 @pytest.mark.parametrize(("name", "model", "process"), MODELS)
-def test_fits_agree_and_ours_is_no_lower(frame: Any, name: str, model: Any, process: Any) -> None:
+def test_fits_agree_and_ours_is_no_lower(
+    lifetimes: Any, frame: Any, name: str, model: Any, process: Any
+) -> None:
     who = histories(frame)
     theirs = getattr(lifetimes, name)().fit(*who.values())
     ours = model().fit(**who)
@@ -57,7 +63,7 @@ def test_fits_agree_and_ours_is_no_lower(frame: Any, name: str, model: Any, proc
 
 @pytest.mark.parametrize(("name", "model", "process"), MODELS)
 def test_predictions_agree_at_the_same_parameters(
-    frame: Any, name: str, model: Any, process: Any
+    lifetimes: Any, frame: Any, name: str, model: Any, process: Any
 ) -> None:
     who = histories(frame)
     theirs = getattr(lifetimes, name)().fit(*who.values())
@@ -73,7 +79,7 @@ def test_predictions_agree_at_the_same_parameters(
     assert ours.probability_of_n(n=range(60), t=39) == pytest.approx(chances, rel=1e-6, abs=1e-12)
 
 
-def test_lifetime_values_agree_by_its_own_conventions(frame: Any) -> None:
+def test_lifetime_values_agree_by_its_own_conventions(lifetimes: Any, frame: Any) -> None:
     """Months of 30 days or of 4.345 weeks, each discounted at its end."""
     who = histories(frame)
     buyers = frame[frame["frequency"] > 0]

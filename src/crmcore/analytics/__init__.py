@@ -77,9 +77,9 @@ from crmcore.analytics.mbgnbd import FittedModifiedBetaGeoNBD, ModifiedBetaGeoNB
 from crmcore.analytics.mbgnbd_process import ModifiedBetaGeoNBDProcess
 from crmcore.analytics.nbd import NBD, FittedNBD
 from crmcore.analytics.nbd_process import NBDProcess
+from crmcore.analytics.occasions import OccasionSummary, summarize_occasions
 from crmcore.analytics.pareto_nbd import FittedParetoNBD, ParetoNBD
 from crmcore.analytics.pareto_nbd_process import ParetoNBDProcess
-from crmcore.analytics.occasions import OccasionSummary, summarize_occasions
 from crmcore.analytics.purchase_amounts import PurchaseAmounts
 from crmcore.analytics.purchase_process import PurchaseProcess
 from crmcore.analytics.reaching import Reaching, probability_of_reaching
@@ -152,9 +152,9 @@ __all__ = [
     "ModifiedBetaGeoNBDProcess",
     "NBDProcess",
     "NoFiniteMean",
+    "OccasionSummary",
     "ParetoNBD",
     "ParetoNBDProcess",
-    "OccasionSummary",
     "PurchaseAmounts",
     "PurchaseModel",
     "PurchaseProcess",
