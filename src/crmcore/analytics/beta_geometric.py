@@ -54,12 +54,10 @@ class BetaGeometricProcess(PurchaseProcess):
         return BetaGeoNBDLikelihood.of(cells, first=self._first, k=self._every)
 
     def _alive(self, history: History) -> FloatArray:
-        alive = np.ones(history.x.shape)
-        again = np.ones(history.x.shape, bool) if self._first else history.x > 0
-        some = History(history.x[again], history.recency[again], history.T[again])
+        known = history if self._first else attrs.evolve(history, x=np.maximum(history.x, 1.0))
         shapes = {"r": self.r, "alpha": self.alpha, "a": self.a, "b": self.b}
-        alive[again] = expit(-death_odds(some, **shapes, first=self._first, k=self._every))
-        return alive
+        alive = expit(-death_odds(known, **shapes, first=self._first, k=self._every))
+        return alive if self._first else np.where(history.x > 0, alive, 1.0)
 
     def _expected(self, history: History, t: FloatArray) -> FloatArray:
         while_alive = self._mean_purchases(history.x, t / (self.alpha + history.T))

@@ -61,7 +61,11 @@ class Checks:
         if array.ndim > 1:
             self.refuse(path, "must have one dimension")
             return np.zeros(0)
-        self.refuse_where(~np.isfinite(array), path, "must be a finite number")
+        if array.size and -np.inf < array.min() and array.max() < np.inf:
+            if negative or array.min() >= 0:
+                return array
+        else:
+            self.refuse_where(~np.isfinite(array), path, "must be a finite number")
         if not negative:
             self.refuse_where(array < 0, path, "must not be negative")
         return array
@@ -69,6 +73,8 @@ class Checks:
     def counts(self, path: str, values: npt.ArrayLike) -> FloatArray:
         """Whole numbers from 0 to 2**53, as float64."""
         array = self.numbers(path, values)
+        if array.size and array.max() <= LARGEST_COUNT and (np.rint(array) == array).all():
+            return array
         with np.errstate(invalid="ignore"):
             whole = np.floor(array) == array
             self.refuse_where(
