@@ -236,7 +236,8 @@ class TestRefusing:
     @pytest.mark.parametrize(
         ("scorers", "match"),
         [
-            ([], "scorers: must hold one"),
+            ([], "scorers: must be a sequence of one"),
+            (Basket(), "scorers: must be a sequence of one"),
             ([Basket(), Basket(version="2")], r"scorers\[1\].name: basket is that of scorers\[0\]"),
             ([Basket(name="My Model")], r"scorers\[0\].name"),
             ([Basket(version="")], r"scorers\[0\].version: is empty"),

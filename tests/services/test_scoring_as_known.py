@@ -145,7 +145,7 @@ class TestLate:
         for nothing in (first - timedelta(milliseconds=1), date(2024, 5, 31)):
             with pytest.raises(InvalidInput, match="nobody had bought by then"):
                 known(nothing)
-        for wrong in (datetime(2024, 6, 1), "2024-06-01"):  # noqa: DTZ001  that is what is wrong
+        for wrong in (datetime(2024, 6, 1), "2024-06-01", date.max):  # noqa: DTZ001  that is what is wrong
             with pytest.raises(InvalidInput, match="known_at"):
                 known(wrong)
 

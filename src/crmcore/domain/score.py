@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any
 
 import attrs
 
@@ -13,10 +11,6 @@ from crmcore.domain.facts import Fact
 from crmcore.domain.text import optional_text, symbol, text
 
 __all__ = ["Score"]
-
-
-SECOND: Mapping[str, Any] = {"since": 2}
-"""Metadata of what the second schema version brought."""
 
 
 def _finite(value: float, path: str = "value") -> float:
@@ -59,11 +53,9 @@ class Score(Fact):
     unit: str = attrs.field(validator=text(40))
     model: str | None = attrs.field(default=None, validator=optional_text(200))
     why: str | None = attrs.field(default=None, validator=optional_text(500))
-    low: float | None = attrs.field(default=None, converter=_low, metadata=SECOND)
-    high: float | None = attrs.field(default=None, converter=_high, metadata=SECOND)
-    scorer_version: str | None = attrs.field(
-        default=None, validator=optional_text(40), metadata=SECOND
-    )
+    low: float | None = attrs.field(default=None, converter=_low)
+    high: float | None = attrs.field(default=None, converter=_high)
+    scorer_version: str | None = attrs.field(default=None, validator=optional_text(40))
 
     def __attrs_post_init__(self) -> None:
         if (self.low is None) != (self.high is None):

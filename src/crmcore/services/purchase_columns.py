@@ -35,12 +35,12 @@ class Bought:
     amount: npt.NDArray[Any]
 
 
-def end_of(day: date, zone: str) -> datetime:
+def end_of(day: date, zone: str, path: str = "as_of") -> datetime:
     """The instant at which the local day is over."""
     try:
         return start_of(day + timedelta(days=1), zone=zone)
     except OverflowError:
-        raise InvalidInput.of("as_of", "must lie before the year 9999 ends") from None
+        raise InvalidInput.of(path, "must lie before the year 9999 ends") from None
 
 
 def known_by(known_at: date | datetime | None, zone: str) -> datetime | None:
@@ -49,7 +49,7 @@ def known_by(known_at: date | datetime | None, zone: str) -> datetime | None:
         return None if known_at is None else instant(known_at, "known_at")
     if not isinstance(known_at, date):
         raise InvalidInput.of("known_at", "must be a date or an aware datetime")
-    return end_of(known_at, zone) - timedelta(milliseconds=1)
+    return end_of(known_at, zone, "known_at") - timedelta(milliseconds=1)
 
 
 def purchase_columns(backend: Backend, as_of: date, *, known_at: datetime | None = None) -> Bought:

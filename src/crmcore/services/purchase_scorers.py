@@ -9,7 +9,7 @@ import attrs
 
 from crmcore.domain.errors import InvalidInput
 from crmcore.domain.text import symbol
-from crmcore.services.scorers import ScorerColumns, ScoreValues
+from crmcore.services.scorers import ScorerColumns, ScoreValues, ends_of
 from crmcore.services.scoring_columns import OF_SUMMARY
 
 if TYPE_CHECKING:
@@ -181,7 +181,7 @@ class LifetimeWorth:
     def _ends(self, columns: ScorerColumns, level: float) -> tuple[Any, Any]:
         import numpy as np
 
-        from crmcore.analytics import NoFiniteMean
+        from crmcore.analytics import IntervalOf, NoFiniteMean
 
         bought = _interval(self.purchases, lambda m: self._discounted(m, columns), level)
         spent = paid(columns)
@@ -196,9 +196,7 @@ class LifetimeWorth:
             up = np.hypot(np.log(bought.high / bought.value), np.log(mean.high / mean.value))
             low, high = value * np.exp(-down), value * np.exp(up)
         low, high = (np.where(value == 0, 0.0, end) for end in (low, high))
-        bounded = np.isfinite(low) & np.isfinite(high)
-        low, high = np.minimum(low, value), np.maximum(high, value)
-        return np.where(bounded, low, np.nan), np.where(bounded, high, np.nan)
+        return ends_of(IntervalOf(value=value, low=low, high=high, level=level))
 
 
 def paid(columns: ScorerColumns) -> dict[str, Any]:
@@ -213,21 +211,20 @@ def paid(columns: ScorerColumns) -> dict[str, Any]:
 
 
 def _told(
-    model: Any, ask: Any, columns: ScorerColumns, *, level: float | None, upper: float | None = None
+    model: Any,
+    ask: Any,
+    columns: ScorerColumns,
+    *,
+    level: float | None,
+    upper: float = float("inf"),
 ) -> ScoreValues:
     """What `ask` says of the model, with its interval where a level is asked for."""
-    import numpy as np
-
     line, why = in_a_line(model), HistoryInWords(columns)
     if level is None:
         return ScoreValues(value=ask(model), why=why, model=line)
-    found = _interval(model, ask, level, np.inf if upper is None else upper)
-    bounded = np.isfinite(found.low) & np.isfinite(found.high)
-    low, high = np.minimum(found.low, found.value), np.maximum(found.high, found.value)
-    return ScoreValues(
-        value=found.value, low=np.where(bounded, low, np.nan),
-        high=np.where(bounded, high, np.nan), why=why, model=line,
-    )  # fmt: skip
+    found = _interval(model, ask, level, upper)
+    low, high = ends_of(found)
+    return ScoreValues(value=found.value, low=low, high=high, why=why, model=line)
 
 
 def _interval(model: Any, ask: Any, level: float, upper: float = float("inf")) -> IntervalOf:

@@ -17,9 +17,11 @@ from crmcore.domain.text import symbol, text
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+    from crmcore.analytics import IntervalOf
+
 __all__ = [
-    "EstimatorScorer", "FunctionScorer", "ScoreValues", "Scorer", "ScorerColumns", "input_names",
-    "scorer",
+    "EstimatorScorer", "FunctionScorer", "ScoreValues", "Scorer", "ScorerColumns", "ends_of",
+    "input_names", "scorer",
 ]  # fmt: skip
 
 ScorerColumns: TypeAlias = "Mapping[str, npt.NDArray[Any]]"
@@ -39,6 +41,18 @@ class ScoreValues:
     high: npt.ArrayLike | None = None
     why: Sequence[str | None] | None = None
     model: str | None = None
+
+
+def ends_of(found: IntervalOf) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """The ends of a prediction's interval, NaN in both where one is infinite.
+
+    The value itself lies within but for rounding, which is put right.
+    """
+    import numpy as np
+
+    bounded = np.isfinite(found.low) & np.isfinite(found.high)
+    low, high = np.minimum(found.low, found.value), np.maximum(found.high, found.value)
+    return np.where(bounded, low, np.nan), np.where(bounded, high, np.nan)
 
 
 class Scorer(Protocol):

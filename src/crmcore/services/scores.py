@@ -17,7 +17,7 @@ from crmcore.domain.text import NAME, checked_text
 from crmcore.domain.unit_of_work import UnitOfWork
 from crmcore.services.purchase_columns import Ids, end_of
 from crmcore.services.purchase_scorers import HistoryInWords
-from crmcore.services.scorers import Scorer, ScoreValues, input_names
+from crmcore.services.scorers import Scorer, ScoreValues, ends_of, input_names
 from crmcore.services.scoring_columns import read_only
 
 if TYPE_CHECKING:
@@ -51,8 +51,8 @@ class ScoreColumn:
 
 def check_scorers(scorers: Sequence[Scorer]) -> None:
     """Refuse what is no scorer, and two of one name."""
-    if not scorers:
-        raise InvalidInput.of("scorers", "must hold one scorer at least")
+    if not isinstance(scorers, Sequence) or not scorers:
+        raise InvalidInput.of("scorers", "must be a sequence of one scorer at least")
     faults: list[Fault] = []
     places: dict[str, int] = {}
     for place, scorer in enumerate(scorers):
@@ -108,16 +108,8 @@ def _spelled(told: Any) -> ScoreValues:
     if isinstance(told, ScoreValues):
         return told
     if isinstance(told, IntervalOf):
-        import numpy as np
-
-        # An end at infinity is none; the value itself lies within but for rounding.
-        bounded = np.isfinite(told.low) & np.isfinite(told.high)
-        low, high = np.minimum(told.low, told.value), np.maximum(told.high, told.value)
-        return ScoreValues(
-            value=told.value,
-            low=np.where(bounded, low, np.nan),
-            high=np.where(bounded, high, np.nan),
-        )
+        low, high = ends_of(told)
+        return ScoreValues(value=told.value, low=low, high=high)
     return ScoreValues(value=told)
 
 
