@@ -25,6 +25,8 @@ from crmcore.analytics.estimate import Estimate
 from crmcore.analytics.fitting import FittedProcess, PurchaseModel
 from crmcore.analytics.gamma_gamma import FittedGammaGamma, GammaGamma
 from crmcore.analytics.gamma_gamma_spend import GammaGammaSpend, NoFiniteMean
+from crmcore.analytics.gamma_gompertz_nbd import FittedGammaGompertzNBD, GammaGompertzNBD
+from crmcore.analytics.gamma_gompertz_nbd_process import GammaGompertzNBDProcess
 from crmcore.analytics.gaussian_mixture import FittedGaussianMixture, GaussianMixture
 from crmcore.analytics.independence import Independence, independence_check
 from crmcore.analytics.intervals import Interval, IntervalOf
@@ -49,6 +51,7 @@ __all__ = [
     "Estimate",
     "FittedBetaGeoNBD",
     "FittedGammaGamma",
+    "FittedGammaGompertzNBD",
     "FittedGaussianMixture",
     "FittedKMeans",
     "FittedParetoNBD",
@@ -56,6 +59,8 @@ __all__ = [
     "FittedRuleTree",
     "GammaGamma",
     "GammaGammaSpend",
+    "GammaGompertzNBD",
+    "GammaGompertzNBDProcess",
     "GaussianMixture",
     "Independence",
     "Interval",
