@@ -14,7 +14,12 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.stats import nbinom
 
-from crmcore.analytics import FittedParetoNBD, ParetoNBD, ParetoNBDProcess
+from crmcore.analytics import (
+    FittedParetoNBD,
+    ParetoNBD,
+    ParetoNBDProcess,
+    pareto_nbd_likelihood,
+)
 from crmcore.analytics.histories import Cells, History
 from crmcore.analytics.pareto_nbd_likelihood import SAMPLE, ParetoNBDLikelihood
 from crmcore.analytics.silences import log_odds_gone
@@ -248,6 +253,19 @@ def test_a_sample_leads_to_the_maximum_of_all() -> None:
     again = ParetoNBD(start=PROCESS.params).fit(**who)
     assert fitted.log_likelihood == pytest.approx(again.log_likelihood, abs=1e-6)
     assert fitted.params == pytest.approx(again.params, rel=1e-5)
+
+
+def test_a_sample_on_a_plateau_is_not_the_only_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hardly anybody leaves: what a sample cannot tell, all may."""
+    monkeypatch.setattr(pareto_nbd_likelihood, "SAMPLE", 150)
+    loyal = ParetoNBDProcess(r=2, alpha=10, s=0.02, beta=20)
+    seen = loyal.simulate(n_customers=1000, T=np.random.default_rng(1).uniform(5, 9, 1000), seed=4)
+    history = History(seen.frequency.astype(float), seen.recency, seen.T)
+    assert len(ParetoNBDLikelihood.of(Cells.of(history, None)).starts) == 6
+    fitted = ParetoNBD().fit(frequency=seen.frequency, recency=seen.recency, T=seen.T)
+    monkeypatch.setattr(pareto_nbd_likelihood, "SAMPLE", SAMPLE)
+    plain = ParetoNBD().fit(frequency=seen.frequency, recency=seen.recency, T=seen.T)
+    assert fitted.log_likelihood == pytest.approx(plain.log_likelihood, abs=1e-5)
 
 
 def test_time_may_be_scaled() -> None:

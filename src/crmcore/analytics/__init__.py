@@ -66,6 +66,8 @@ from crmcore.analytics.frequency_histogram import FrequencyHistogram, frequency_
 from crmcore.analytics.frequency_recency import FrequencyRecency, frequency_recency
 from crmcore.analytics.gamma_gamma import FittedGammaGamma, GammaGamma
 from crmcore.analytics.gamma_gamma_spend import GammaGammaSpend, NoFiniteMean
+from crmcore.analytics.gamma_gompertz_nbd import FittedGammaGompertzNBD, GammaGompertzNBD
+from crmcore.analytics.gamma_gompertz_nbd_process import GammaGompertzNBDProcess
 from crmcore.analytics.gaussian_mixture import FittedGaussianMixture, GaussianMixture
 from crmcore.analytics.independence import Independence, independence_check
 from crmcore.analytics.intervals import Interval, IntervalOf
@@ -119,6 +121,7 @@ __all__ = [
     "FittedBetaGeoCNBD",
     "FittedBetaGeoNBD",
     "FittedGammaGamma",
+    "FittedGammaGompertzNBD",
     "FittedGaussianMixture",
     "FittedKMeans",
     "FittedModifiedBetaGeoCNBD",
@@ -135,6 +138,8 @@ __all__ = [
     "FrequencyRecency",
     "GammaGamma",
     "GammaGammaSpend",
+    "GammaGompertzNBD",
+    "GammaGompertzNBDProcess",
     "GaussianMixture",
     "Independence",
     "Interval",

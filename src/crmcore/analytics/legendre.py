@@ -21,7 +21,7 @@ NEGLIGIBLE = 42.0
 AT_ONCE = 1 << 14
 """Nodes times rows held at a time, so that they stay in the processor's cache."""
 
-SIZES = np.array([6, 8, 12, 16, 24, 32, 48, 64, 96, 144])
+SIZES = np.array([6, 8, 12, 16, 24, 32, 48, 64, 96, 144, 200, 288])
 RULES = {n: tuple(0.5 * part for part in leggauss(n)) for n in SIZES.tolist()}
 
 

@@ -22,7 +22,7 @@ from scipy.special import expit, gammaln
 from crmcore.analytics.checks import FloatArray
 from crmcore.analytics.legendre import NEGLIGIBLE, parts, rule, sizes
 
-__all__ = ["ParetoAhead", "lifetime_worth"]
+__all__ = ["ParetoAhead", "lifetime_worth", "log_ways"]
 
 TOGETHER = 1 << 14
 """How many rows look for their peaks together."""
@@ -76,8 +76,8 @@ class _Peak:
         """The integral up to `end`, and what is added to the second."""
         last = np.log(end)
         if not self.leaving:
-            return self._area(last, _log_ways(self.n, self.r))
-        ways = _log_ways(self.n + 1, self.r) - np.log(self.r + self.n)
+            return self._area(last, log_ways(self.n, self.r))
+        ways = log_ways(self.n + 1, self.r) - np.log(self.r + self.n)
         staying = self._height(last) + np.logaddexp(0.0, np.log(self.beta) - last)
         return np.asarray(np.exp(ways + staying) + self._area(last, ways + np.log(self.s)))
 
@@ -138,7 +138,7 @@ class _Peak:
         return area
 
 
-def _log_ways(n: FloatArray, r: FloatArray) -> FloatArray:
+def log_ways(n: FloatArray, r: FloatArray) -> FloatArray:
     """-ln B(n, r), without subtracting large logarithms of gamma functions from each other."""
     ratio = (r - 0.5) * np.log1p(n / r) + n * np.log1p(r / n) + 0.5 * np.log(n / (2 * np.pi))
     return np.asarray(ratio + _beyond_stirling(r + n) - _beyond_stirling(r) - _beyond_stirling(n))

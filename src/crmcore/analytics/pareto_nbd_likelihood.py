@@ -61,10 +61,21 @@ class ParetoNBDLikelihood:
 
     @property
     def starts(self) -> list[FloatArray]:
-        """Where to begin: of very many customers, where the likelihood of a sample is highest."""
+        """Where to begin; very many customers where the likelihood of a sample is highest.
+
+        Unless that lies on a plateau, which all of them together may not have.
+        """
         if len(self.cells.x) > 3 * SAMPLE:
             sample = ParetoNBDLikelihood.of(_thinned(self.cells, SAMPLE))
-            return [climb_from(sample, sample.starts, steps=100).point]
+            summit = climb_from(sample, sample.starts, steps=100)
+            if np.linalg.eigvalsh(-summit.slope.hessian)[0] > 1.0:
+                return [summit.point]
+            return [summit.point, *self._usual]
+        return self._usual
+
+    @property
+    def _usual(self) -> list[FloatArray]:
+        """Homogeneous to very mixed rates, hardly any to much leaving."""
         purchases = float((self.cells.weight * self.cells.x).sum())
         exposure = float((self.cells.weight * self.cells.T).sum())
         rate = (purchases + 0.5) / (exposure or 1.0)
