@@ -70,14 +70,14 @@ def test_probabilities_of_lifetimes_where_churn_is_uniform() -> None:
 
 
 def test_projection_to_the_twelfth_year() -> None:
-    """From seven years the paper projects regular survivors within a point of those seen."""
+    """From seven years regular survivors come within a point of those seen."""
     fitted = ShiftedBetaGeometric().fit(survivors=REGULAR[:8])
     ahead = 1000 * fitted.survival(t=range(8, 13))
     assert ahead == pytest.approx(REGULAR[8:], abs=10)
 
 
 def test_tenure_matters_for_the_high_end_only() -> None:
-    """Likelihood-ratio against chi-square of one degree, as in the paper of 2018."""
+    """Likelihood-ratio against chi-square of one degree."""
     p_values = []
     for survivors in (REGULAR, HIGH_END):
         simple, general = (
