@@ -1,6 +1,6 @@
 """The donors of Fader, Hardie and Shang (2010): 11,104 first givers of 1995, to 2001.
 
-The recency-frequency matrix of the paper's section 3 as numbers: for each recency 0 to 6, how
+The recency-frequency matrix of the paper as numbers: for each recency 0 to 6, how
 many donors there are by frequency 1, 2, ... up to the recency; 0 stands for those who never
 gave again.
 """

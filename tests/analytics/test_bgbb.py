@@ -85,6 +85,9 @@ def test_no_input_overflows(process: BetaGeoBetaBinomProcess, who: dict[str, int
     present = process.discounted_purchases(discount_rate=0.003, horizon=t, **who)
     assert 0 <= present <= expected * (1 + 1e-9)
     assert np.isfinite(process.discounted_purchases(discount_rate=0.003, **who))
+    n = min(who["frequency"], t, 10_000)
+    exactly = process.probability_of_purchases(n=n, t=t, **who)
+    assert 0 <= exactly <= process.probability_of_at_least(n=n, t=t, **who) * (1 + 1e-9) <= 1 + 1e-9
 
 
 @given(parameters, any_history(), any_history())

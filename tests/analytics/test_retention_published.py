@@ -70,14 +70,21 @@ def test_probabilities_of_lifetimes_where_churn_is_uniform() -> None:
 
 
 def test_projection_to_the_twelfth_year() -> None:
-    """From seven years the paper projects regular survivors within a point of those seen."""
+    """From seven years regular survivors come within a point of those seen."""
     fitted = ShiftedBetaGeometric().fit(survivors=REGULAR[:8])
     ahead = 1000 * fitted.survival(t=range(8, 13))
     assert ahead == pytest.approx(REGULAR[8:], abs=10)
+    rates = fitted.retention_rate(t=range(1, 8))
+    _, beta = fitted.params.values()
+    assert rates == pytest.approx(
+        (beta + np.arange(7)) / (sum(fitted.params.values()) + np.arange(7))
+    )
+    high = ShiftedBetaGeometric().fit(survivors=HIGH_END[:8]).survival(t=range(8, 13))
+    assert high == pytest.approx([0.460, 0.436, 0.414, 0.395, 0.378], abs=6e-4)
 
 
 def test_tenure_matters_for_the_high_end_only() -> None:
-    """Likelihood-ratio against chi-square of one degree, as in the paper of 2018."""
+    """Likelihood-ratio against chi-square of one degree."""
     p_values = []
     for survivors in (REGULAR, HIGH_END):
         simple, general = (

@@ -1,6 +1,6 @@
 """The log-likelihood of the BG/BB model and its derivatives, for any size of numbers.
 
-Fader, Hardie and Shang (2010), section 2. A customer who took x of n opportunities, the last
+Fader, Hardie and Shang (2010). A customer who took x of n opportunities, the last
 of them the t_x-th, contributes, with the rising factorial (c)_k = c (c+1) ... (c+k-1),
 
     ln (alpha)_x + ln( sum over k = t_x ... n of Y_k )

@@ -1,7 +1,7 @@
 """The log-likelihood of renewals under beta-distributed chances to end, and its derivatives.
 
 With r(t) = S(t) / S(t-1), the share who make the t-th renewal among those who made the others,
-cohorts of any age contribute (Fader and Hardie 2007, appendix A, in other order)
+cohorts of any age contribute (the likelihood of Fader and Hardie 2007, in other order)
 
     sum over t of kept_t ln r(t) + lost_t ln(1 - r(t))
     -ln r(t) = G(u(t)) - G(u(t-1)),   G(u) = ln Gamma(alpha+beta+u) - ln Gamma(beta+u)

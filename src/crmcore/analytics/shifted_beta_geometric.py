@@ -27,8 +27,8 @@ class ShiftedBetaGeometricProcess(BetaRetention):
     mean alpha / (alpha + beta), which is how many end at the first one. The smaller both are,
     the more customers differ.
 
-    In the paper: P(T = t) and S(t) are equations 5 and 6, the retention rate is 8:
-    (beta + t - 1) / (alpha + beta + t - 1). The expected lifetime of customers who have made
+    S(t) = B(alpha, beta + t) / B(alpha, beta), the paper's survivor function; its retention rate
+    is (beta + t - 1) / (alpha + beta + t - 1). The expected lifetime of customers who have made
     `age` renewals is (alpha + beta + age - 1) / (alpha - 1), infinite where alpha <= 1.
 
         >>> process = ShiftedBetaGeometricProcess(alpha=1, beta=1)
