@@ -53,7 +53,10 @@ from crmcore.analytics.conditional_expectations import (
     ConditionalExpectations,
     conditional_expectations,
 )
+from crmcore.analytics.covariate_design import Effect
+from crmcore.analytics.covariates import WithCovariates
 from crmcore.analytics.estimate import Estimate
+from crmcore.analytics.fitted_with_covariates import FittedWithCovariates
 from crmcore.analytics.fitting import FittedProcess, PurchaseModel
 from crmcore.analytics.forecasts import (
     CountsPurchases,
@@ -78,6 +81,8 @@ from crmcore.analytics.nbd import NBD, FittedNBD
 from crmcore.analytics.nbd_process import NBDProcess
 from crmcore.analytics.pareto_nbd import FittedParetoNBD, ParetoNBD
 from crmcore.analytics.pareto_nbd_process import ParetoNBDProcess
+from crmcore.analytics.process_of_each import ProcessOfEach
+from crmcore.analytics.process_with_covariates import ProcessWithCovariates
 from crmcore.analytics.purchase_amounts import PurchaseAmounts
 from crmcore.analytics.purchase_process import PurchaseProcess
 from crmcore.analytics.reaching import Reaching, probability_of_reaching
@@ -111,6 +116,7 @@ __all__ = [
     "ComparedModel",
     "ConditionalExpectations",
     "CountsPurchases",
+    "Effect",
     "Estimate",
     "FittedBetaDiscreteWeibull",
     "FittedBetaGeoBetaBinom",
@@ -127,6 +133,7 @@ __all__ = [
     "FittedRetention",
     "FittedRuleTree",
     "FittedShiftedBetaGeometric",
+    "FittedWithCovariates",
     "ForeseesNewcomers",
     "ForeseesPurchases",
     "FrequencyHistogram",
@@ -152,6 +159,8 @@ __all__ = [
     "NoFiniteMean",
     "ParetoNBD",
     "ParetoNBDProcess",
+    "ProcessOfEach",
+    "ProcessWithCovariates",
     "PurchaseAmounts",
     "PurchaseModel",
     "PurchaseProcess",
@@ -167,6 +176,7 @@ __all__ = [
     "Summary",
     "TellsAlive",
     "Tracking",
+    "WithCovariates",
     "alive_path",
     "calibration",
     "choose_clusters",
