@@ -30,6 +30,10 @@ from crmcore.analytics import (
     lifetime_value,
     likelihood_ratio_test,
 )
+from crmcore.analytics.covariate_data import CovariateData
+from crmcore.analytics.covariate_kinds import KINDS
+from crmcore.analytics.covariate_likelihood import OneByOne
+from crmcore.analytics.histories import Cells, History
 from crmcore.analytics.summary import Summary
 from crmcore.domain.errors import InvalidInput
 
@@ -322,8 +326,6 @@ def test_order_and_repetition_of_customers_do_not_matter():
 @settings(max_examples=20)
 @given(seed=st.integers(0, 10**6), model=st.sampled_from(MODELS))
 def test_derivatives_are_those_of_the_value(seed: int, model: Any):
-    from crmcore.analytics.covariate_data import CovariateData
-
     columns = histories(model, 30, seed)
     spec = WithCovariates(model, purchases=("web", "age"), dropout=("age", "web"))
     data = CovariateData.checked(named(model), spec._acting(), **columns, weights=None)
@@ -345,6 +347,50 @@ def test_derivatives_are_those_of_the_value(seed: int, model: Any):
             slope.hessian[place], abs=1e-5 * size
         )
     assert (slope.hessian == slope.hessian.T).all()
+
+
+@settings(max_examples=25)
+@given(seed=st.integers(0, 10**6), model=st.sampled_from(MODELS), apart=st.sampled_from([0.3, 3]))
+def test_rows_together_are_as_one_by_one(seed: int, model: Any, apart: float):
+    draw = np.random.default_rng(seed)
+    columns = plain(histories(model, 20, seed))
+    columns["frequency"] = columns["frequency"] * draw.choice([1, 2000])
+    columns["recency"][3], columns["frequency"][3] = columns["T"][3], 2
+    history = History(*(np.asarray(column, float) for column in columns.values()))
+    weights = draw.uniform(0.5, 3, 20)
+    points = np.log(list(BASELINES[named(model)].params.values())) + draw.normal(0, apart, (20, 4))
+    kind = KINDS[named(model)]
+    cells = Cells(history.x, history.recency, history.T, weights)
+    alone = OneByOne(
+        tuple(
+            kind.likelihood(Cells(*(np.array([v]) for v in row)))
+            for row in zip(*attrs.astuple(cells), strict=True)
+        )
+    )
+    value, gradient, hessian = kind.together(cells).slopes(points)
+    expected = alone.slopes(points)
+
+    assert value == pytest.approx(kind.together(cells).value(points), rel=1e-12)
+    assert value == pytest.approx(expected[0], rel=1e-11)
+    for row in range(20):
+        size = 1 + np.abs(expected[2][row]).max() + cells.x[row]
+        assert gradient[row] == pytest.approx(expected[1][row], rel=1e-8, abs=1e-10 * size)
+        assert hessian[row] == pytest.approx(expected[2][row], rel=1e-8, abs=1e-10 * size)
+
+
+@pytest.mark.parametrize("model", MODELS, ids=named)
+def test_a_trait_of_as_many_values_as_customers_is_fitted_alike(model: Any):
+    columns = histories(model, 1000)
+    columns["covariates"]["age"] = np.random.default_rng(6).uniform(20, 60, 1000).round(1)
+    few = {name: column[:250] for name, column in plain(columns).items()}
+    few["covariates"] = {name: column[:250] for name, column in columns["covariates"].items()}
+    one = WithCovariates(model, **NAMES).fit(**few)
+    many = {name: np.tile(column, 800) for name, column in plain(few).items()}  # large groups
+    many["covariates"] = {name: np.tile(c, 800) for name, c in few["covariates"].items()}
+    two = WithCovariates(model, **NAMES).fit(**many, weights=np.full(250 * 800, 1 / 800))
+
+    assert two.params == pytest.approx(one.params, rel=1e-5)
+    assert two.log_likelihood == pytest.approx(one.log_likelihood, rel=1e-10)
 
 
 # Hard data.

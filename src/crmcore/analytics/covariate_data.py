@@ -73,6 +73,7 @@ class CovariateData:
         """The log-likelihood of the rows on the scale of a design."""
         return CovariateLikelihood.of(
             KINDS[self.kind].likelihood,
+            KINDS[self.kind].together,
             self.history,
             self.weights,
             design=design,

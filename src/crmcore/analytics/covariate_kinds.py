@@ -12,7 +12,9 @@ import attrs
 from crmcore.analytics.bgnbd import BetaGeoNBD
 from crmcore.analytics.bgnbd_likelihood import BetaGeoNBDLikelihood
 from crmcore.analytics.bgnbd_process import BetaGeoNBDProcess
+from crmcore.analytics.bgnbd_rows import BetaGeoNBDRows
 from crmcore.analytics.covariate_design import Part
+from crmcore.analytics.covariate_likelihood import Together
 from crmcore.analytics.fitting import Startable
 from crmcore.analytics.histories import Cells
 from crmcore.analytics.mbgnbd import ModifiedBetaGeoNBD
@@ -20,6 +22,7 @@ from crmcore.analytics.mbgnbd_process import ModifiedBetaGeoNBDProcess
 from crmcore.analytics.pareto_nbd import ParetoNBD
 from crmcore.analytics.pareto_nbd_likelihood import ParetoNBDLikelihood
 from crmcore.analytics.pareto_nbd_process import ParetoNBDProcess
+from crmcore.analytics.pareto_nbd_rows import ParetoNBDRows
 from crmcore.analytics.purchase_process import PurchaseProcess
 from crmcore.domain.errors import InvalidInput
 
@@ -41,6 +44,7 @@ class Kind:
     parameters: tuple[str, ...]
     process: type[Any]
     likelihood: Callable[[Cells], Startable]
+    together: Callable[[Cells], Together]
     scales: Mapping[Part, str]
 
 
@@ -49,14 +53,21 @@ _NAMES = ("r", "alpha", "a", "b")
 
 KINDS: Mapping[str, Kind] = MappingProxyType(
     {
-        "BetaGeoNBD": Kind(_NAMES, BetaGeoNBDProcess, BetaGeoNBDLikelihood.of, _BETA),
+        "BetaGeoNBD": Kind(
+            _NAMES, BetaGeoNBDProcess, BetaGeoNBDLikelihood.of, BetaGeoNBDRows, _BETA
+        ),
         "ModifiedBetaGeoNBD": Kind(
-            _NAMES, ModifiedBetaGeoNBDProcess, partial(BetaGeoNBDLikelihood.of, first=1), _BETA
+            _NAMES,
+            ModifiedBetaGeoNBDProcess,
+            partial(BetaGeoNBDLikelihood.of, first=1),
+            partial(BetaGeoNBDRows, first=1),
+            _BETA,
         ),
         "ParetoNBD": Kind(
             ("r", "alpha", "s", "beta"),
             ParetoNBDProcess,
             ParetoNBDLikelihood.of,
+            ParetoNBDRows,
             MappingProxyType({"purchases": "alpha", "dropout": "beta"}),
         ),
     }

@@ -2,39 +2,77 @@
 
 Log parameters are linear in the coefficients, with a matrix J for each group of customers whose
 covariates are equal. So the derivatives are sums over groups of J' g and J' H J, with the exact
-gradient g and Hessian H of the model's own log-likelihood. The cost grows with the number of
-groups: that of one evaluation of the model's likelihood each.
+gradient g and Hessian H of the model's own log-likelihood. That costs one evaluation of it per
+group. Where groups are many and small, the rows are evaluated together instead, each by its own
+parameters (`Together`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Self
+from typing import Protocol, Self
 
 import attrs
 import numpy as np
 
-from crmcore.analytics.ascent import Slope, climb_from
+from crmcore.analytics.ascent import Likelihood, Slope, climb_from
 from crmcore.analytics.checks import FloatArray
 from crmcore.analytics.covariate_design import Design, alike
 from crmcore.analytics.fitting import Startable
-from crmcore.analytics.histories import Cells, History
+from crmcore.analytics.histories import Cells, History, groups
 
-__all__ = ["CovariateLikelihood"]
+__all__ = ["CovariateLikelihood", "OneByOne", "Together"]
 
 WIDE = 20.0
 """How far a log parameter may move over the range of one covariate."""
+MANY = 24
+"""As many groups may be evaluated one by one, however few customers each holds."""
+LARGE = 200
+"""Rows per group from which on it is quicker to evaluate one by one."""
+
+
+class Together(Protocol):
+    """The log-likelihood of n parts of the data as a function of the log parameters of each."""
+
+    def value(self, points: FloatArray) -> float:
+        """The sum over all parts, at `points` (n, p)."""
+        ...
+
+    def slopes(self, points: FloatArray) -> tuple[float, FloatArray, FloatArray]:
+        """The same, with the gradient (n, p) and the Hessian (n, p, p) of each part."""
+        ...
+
+
+@attrs.frozen(eq=False)
+class OneByOne:
+    """Parts that are evaluated one after the other."""
+
+    parts: tuple[Likelihood, ...]
+
+    def value(self, points: FloatArray) -> float:
+        """The sum over all parts, at `points` (n, p)."""
+        return sum(part.value(at) for part, at in zip(self.parts, points, strict=True))
+
+    def slopes(self, points: FloatArray) -> tuple[float, FloatArray, FloatArray]:
+        """The same, with the gradient (n, p) and the Hessian (n, p, p) of each part."""
+        found = [part.slope(at) for part, at in zip(self.parts, points, strict=True)]
+        gradient = np.stack([slope.gradient for slope in found])
+        return (
+            sum(slope.value for slope in found),
+            gradient,
+            np.stack([slope.hessian for slope in found]),
+        )
 
 
 @attrs.frozen(eq=False)
 class CovariateLikelihood:
     """In the log parameters at the shift of each covariate, then coefficients per range of it.
 
-    `moves` (groups, p, k) tell how the log parameters of each group depend on coefficients.
+    `moves` (parts, p, k) tell how the log parameters of each part depend on coefficients.
     """
 
     pooled: Startable
-    each: tuple[Startable, ...]
+    each: Together
     moves: FloatArray
     names: tuple[str, ...]
 
@@ -42,6 +80,7 @@ class CovariateLikelihood:
     def of(
         cls,
         likelihood: Callable[[Cells], Startable],
+        together: Callable[[Cells], Together],
         history: History,
         weights: FloatArray | None,
         *,
@@ -54,20 +93,31 @@ class CovariateLikelihood:
         mattering = {act.covariate: columns[act.covariate] for act in told}
         names = (*pooled.names, *(act.name for act in told))
         if not mattering:
-            return cls(pooled, (pooled,), np.zeros((1, len(pooled.names), 0)), names)
-        first, groups = alike(list(mattering.values()))
+            none = np.zeros((1, len(pooled.names), 0))
+            return cls(pooled, OneByOne((pooled,)), none, names)
         rows_of = (history.x, history.recency, history.T)
-        each = tuple(
-            likelihood(
-                Cells.of(
-                    History(*(column[rows] for column in rows_of)),
-                    None if weights is None else weights[rows],
+        first, parts = alike(list(mattering.values()))
+        each: Together
+        if len(parts) <= MANY or len(history.x) > LARGE * len(parts):
+            each = OneByOne(
+                tuple(
+                    likelihood(
+                        Cells.of(
+                            History(*(column[rows] for column in rows_of)),
+                            None if weights is None else weights[rows],
+                        )
+                    )
+                    for rows in parts
                 )
             )
-            for rows in groups
-        )
-        first_columns = {name: column[first] for name, column in mattering.items()}
-        return cls(pooled, each, design.moves(first_columns, len(pooled.names)), names)
+        else:
+            order, starts = groups(*rows_of, *mattering.values())
+            first = order[starts].astype(np.int64)
+            ones = np.ones(len(order)) if weights is None else weights
+            weight = np.add.reduceat(ones[order], starts)
+            each = together(Cells(*(column[first] for column in rows_of), weight))
+        own = {name: column[first] for name, column in mattering.items()}
+        return cls(pooled, each, design.moves(own, len(pooled.names)), names)
 
     @property
     def total(self) -> float:
@@ -89,31 +139,22 @@ class CovariateLikelihood:
 
     def value(self, point: FloatArray) -> float:
         """The log-likelihood alone."""
-        return sum(
-            likelihood.value(at)
-            for likelihood, at in zip(self.each, self._points(point), strict=True)
-        )
+        return self.each.value(self._points(point))
 
     def slope(self, point: FloatArray) -> Slope:
         """The log-likelihood with its first and second derivatives."""
-        slopes = [
-            likelihood.slope(at)
-            for likelihood, at in zip(self.each, self._points(point), strict=True)
-        ]
-        gradient = np.stack([slope.gradient for slope in slopes])
-        hessian = np.stack([slope.hessian for slope in slopes])
+        value, gradient, hessian = self.each.slopes(self._points(point))
         across = np.einsum("gpq,gqk->gpk", hessian, self.moves)
         among = np.einsum("gpk,gpl->kl", self.moves, across)
         beside = across.sum(axis=0)
+        acting = np.einsum("gpk,gp->k", self.moves, gradient)
         return Slope(
-            value=sum(slope.value for slope in slopes),
-            gradient=np.concatenate(
-                (gradient.sum(axis=0), np.einsum("gpk,gp->k", self.moves, gradient))
-            ),
-            hessian=np.block([[hessian.sum(axis=0), beside], [beside.T, (among + among.T) / 2]]),
+            value,
+            np.concatenate((gradient.sum(axis=0), acting)),
+            np.block([[hessian.sum(axis=0), beside], [beside.T, (among + among.T) / 2]]),
         )
 
     def _points(self, point: FloatArray) -> FloatArray:
-        """The log parameters of each group, (groups, p)."""
+        """The log parameters of each part, (parts, p)."""
         parameters = self.moves.shape[1]
         return np.asarray(point[:parameters] + self.moves @ point[parameters:])

@@ -84,8 +84,7 @@ class WithCovariates:
         `covariates` hold a column (n) of numbers for each name, in any unit; others are passed
         over. Hard data raise nothing: where a covariate is constant, or made of those named
         before it, its coefficient is 0 with an infinite standard error and `status` says
-        `not_identified`. InvalidInput where an argument cannot be what it claims. Takes time in
-        proportion to the number of customers who differ in covariates.
+        `not_identified`. InvalidInput where an argument cannot be what it claims.
 
             >>> import numpy as np
             >>> from crmcore.analytics import BetaGeoNBD, BetaGeoNBDProcess, WithCovariates
