@@ -350,13 +350,19 @@ def test_derivatives_are_those_of_the_value(seed: int, model: Any):
 
 
 @settings(max_examples=25)
-@given(seed=st.integers(0, 10**6), model=st.sampled_from(MODELS), apart=st.sampled_from([0.3, 3]))
-def test_rows_together_are_as_one_by_one(seed: int, model: Any, apart: float):
+@given(
+    seed=st.integers(0, 10**6),
+    model=st.sampled_from(MODELS),
+    apart=st.sampled_from([0.3, 3]),
+    unit=st.sampled_from([1e-3, 1, 1e6]),
+)
+def test_rows_together_are_as_one_by_one(seed: int, model: Any, apart: float, unit: float):
     draw = np.random.default_rng(seed)
     columns = plain(histories(model, 20, seed))
     columns["frequency"] = columns["frequency"] * draw.choice([1, 2000])
     columns["recency"][3], columns["frequency"][3] = columns["T"][3], 2
-    history = History(*(np.asarray(column, float) for column in columns.values()))
+    x, recency, age = (np.asarray(column, float) for column in columns.values())
+    history = History(x, recency * unit, age * unit)
     weights = draw.uniform(0.5, 3, 20)
     points = np.log(list(BASELINES[named(model)].params.values())) + draw.normal(0, apart, (20, 4))
     kind = KINDS[named(model)]
@@ -382,10 +388,12 @@ def test_rows_together_are_as_one_by_one(seed: int, model: Any, apart: float):
 def test_a_trait_of_as_many_values_as_customers_is_fitted_alike(model: Any):
     columns = histories(model, 1000)
     columns["covariates"]["age"] = np.random.default_rng(6).uniform(20, 60, 1000).round(1)
-    few = {name: column[:250] for name, column in plain(columns).items()}
+    few: dict[str, Any] = {name: column[:250] for name, column in plain(columns).items()}
     few["covariates"] = {name: column[:250] for name, column in columns["covariates"].items()}
     one = WithCovariates(model, **NAMES).fit(**few)
-    many = {name: np.tile(column, 800) for name, column in plain(few).items()}  # large groups
+    many: dict[str, Any] = {
+        name: np.tile(column, 800) for name, column in plain(few).items()
+    }  # large groups
     many["covariates"] = {name: np.tile(c, 800) for name, c in few["covariates"].items()}
     two = WithCovariates(model, **NAMES).fit(**many, weights=np.full(250 * 800, 1 / 800))
 
@@ -473,7 +481,7 @@ def test_small_samples_of_cdnow_always_end_somewhere(model: Any, cdnow: Summary)
     draw = np.random.default_rng(5)
     for _ in range(4):
         rows = draw.choice(len(cdnow.T), 50, replace=False)
-        covariates = {"web": draw.integers(0, 2, 50), "age": draw.integers(1, 5, 50)}
+        covariates = {"web": draw.integers(0, 2, 50), "age": draw.uniform(20, 70, 50)}
         fitted = WithCovariates(model, **NAMES).fit(
             frequency=cdnow.frequency[rows],
             recency=cdnow.recency[rows],

@@ -115,7 +115,8 @@ class CovariateLikelihood:
             first = order[starts].astype(np.int64)
             ones = np.ones(len(order)) if weights is None else weights
             weight = np.add.reduceat(ones[order], starts)
-            each = together(Cells(*(column[first] for column in rows_of), weight))
+            x, recency, age = (column[first] for column in rows_of)
+            each = together(Cells(x, recency, age, weight))
         own = {name: column[first] for name, column in mattering.items()}
         return cls(pooled, each, design.moves(own, len(pooled.names)), names)
 
