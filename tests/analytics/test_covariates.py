@@ -21,6 +21,7 @@ from crmcore.analytics import (
     GammaGammaSpend,
     ModifiedBetaGeoNBD,
     ModifiedBetaGeoNBDProcess,
+    NBDProcess,
     ParetoNBD,
     ParetoNBDProcess,
     ProcessOfEach,
@@ -379,9 +380,11 @@ def test_rows_together_are_as_one_by_one(seed: int, model: Any, apart: float, un
     assert value == pytest.approx(kind.together(cells).value(points), rel=1e-12)
     assert value == pytest.approx(expected[0], rel=1e-11)
     for row in range(20):
-        size = 1 + np.abs(expected[2][row]).max() + cells.x[row]
-        assert gradient[row] == pytest.approx(expected[1][row], rel=1e-8, abs=1e-10 * size)
-        assert hessian[row] == pytest.approx(expected[2][row], rel=1e-8, abs=1e-10 * size)
+        # A variance is the difference of squares as large as shapes are: rounding stays of those.
+        r, s = np.exp(points[row, [0, 2]])
+        rounding = 1e-12 * (np.abs(expected[2][row]).max() + (1 + cells.x[row] + r) ** 2 + s**2)
+        assert gradient[row] == pytest.approx(expected[1][row], rel=1e-8, abs=rounding)
+        assert hessian[row] == pytest.approx(expected[2][row], rel=1e-8, abs=rounding)
 
 
 @pytest.mark.parametrize("model", MODELS, ids=named)
@@ -518,6 +521,31 @@ def test_bad_covariates_are_refused_by_name(change: dict[str, Any], message: str
         WithCovariates(BetaGeoNBD(), **NAMES).fit(**columns)
 
 
+@pytest.mark.parametrize("covariates", [None, [1, 2], 3])
+def test_what_has_no_columns_is_refused(covariates: Any):
+    with pytest.raises(InvalidInput, match="covariates"):
+        WithCovariates(BetaGeoNBD(), purchases="age").fit(
+            frequency=[0, 1], recency=[0, 1], T=2, covariates=covariates
+        )
+
+
+def test_a_data_frame_holds_columns_by_name():
+    polars = pytest.importorskip("polars")
+    columns = histories(BetaGeoNBD(), 100)
+    model = WithCovariates(BetaGeoNBD(), purchases="age")
+    frame = polars.DataFrame(columns["covariates"])
+
+    assert model.fit(**plain(columns), covariates=frame) == model.fit(**columns)
+
+
+def test_nobody_is_asked_about():
+    nobody = truth(BetaGeoNBD()).given({"web": [], "age": []})
+
+    assert nobody.probability_alive(frequency=[], recency=[], T=[]).shape == (0,)
+    assert nobody.expected_purchases_new(t=3).shape == (0,)
+    assert nobody.simulate(n_customers=0, T=3, seed=1).frequency.shape == (0,)
+
+
 def test_all_faults_come_together():
     columns = histories(BetaGeoNBD(), 20)
     columns["T"] = columns["T"] * -1
@@ -537,6 +565,7 @@ def test_all_faults_come_together():
         ({}, "purchases: must name a covariate"),
         ({"purchases": ("age", "age")}, r"purchases\[1\]: is named twice"),
         ({"dropout": (3,)}, r"dropout\[0\]: must be the name"),
+        ({"dropout": 3}, r"dropout\[0\]: must be the name"),
     ],
 )
 def test_a_bad_specification_is_refused(arguments: Any, message: str):
@@ -554,6 +583,12 @@ def test_histories_and_covariates_of_different_length_are_refused():
     each = truth(BetaGeoNBD()).given({"web": [0, 1], "age": 30})
     with pytest.raises(InvalidInput, match="covariates: have 2 rows where the histories have 3"):
         each.probability_alive(frequency=[0, 1, 2], recency=[0, 1, 2], T=3)
+    with pytest.raises(InvalidInput, match="covariates: have 2 rows where the histories have 3"):
+        each.simulate(n_customers=3, T=9, seed=1)
+    with pytest.raises(InvalidInput, match="covariates: lie so far"):
+        truth(BetaGeoNBD()).given({"web": 0, "age": 1e9})
+    with pytest.raises(InvalidInput, match="baseline: must be a process of"):
+        ProcessWithCovariates(baseline=NBDProcess(r=1, alpha=1), effects=EFFECTS)
     with pytest.raises(InvalidInput, match="params: differ from customer to customer"):
         _ = each.params
     with pytest.raises(InvalidInput, match=r"covariates.age: has 3 rows where covariates.web"):

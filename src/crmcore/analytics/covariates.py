@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import attrs
@@ -29,7 +29,7 @@ def _names(_instance: Any, attribute: attrs.Attribute[Any], value: tuple[str, ..
 
 def _tuple(names: Any) -> Any:
     """Names as a tuple; one name alone is most likely meant as such."""
-    return (names,) if isinstance(names, str) else tuple(names)
+    return tuple(names) if isinstance(names, Iterable) and not isinstance(names, str) else (names,)
 
 
 @attrs.frozen
