@@ -1,7 +1,7 @@
 """What must hold for every model that can be fitted, found in `__all__` of the analytics.
 
 Models of purchase histories here; clusterings in `test_every_clustering`, contractual lifetimes in
-`test_every_retention`; a rule tree is none of them.
+`test_every_retention`, models with covariates in `test_covariates`; a rule tree is none of them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from crmcore.domain.errors import InvalidInput
 PUBLIC = {name: getattr(crmcore.analytics, name) for name in crmcore.analytics.__all__}
 BASES = (crmcore.analytics.PurchaseModel, crmcore.analytics.RetentionModel)
 FITTED_TO_SOMETHING = [v for v in PUBLIC.values() if hasattr(v, "fit") and v not in BASES]
-MODELS = [v for v in FITTED_TO_SOMETHING if "frequency" in inspect.signature(v.fit).parameters]
+HISTORIES = [v for v in FITTED_TO_SOMETHING if "frequency" in inspect.signature(v.fit).parameters]
+MODELS = [v for v in HISTORIES if v is not crmcore.analytics.WithCovariates]
 
 
 def data(n: int, seed: int = 1) -> dict[str, np.ndarray]:
@@ -68,7 +69,8 @@ def test_there_are_models() -> None:
     assert {model.__name__ for model in MODELS} >= {"BetaGeoNBD", "GammaGamma"}
     others = {model.__name__ for model in FITTED_TO_SOMETHING if model not in MODELS}
     retention = {"ShiftedBetaGeometric", "BetaDiscreteWeibull"}
-    assert others == {"KMeans", "GaussianMixture", "RuleTree"} | retention
+    grouping = {"KMeans", "GaussianMixture", "RuleTree"}
+    assert others == grouping | retention | {"WithCovariates"}
 
 
 @pytest.mark.parametrize("value", PUBLIC.values(), ids=PUBLIC)

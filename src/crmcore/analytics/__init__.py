@@ -54,7 +54,10 @@ from crmcore.analytics.conditional_expectations import (
     conditional_expectations,
 )
 from crmcore.analytics.conditional_values import conditional_values
+from crmcore.analytics.covariate_design import Effect
+from crmcore.analytics.covariates import WithCovariates
 from crmcore.analytics.estimate import Estimate
+from crmcore.analytics.fitted_with_covariates import FittedWithCovariates
 from crmcore.analytics.fitting import FittedProcess, PurchaseModel
 from crmcore.analytics.forecasts import (
     CountsPurchases,
@@ -82,6 +85,8 @@ from crmcore.analytics.nbd_process import NBDProcess
 from crmcore.analytics.occasions import OccasionSummary, summarize_occasions
 from crmcore.analytics.pareto_nbd import FittedParetoNBD, ParetoNBD
 from crmcore.analytics.pareto_nbd_process import ParetoNBDProcess
+from crmcore.analytics.process_of_each import ProcessOfEach
+from crmcore.analytics.process_with_covariates import ProcessWithCovariates
 from crmcore.analytics.purchase_amounts import PurchaseAmounts
 from crmcore.analytics.purchase_process import PurchaseProcess
 from crmcore.analytics.reaching import Reaching, probability_of_reaching
@@ -115,6 +120,7 @@ __all__ = [
     "ComparedModel",
     "ConditionalExpectations",
     "CountsPurchases",
+    "Effect",
     "Estimate",
     "FittedBetaDiscreteWeibull",
     "FittedBetaGeoBetaBinom",
@@ -132,6 +138,7 @@ __all__ = [
     "FittedRetention",
     "FittedRuleTree",
     "FittedShiftedBetaGeometric",
+    "FittedWithCovariates",
     "ForeseesNewcomers",
     "ForeseesPurchases",
     "FrequencyHistogram",
@@ -160,6 +167,8 @@ __all__ = [
     "OccasionSummary",
     "ParetoNBD",
     "ParetoNBDProcess",
+    "ProcessOfEach",
+    "ProcessWithCovariates",
     "PurchaseAmounts",
     "PurchaseModel",
     "PurchaseProcess",
@@ -175,6 +184,7 @@ __all__ = [
     "Summary",
     "TellsAlive",
     "Tracking",
+    "WithCovariates",
     "alive_path",
     "calibration",
     "choose_clusters",

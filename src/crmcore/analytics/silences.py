@@ -14,7 +14,7 @@ has as many nodes as its length and the fall along it need, often 12. Right to a
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Self
+from typing import Self, TypeAlias
 
 import attrs
 import numpy as np
@@ -23,6 +23,9 @@ from crmcore.analytics.checks import FloatArray, IntArray
 from crmcore.analytics.legendre import NEGLIGIBLE, parts, rule, sizes
 
 __all__ = ["Silence", "log_odds_gone", "silences"]
+
+Each: TypeAlias = FloatArray | float
+"""A parameter of all rows, or of each (n)."""
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -44,20 +47,24 @@ class Silence:
 
 
 def silences(
-    shape: FloatArray, recency: FloatArray, T: FloatArray, *, alpha: float, s: float, beta: float
+    shape: FloatArray, recency: FloatArray, T: FloatArray, *, alpha: Each, s: Each, beta: Each
 ) -> Iterator[Silence]:
     """The silences of customers with `shape` r + x (n), some rows at a time.
 
-    Customers who bought at T itself had none, and appear nowhere.
+    Customers who bought at T itself had none, and appear nowhere. Parameters may differ from row
+    to row, but alpha is at most beta in all rows or in none.
     """
     path = _Path.of(shape, recency, T, alpha=alpha, s=s, beta=beta)
     return (path.silence(rows, size) for rows, size in parts(path.size))
 
 
 def log_odds_gone(
-    shape: FloatArray, recency: FloatArray, T: FloatArray, *, alpha: float, s: float, beta: float
+    shape: FloatArray, recency: FloatArray, T: FloatArray, *, alpha: Each, s: Each, beta: Each
 ) -> FloatArray:
-    """The log odds (n) that customers have left before T; minus infinity without a silence."""
+    """The log odds (n) that customers have left before T; minus infinity without a silence.
+
+    Parameters as of `silences`.
+    """
     path = _Path.of(shape, recency, T, alpha=alpha, s=s, beta=beta)
     odds = np.full(len(shape), -np.inf)
     for rows, size in parts(path.size):
@@ -84,26 +91,27 @@ class _Path:
     @classmethod
     def of(
         cls, shape: FloatArray, recency: FloatArray, T: FloatArray, *,
-        alpha: float, s: float, beta: float,
+        alpha: Each, s: Each, beta: Each,
     ) -> Self:  # fmt: skip
         from_alpha, from_beta = alpha + recency, beta + recency
         silent = T - recency
         ratio, near, far = from_alpha / from_beta, shape - 1, np.full(len(shape), s + 1)
         scale = shape * np.log1p(silent / from_alpha) + s * np.log1p(silent / from_beta)
+        alpha_is_near = bool(np.all(alpha <= beta))
         end = np.minimum(silent, _reach(from_beta, s))
         end = np.minimum(end, _reach(from_alpha, shape - 1))
         long, short = np.log1p(end / from_alpha), np.log1p(end / from_beta)
         fall = np.maximum(shape - 1, 0) * long + s * short
         size = np.where(silent > 0, sizes(np.maximum(long, short), fall), 0)
         with np.errstate(divide="ignore"):
-            if alpha <= beta:
+            if alpha_is_near:
                 length, scale = long, scale + np.log(s * long * ratio)
             else:
                 length, scale = short, scale + np.log(s * short)
                 near, far, ratio = np.full(len(shape), s), shape, 1 / ratio
         return cls(
             near=near, far=far, ratio=ratio, length=length, size=size, scale=scale,
-            alpha_is_near=alpha <= beta,
+            alpha_is_near=alpha_is_near,
         )  # fmt: skip
 
     def log_odds(self, rows: IntArray, size: int) -> FloatArray:

@@ -1,0 +1,66 @@
+"""From the scale on which a climb is easy to the units of the covariates."""
+
+from __future__ import annotations
+
+import attrs
+import numpy as np
+
+from crmcore.analytics.ascent import Summit
+from crmcore.analytics.checks import FloatArray
+from crmcore.analytics.covariate_design import Design
+from crmcore.analytics.covariate_likelihood import CovariateLikelihood
+from crmcore.analytics.estimate import Estimate
+
+__all__ = ["at_zero", "estimate_at"]
+
+
+def at_zero(point: FloatArray, parameters: tuple[str, ...], design: Design) -> FloatArray:
+    """Log parameters at covariates 0 and all coefficients per unit, of a point of the climb."""
+    return np.asarray(_back(parameters, design) @ point)
+
+
+def _back(parameters: tuple[str, ...], design: Design) -> FloatArray:
+    """The matrix that does it: coefficients that the data cannot tell become 0."""
+    p, kept = len(parameters), np.flatnonzero(design.told)
+    back = np.zeros((p + len(design.acting), p + len(kept)))
+    back[:p, :p] = np.eye(p)
+    for column, place in enumerate(kept, start=p):
+        back[p + place, column] = 1 / design.scale[place]
+        back[design.acting[place].on, column] = design.shift[place] / design.scale[place]
+    return back
+
+
+def estimate_at(
+    summit: Summit,
+    likelihood: CovariateLikelihood,
+    parameters: tuple[str, ...],
+    design: Design,
+    *,
+    silent: str | None,
+) -> Estimate:
+    """The estimate, its covariance in the units of the covariates.
+
+    Whether the data settle a parameter is judged on the scale of the climb, which no change of
+    units moves; what depends on a parameter that they do not settle is not settled either.
+    """
+    estimate = Estimate.at(summit, likelihood, silent=silent)
+    back = _back(parameters, design)
+    loose = np.array([name in estimate.undetermined for name in likelihood.names])
+    curvature, axes = np.linalg.eigh(-summit.slope.hessian[np.ix_(~loose, ~loose)])
+    told = (back != 0).any(axis=1)
+    settled = told & ~(back[:, loose] != 0).any(axis=1)
+    logs = back @ summit.point
+    scale = np.where(np.arange(len(logs)) < len(parameters), np.exp(logs), 1.0)
+    moved = (scale[:, None] * back)[settled][:, ~loose] @ axes
+    inverse = (moved / curvature) @ moved.T
+    covariance = np.full((len(logs), len(logs)), np.nan)
+    covariance[np.diag_indices(len(logs))] = np.inf
+    covariance[np.ix_(settled, settled)] = (inverse + inverse.T) / 2
+    names = (*parameters, *(act.name for act in design.acting))
+    undetermined = tuple(name for name, known in zip(names, settled, strict=True) if not known)
+    found = attrs.evolve(estimate, covariance=covariance, undetermined=undetermined)
+    if design.untold is None or silent is not None:
+        return found
+    return attrs.evolve(
+        found, status="not_identified", reason=f"{design.untold}; else {estimate.reason}"
+    )
