@@ -3,23 +3,18 @@
 Purchases become one row per customer (`summarize`), rows become a fitted model
 (`BetaGeoNBD`, `ParetoNBD`, `GammaGamma`), and models answer who is alive, who will buy how often,
 what each customer is worth (`lifetime_value`), and who will reach a tier in time
-(`probability_of_reaching`); `calibration` holds such forecasts against what happened. Customers
-fall into groups (`KMeans`, `GaussianMixture`) that rules tell apart (`RuleTree`), and groups are
-compared (`lift`, `mean_difference`). A model without `Fitted` in its name holds options;
-(`BetaGeoNBD`, `GammaGamma`), and models answer who is alive, who will buy how often, what each
-customer is worth (`lifetime_value`), and who will reach a tier in time
-(`probability_of_reaching`). Forecasts are held against what happened: `tracking` over time,
-`conditional_expectations` by history, `frequency_histogram`, `calibration` of probabilities, and
-`compare_models` side by side.
+(`probability_of_reaching`). Traits of customers enter by `WithCovariates`. Forecasts are held
+against what happened: `tracking` over time, `conditional_expectations` by history,
+`frequency_histogram`, `calibration` of probabilities, and `compare_models` side by side.
+
+Where customers can buy at certain occasions only, `BetaGeoBetaBinom` takes the place of models in
+continuous time; for contracts, which are known to end, there are `ShiftedBetaGeometric` and
+`BetaDiscreteWeibull`.
 
 Customers fall into groups (`KMeans`, `GaussianMixture`) that rules tell apart (`RuleTree`), and
 groups are compared (`lift`, `mean_difference`). A model without `Fitted` in its name holds options;
 `.fit(...)` returns a new frozen value with what was found. Models with known parameters, such as
 published ones, are `BetaGeoNBDProcess`, `ParetoNBDProcess` and `GammaGammaSpend`.
-
-Where customers can buy at certain occasions only, `BetaGeoBetaBinom` takes the place of models in
-continuous time; for contracts, which are known to end, there are `ShiftedBetaGeometric` and
-`BetaDiscreteWeibull`.
 
 Needs the extra `analytics` (numpy, scipy); data frames need `frames`.
 """

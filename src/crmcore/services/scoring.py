@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
+from inspect import signature
 from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
@@ -125,10 +126,10 @@ def score(
 
     Three scores each, dated by the end of that day: `probability_alive`, `expected_purchases`
     within the `horizon` (weeks), and `lifetime_value`, the present value of those purchases in
-    the model's currency at an effective `yearly_discount`. Purchases are told by `model`, BG/NBD
-    where none is named, and all is fitted to the same purchases. A `level`, such as 0.95, asks for
-    the interval that the estimates leave open, at several times the cost; a score that the data do
-    not bound has none.
+    the model's currency at an effective `yearly_discount`. Purchases are told by `model`, one in
+    continuous time, BG/NBD where none is named, and all is fitted to the same purchases. A `level`,
+    such as 0.95, asks for the interval that the estimates leave open, at several times the cost; a
+    score that the data do not bound has none.
 
     A second run over the same facts and options adds nothing; over other facts its scores are new
     and replace the former ones in the profile. With `known_at`, an instant or the end of a local
@@ -140,9 +141,12 @@ def score(
 
     recorded_by = known_by(known_at, backend.model.zone)
     bought = purchase_columns(backend, as_of, known_at=recorded_by)
-    summary = summarized(backend.model, bought, as_of)
+    chosen: Any = BetaGeoNBD() if model is None else model
+    regular = "log_intervals" in signature(chosen.fit).parameters
+    summary = summarized(backend.model, bought, as_of, log_intervals=regular)
     columns = of_summary(summary, OF_SUMMARY)
-    purchases = (BetaGeoNBD() if model is None else model).fit(**history_of(columns))
+    also = {"log_intervals": summary.log_intervals} if regular else {}
+    purchases = chosen.fit(**history_of(columns), **also)
     spend = GammaGamma().fit(**paid(columns))
     worth = LifetimeWorth(
         purchases=purchases, spend=spend, currency=backend.model.currency, horizon=horizon,

@@ -132,7 +132,9 @@ def of_summary(summary: Summary, names: Iterable[str]) -> dict[str, npt.NDArray[
     return {name: getattr(summary, name).astype("float64") for name in wanted}
 
 
-def summarized(model: Model, bought: Bought, as_of: date) -> Summary:
+def summarized(
+    model: Model, bought: Bought, as_of: date, *, log_intervals: bool = False
+) -> Summary:
     """The histories of purchases in weeks, in the order of the ids; InvalidInput without any."""
     from crmcore.analytics import summarize
 
@@ -140,7 +142,7 @@ def summarized(model: Model, bought: Bought, as_of: date) -> Summary:
         raise InvalidInput.of("as_of", "nobody had bought by then")
     return summarize(
         customer=bought.customer, at=bought.at, amount=bought.amount, as_of=as_of, unit="week",
-        zone=model.zone, minor_digits=minor_digits(model.currency),
+        zone=model.zone, minor_digits=minor_digits(model.currency), log_intervals=log_intervals,
     )  # fmt: skip
 
 
