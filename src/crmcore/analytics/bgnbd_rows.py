@@ -12,7 +12,7 @@ import attrs
 import numpy as np
 from scipy.special import expit, gammaln, polygamma, psi
 
-from crmcore.analytics.checks import BoolArray, FloatArray
+from crmcore.analytics.checks import BoolArray, FloatArray, IntArray
 from crmcore.analytics.histories import Cells
 
 __all__ = ["BetaGeoNBDRows", "RisingOfEach"]
@@ -28,8 +28,9 @@ class RisingOfEach:
         self.x = x
         self.long: BoolArray = x > LONG
         short = np.where(self.long, 0.0, x).astype(np.int64)
-        self.row = np.repeat(np.arange(len(x)), short)
-        self.k = np.arange(len(self.row)) - np.repeat(np.cumsum(short) - short, short)
+        self.row: IntArray = np.repeat(np.arange(len(x), dtype=np.int64), short)
+        starts = np.repeat(np.cumsum(short) - short, short)
+        self.k: IntArray = np.arange(len(self.row), dtype=np.int64) - starts
 
     def value(self, c: FloatArray) -> FloatArray:
         """The logarithm alone, (n)."""
