@@ -72,20 +72,20 @@ def predictions(columns: Columns, *, theirs: Any) -> list[Comparison]:
         fitter.params_ = PROCESS.params
     asked: list[tuple[str, Callable[[], Any], Callable[[], Any]]] = [
         (
-            "P(alive)",
+            "P(alive), Pareto/NBD",
             lambda: PROCESS.probability_alive(**who),
             lambda: fitter.conditional_probability_alive(*who.values()),
         ),
         (
-            "expected purchases",
+            "expected purchases, Pareto/NBD",
             lambda: PROCESS.expected_purchases(t=39, **who),
             lambda: fitter.conditional_expected_number_of_purchases_up_to_time(39, *who.values()),
         ),
     ]
-    return [_prediction(*each, theirs=fitter, rows=len(who["T"])) for each in asked]
+    return [prediction(*each, theirs=fitter, rows=len(who["T"])) for each in asked]
 
 
-def _prediction(
+def prediction(
     question: str, ours: Callable[[], Any], other: Callable[[], Any], *, theirs: Any, rows: int
 ) -> Comparison:
     """One question to both, and how far apart the answers are."""
@@ -98,7 +98,7 @@ def _prediction(
         answers["lifetimes"] = np.asarray(other())
 
     rival_asked = ask_theirs if theirs else None
-    measured = measure(f"{question}, Pareto/NBD", ask_ours, rival_asked, 3, rows)
+    measured = measure(question, ask_ours, rival_asked, 3, rows)
     if theirs:
         apart = np.abs(answers["crmcore"] / answers["lifetimes"] - 1).max()
         print(f"{measured.name}: apart by {apart:.1e} at most", file=sys.stderr)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import pickle
+from typing import Any
 
 import numpy as np
 import pytest
@@ -147,6 +148,35 @@ def test_fit_recovers_the_parameters() -> None:
     fitted = GammaGamma().fit(**simulated(20_000, seed=2))
     for name, true in SPEND.params.items():
         assert abs(fitted.params[name] - true) < 3.5 * fitted.standard_errors[name]
+
+
+def test_what_was_drawn_is_found_again() -> None:
+    truth = GammaGammaSpend(p=4, q=5, v=20)
+    x = np.random.default_rng(1).integers(0, 6, 20_000)
+    fitted = GammaGamma().fit(frequency=x, monetary_value=truth.simulate(frequency=x, seed=2))
+    for name, error in fitted.standard_errors.items():
+        assert abs(fitted.params[name] - truth.params[name]) < 4 * error
+
+
+def test_profile_intervals_and_starts(gamma_gamma: FittedGammaGamma, cdnow: Summary) -> None:
+    assert cdnow.monetary_value is not None
+    who: dict[str, Any] = {
+        "frequency": cdnow.frequency, "monetary_value": cdnow.monetary_value,
+    }  # fmt: skip
+    found = gamma_gamma.profile_interval("q", **who)
+    assert found.low < gamma_gamma.q < found.high
+    for end in (found.low, found.high):
+        best = max(
+            GammaGammaSpend(p=p, q=end, v=v).log_likelihood_of(**who)
+            for p in gamma_gamma.p * np.geomspace(0.5, 2, 61)
+            for v in gamma_gamma.v * np.geomspace(0.3, 3, 61)
+        )
+        assert best == pytest.approx(gamma_gamma.log_likelihood - 3.841459 / 2, abs=0.1)
+    again = GammaGamma(start=gamma_gamma.params).fit(**who)
+    assert again.params == pytest.approx(gamma_gamma.params, rel=1e-8)
+    assert again.estimate.steps < gamma_gamma.estimate.steps
+    with pytest.raises(InvalidInput, match=r"start\.v"):
+        GammaGamma(start={"p": 1.0, "q": 1.0}).fit(**who)
 
 
 def test_one_shot_customers_get_the_population_mean() -> None:
