@@ -26,7 +26,7 @@ from crmcore.domain.ledger import Posting
 from crmcore.domain.membership import Membership
 from crmcore.domain.memberships import Memberships
 from crmcore.domain.points import LotPart, Movement
-from crmcore.domain.programme import Programme, Tier
+from crmcore.domain.programme import Programme, Rules
 from crmcore.testing import FrozenClock
 from crmcore.testing.contract import BackendContract, loyalty_machine_of
 from crmcore.testing.contract.loyalty import LOYALTY
@@ -37,14 +37,11 @@ from tests.contract.test_planted_bugs import commit_late, let_everybody_write
 NOTICED = (AssertionError, CrmError, pytest.fail.Exception)
 DAY = timedelta(days=1)
 
+REACHED = Rules.rank_reached
 
-def ask_for_more(self, points, spend, purchases):
-    return (
-        (self.points is not None and points > self.points)
-        or (self.spend is not None and spend > self.spend.minor)
-        or (self.purchases is not None and purchases > self.purchases)
-        or not self.asks
-    )
+
+def ask_for_more(self, points, spend, purchases, *, above=0):
+    return REACHED(self, points - 1, spend - 1, purchases - 1, above=above)
 
 
 def end_a_day_early(self, at, end=periods.Expiry.end, **more):
@@ -147,7 +144,7 @@ def earn_each_time(self, kind, facts, source, recorded=MemoryTransaction.recorde
 
 
 BUGS = {
-    "a threshold that asks for more": (Tier, "reached", ask_for_more),
+    "a threshold that asks for more": (Rules, "rank_reached", ask_for_more),
     "an end a day early": (periods.Expiry, "end", end_a_day_early),
     "an end a moment late": (ledger, "fallen_due", end_a_moment_late),
     "a debt that is not settled": (ledger, "_settled", settle_nothing),
