@@ -433,9 +433,14 @@ def test_a_constant_covariate_is_not_identified():
     assert fitted.estimate.undetermined == ("purchases.age",)
     assert np.isfinite(fitted.standard_errors["purchases.web"])
     assert fitted.profile_interval("purchases.age", **columns).high == np.inf
+    told = fitted.confidence_intervals()
+    assert (told["purchases.age"].low, told["purchases.age"].high) == (-np.inf, np.inf)
+    assert np.isfinite(told["purchases.web"].high)
     without = WithCovariates(BetaGeoNBD(), purchases="web", dropout="web").fit(**columns)
     assert fitted.log_likelihood == pytest.approx(without.log_likelihood, rel=1e-12)
     assert fitted.aic == pytest.approx(without.aic)
+    plain = BetaGeoNBD().fit(**{name: columns[name] for name in ("frequency", "recency", "T")})
+    assert likelihood_ratio_test(plain, fitted).degrees == 2
 
 
 def test_collinear_covariates_are_not_identified():

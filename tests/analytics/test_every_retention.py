@@ -152,7 +152,9 @@ class TestEveryModel:
         self, model: Any, seed: int, n: int, truth: BetaDiscreteWeibullProcess
     ) -> None:
         fitted = model().fit(survivors=truth.simulate(n_customers=n, T=8, seed=seed).survivors)
-        assert fitted.converged
+        # Of three contracts a ridge may have no end within the steps: then it says so.
+        assert fitted.converged or "before the maximum" in fitted.estimate.reason
+        assert fitted.converged or n == 3
         undetermined = set(fitted.estimate.undetermined)
         errors = fitted.standard_errors
         assert {name for name, error in errors.items() if np.isinf(error)} == undetermined

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from crmcore.analytics import BetaGeoNBD, BetaGeoNBDProcess, FittedBetaGeoNBD, Interval
+from crmcore.analytics import (
+    NBD,
+    BetaGeoNBD,
+    BetaGeoNBDProcess,
+    FittedBetaGeoNBD,
+    Interval,
+    ModifiedBetaGeoNBD,
+    NBDProcess,
+    ParetoNBD,
+)
 from crmcore.analytics.summary import Summary
 from crmcore.domain.errors import InvalidInput
 
@@ -63,9 +73,39 @@ def test_where_the_data_put_no_bound_the_interval_says_so() -> None:
         assert fitted.confidence_intervals()[name] == Interval(0.0, np.inf)
         profile = fitted.profile_interval(name, **data)
         assert profile.low == 0.0 or profile.high == np.inf
-    found = fitted.interval_of(lambda model: model.expected_purchases_new(t=5))
-    assert (found.low <= found.value).all()
-    assert (found.value <= found.high).all()
+
+
+def test_what_depends_on_a_limit_only_has_an_interval() -> None:
+    """Nobody leaves: a and b are not determined, but how many purchases come is."""
+    seen = NBDProcess(r=2, alpha=10).simulate(n_customers=1000, T=52, seed=1)
+    who: dict[str, Any] = {"frequency": seen.frequency, "recency": seen.recency, "T": seen.T}
+    sure = NBD().fit(**who).interval_of(lambda model: model.expected_purchases_new(t=52))
+    for model in (BetaGeoNBD(), ModifiedBetaGeoNBD(), ParetoNBD()):
+        fitted = model.fit(**who)
+        assert fitted.status == "boundary"
+        found = fitted.interval_of(lambda model: model.expected_purchases_new(t=52))
+        assert float(found.low) == pytest.approx(float(sure.low), rel=1e-3)
+        assert float(found.high) == pytest.approx(float(sure.high), rel=1e-3)
+        again = type(fitted).from_dict(json.loads(json.dumps(fitted.to_dict())))
+        assert again == fitted
+        assert again.interval_of(lambda model: model.expected_purchases_new(t=52)) is not None
+
+
+def test_what_the_data_leave_open_has_none() -> None:
+    """All bought at one rate and nobody left: what would come after a long silence is open."""
+    data: dict[str, Any] = {"frequency": [2] * 9, "recency": [9.0] * 9, "T": [10.0] * 9}
+    fitted = ParetoNBD().fit(**data)
+    alive = fitted.interval_of(
+        lambda model: model.probability_alive(frequency=2, recency=9, T=900), upper=1.0
+    )
+    assert (float(alive.low), float(alive.high)) == (0.0, 1.0)
+
+
+@pytest.mark.parametrize(("upper", "path"), [(1.0, "predict"), (0.0, "upper"), (np.nan, "upper")])
+def test_a_bound_that_is_none_is_refused(bgnbd: FittedBetaGeoNBD, upper: float, path: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        bgnbd.interval_of(lambda model: model.expected_purchases_new(t=78), upper=upper)
+    assert caught.value.faults[0].path == path
 
 
 def test_probabilities_stay_below_1(bgnbd: FittedBetaGeoNBD) -> None:

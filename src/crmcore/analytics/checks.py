@@ -6,7 +6,8 @@ share it; it never repeats the value.
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from numbers import Integral
+from typing import Any, TypeAlias, TypeGuard
 
 import attrs
 import numpy as np
@@ -14,7 +15,7 @@ import numpy.typing as npt
 
 from crmcore.domain.errors import Fault, InvalidInput
 
-__all__ = ["BoolArray", "Checks", "FloatArray", "IntArray", "at_least_1", "positive"]
+__all__ = ["BoolArray", "Checks", "FloatArray", "IntArray", "at_least_1", "is_whole", "positive"]
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 IntArray: TypeAlias = npt.NDArray[np.int64]
@@ -128,7 +129,12 @@ def positive(_instance: Any, attribute: attrs.Attribute[Any], value: float) -> N
         raise InvalidInput.of(attribute.name, "must be a finite number above 0")
 
 
+def is_whole(value: object) -> TypeGuard[int]:
+    """Is it a whole number, of Python or of numpy, and no truth value?"""
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
 def at_least_1(_instance: Any, attribute: attrs.Attribute[Any], value: int) -> None:
     """An attrs validator: a whole number above zero."""
-    if not isinstance(value, int) or value < 1:
+    if not is_whole(value) or value < 1:
         raise InvalidInput.of(attribute.name, "must be a whole number above 0")

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from crmcore.analytics.beta_geometric import BetaGeometricProcess
 from crmcore.analytics.beta_mean import unit_nodes
 from crmcore.analytics.bgnbd_likelihood import BetaGeoNBDLikelihood
-from crmcore.analytics.checks import Checks, FloatArray
+from crmcore.analytics.checks import Checks, FloatArray, is_whole
 from crmcore.analytics.curves import per_count
 from crmcore.analytics.erlang_tail import event_terms
 from crmcore.analytics.histories import Cells, History
@@ -42,7 +42,7 @@ UNSEEN = 1e-9
 
 def regularity(_instance: Any, attribute: attrs.Attribute[Any], value: object) -> None:
     """An attrs validator: a whole number from 1 to 12."""
-    if type(value) is not int or not 1 <= value <= MOST_REGULAR:
+    if not is_whole(value) or not 1 <= value <= MOST_REGULAR:
         raise InvalidInput.of(attribute.name, f"must be a whole number from 1 to {MOST_REGULAR}")
 
 

@@ -183,6 +183,8 @@ def scale_of(log_parameter: float, name: str) -> float:
     """exp of a log parameter. InvalidInput where that is no number: covariates are far off."""
     if not abs(log_parameter) < 690:
         raise InvalidInput.of(
-            "covariates", f"lie so far from those fitted, or from 0, that {name} leaves all bounds"
+            "covariates",
+            f"lie so far from 0, or from those fitted, that {name} leaves all bounds:"
+            " subtract a typical value from them, before fitting as well",
         )
     return float(np.exp(log_parameter))

@@ -58,7 +58,7 @@ def estimate_at(
     covariance[np.ix_(settled, settled)] = (inverse + inverse.T) / 2
     names = (*parameters, *(act.name for act in design.acting))
     undetermined = tuple(name for name, known in zip(names, settled, strict=True) if not known)
-    found = attrs.evolve(estimate, covariance=covariance, undetermined=undetermined)
+    found = attrs.evolve(estimate, covariance=covariance, undetermined=undetermined, curvature=None)
     if design.untold is None or silent is not None:
         return found
     return attrs.evolve(

@@ -47,6 +47,9 @@ class Estimate:
     `covariance` (k, k) is that of the parameters themselves, the inverse of the exact second
     derivatives, symmetric. Rows and columns of `undetermined` parameters hold NaN and an
     infinite variance: the data put no bound on them. `reason` says it in a sentence.
+    `curvature` (k, k), where it is known, is that of the log-likelihood in the log parameters, with
+    its sign turned: along its level directions parameters may go together, and a prediction that
+    stays the same on the way is settled.
     """
 
     log_likelihood: float
@@ -60,6 +63,12 @@ class Estimate:
     undetermined: tuple[str, ...]
     converged: bool
     steps: int
+    curvature: FloatArray | None = attrs.field(
+        default=None,
+        converter=attrs.converters.optional(_frozen),
+        eq=attrs.cmp_using(eq=np.array_equal),
+        repr=False,
+    )
 
     @classmethod
     def at(cls, summit: Summit, likelihood: Likelihood, *, silent: str | None = None) -> Self:
@@ -99,6 +108,7 @@ class Estimate:
             undetermined=undetermined,
             converged=summit.reached,
             steps=summit.steps,
+            curvature=None if silent is not None else -summit.slope.hessian,
         )
 
     def _repr_html_(self) -> str:
@@ -120,7 +130,9 @@ class Estimate:
             [float(v) if np.isfinite(v) else None for v in row] for row in self.covariance.tolist()
         ]
         plain = {field.name: getattr(self, field.name) for field in attrs.fields(Estimate)}
-        return {**plain, "covariance": rows, "undetermined": list(self.undetermined)}
+        curved = None if self.curvature is None else self.curvature.tolist()
+        listed = {"undetermined": list(self.undetermined), "curvature": curved}
+        return {**plain, "covariance": rows, **listed}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
@@ -143,6 +155,7 @@ class Estimate:
                 undetermined=tuple(data["undetermined"]),
                 converged=bool(data["converged"]),
                 steps=int(data["steps"]),
+                curvature=data.get("curvature"),
             )
         except (KeyError, TypeError, ValueError) as error:
             raise InvalidInput.of("estimate", "is not what to_dict writes") from error
@@ -239,8 +252,8 @@ class Fitted:
         for (name, value), error in zip(
             self._smooth.items(), self.standard_errors.values(), strict=True
         ):
-            factor = float(np.exp(min(wide * error / value, 700.0)))
-            bounded = np.isfinite(error)
+            bounded = bool(np.isfinite(error)) and value != 0
+            factor = float(np.exp(min(wide * error / value, 700.0))) if bounded else np.inf
             intervals[name] = Interval(
                 value / factor if bounded else 0.0, value * factor if bounded else np.inf
             )
@@ -256,8 +269,9 @@ class Fitted:
         """A prediction with the interval that the estimate leaves open, by the delta method.
 
         `predict` asks a model of this class; `upper` is the bound of what it tells, 1 for
-        probabilities. Where the data put no bound on a parameter that matters the interval is
-        everything from 0 to `upper`.
+        probabilities. Where the data leave open what it depends on, the interval is everything
+        from 0 to `upper`; what depends on a limit only, as a rate r / alpha, is told though
+        r and alpha are not determined. InvalidInput where a value is below 0 or above `upper`.
 
             >>> from crmcore.analytics import BetaGeoNBD, BetaGeoNBDProcess
             >>> process = BetaGeoNBDProcess(r=0.5, alpha=6, a=0.8, b=2.5)
@@ -280,8 +294,9 @@ class Fitted:
             return attrs.evolve(cast(Any, self), **dict(moved_params))
 
         return interval_of(
-            predict, self, at=at, point=point, covariance=covariance, level=level, upper=upper
-        )
+            predict, self, at=at, point=point, covariance=covariance, level=level, upper=upper,
+            curvature=self.estimate.curvature,
+        )  # fmt: skip
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data that JSON can hold; `from_dict` reads it back."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from numbers import Real
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import attrs
@@ -15,6 +16,7 @@ from crmcore.analytics.estimate import Estimate, Fitted
 from crmcore.analytics.histories import Cells, History
 from crmcore.analytics.intervals import Interval, profile_interval
 from crmcore.analytics.purchase_process import PurchaseProcess
+from crmcore.domain.errors import InvalidInput
 
 __all__ = ["FittedProcess", "PurchaseModel", "Startable", "maximum", "start_or_none"]
 
@@ -24,8 +26,10 @@ def start_or_none(
 ) -> None:
     """An attrs validator: parameters that are finite numbers above zero, or None."""
     checks = Checks()
+    if not isinstance(value, Mapping | None):
+        raise InvalidInput.of(attribute.name, "must tell parameters by name")
     for name, number in (value or {}).items():
-        if not (isinstance(number, (int, float)) and 0 < number < np.inf):
+        if not (isinstance(number, Real) and 0 < number < np.inf):
             checks.refuse(f"{attribute.name}.{name}", "must be a finite number above 0")
     checks.close()
 

@@ -19,6 +19,11 @@ __all__ = ["Interval", "IntervalOf", "checked_level", "interval_of", "profile_in
 
 M = TypeVar("M")
 
+LEVEL = 1e-5
+"""Curvature below which a direction in log parameters is level: no step gains anything."""
+MATTERS = 1e-4
+"""A prediction that moves less than so much of it along such a direction does not depend on it."""
+
 
 @attrs.frozen
 class Interval:
@@ -140,16 +145,23 @@ def interval_of(
     covariance: FloatArray,
     level: float,
     upper: float,
+    curvature: FloatArray | None = None,
 ) -> IntervalOf:
     """The interval of a prediction by the delta method, on a scale without bounds.
 
     That is the logarithm, or the log odds of value / upper where there is an `upper` bound.
     `covariance` is that of the log parameters at `point`, and `at` makes the model of others.
-    Directions in which the data put no bound (an infinite variance) are passed over where the
-    prediction does not depend on them, else the interval is everything from 0 to `upper`.
+    Directions in which the data put no bound are passed over where the prediction does not depend
+    on them, else the interval is everything from 0 to `upper`. They are those along which the
+    `curvature` is level, or without one the parameters of infinite variance. InvalidInput where a
+    value is below 0 or above `upper`.
     """
     value = np.asarray(predict(model), np.float64)
-    bounded = np.isfinite(upper)
+    bounded = bool(np.isfinite(upper))
+    if not upper > 0:
+        raise InvalidInput.of("upper", "must be above 0")
+    if not ((value >= 0) & (value <= upper * (1 + 1e-9))).all():
+        raise InvalidInput.of("predict", "must tell values from 0 to upper")
 
     def free(values: FloatArray) -> FloatArray:
         with np.errstate(divide="ignore"):
@@ -163,9 +175,16 @@ def interval_of(
         up, down = (free(np.ravel(predict(at(point + s * step * axis)))) for s in (1, -1))
         with np.errstate(invalid="ignore"):
             slopes[place] = np.where(up == down, 0.0, (up - down) / (2 * step))
-    among = slopes[settled]
-    spread = np.einsum("in,ij,jn->n", among, covariance[np.ix_(settled, settled)], among)
-    loose = (np.abs(slopes[~settled]) > 1e-6).any(axis=0)
+    if curvature is None:
+        among = slopes[settled]
+        spread = np.einsum("in,ij,jn->n", among, covariance[np.ix_(settled, settled)], among)
+        along = slopes[~settled]
+    else:
+        size, axes = np.linalg.eigh(curvature)
+        turned, level_ = axes.T @ slopes, size < LEVEL
+        spread = (np.square(turned[~level_]) / size[~level_][:, None]).sum(axis=0)
+        along = turned[level_]
+    loose = ~(np.abs(along) <= MATTERS).all(axis=0)
     width = norm.ppf(0.5 + checked_level(level) / 2) * np.sqrt(np.maximum(spread, 0.0))
     middle = free(np.ravel(value))
     with np.errstate(invalid="ignore", over="ignore"):

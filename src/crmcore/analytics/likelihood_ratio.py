@@ -63,6 +63,11 @@ class LikelihoodRatio:
         )
 
 
+def _estimated(model: WithLikelihood) -> int:
+    """How many parameters were estimated: effects that the data could not tell are none."""
+    return int(getattr(model, "_free", len(model.params)))
+
+
 def likelihood_ratio_test(
     simple: WithLikelihood, general: WithLikelihood, *, on_boundary: bool = False
 ) -> LikelihoodRatio:
@@ -92,7 +97,7 @@ def likelihood_ratio_test(
     checks = Checks()
     if simple.n_customers != general.n_customers:
         checks.refuse("general", "was fitted to another number of customers than simple")
-    degrees = len(general.params) - len(simple.params)
+    degrees = _estimated(general) - _estimated(simple)
     if degrees < 1:
         checks.refuse("general", "must have more parameters than simple")
     gain = general.log_likelihood - simple.log_likelihood

@@ -71,7 +71,9 @@ def survivors_of(
     made, over = checks.counts("renewals", renewals), np.asarray(ended)
     if made.ndim != 1:
         checks.refuse("renewals", "must have one dimension")
-    elif over.shape != made.shape or over.dtype.kind not in "iub" or (over > 1).any():
+    elif over.shape != made.shape or (
+        made.size and (over.dtype.kind not in "iub" or (over > 1).any())
+    ):
         checks.refuse("ended", f"must be true or false, {made.size} in all")
     rows = checks.weights(weights, rows=made.size)
     checks.close()
