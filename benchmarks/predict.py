@@ -95,6 +95,7 @@ def fitters(theirs: Any) -> tuple[Any, Any, Any]:
     for fitter, known in made:
         fitter.params_ = _series(known.params)
     bought, modified, spent = (fitter for fitter, _ in made)
+    bought.predict = bought.conditional_expected_number_of_purchases_up_to_time  # as its fit does
     return bought, modified, spent
 
 
