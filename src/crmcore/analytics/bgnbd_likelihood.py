@@ -130,15 +130,9 @@ class BetaGeoNBDLikelihood:
         return self.cells.total
 
     @property
-    def unit(self) -> float:
-        """A typical age, so that nothing depends on the unit of time."""
-        mean = float((self.cells.weight * self.cells.T).sum()) / (self.total or 1.0)
-        return mean or 1.0
-
-    @property
     def bounds(self) -> tuple[FloatArray, FloatArray]:
         """Beyond these the likelihood is level to the last digit."""
-        shift = np.array([0.0, np.log(self.unit), 0.0, 0.0])
+        shift = np.array([0.0, np.log(self.cells.unit), 0.0, 0.0])
         return shift - 20.0, shift + 20.0
 
     @property

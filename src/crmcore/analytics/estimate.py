@@ -20,7 +20,7 @@ from scipy.stats import norm
 
 from crmcore.analytics.ascent import Likelihood, Summit
 from crmcore.analytics.checks import BoolArray, FloatArray
-from crmcore.analytics.intervals import Interval, IntervalOf, checked_level, interval_of
+from crmcore.analytics.intervals import LEVEL, Interval, IntervalOf, checked_level, interval_of
 from crmcore.domain.errors import InvalidInput
 from crmcore.domain.html import html_table
 
@@ -28,8 +28,6 @@ __all__ = ["Estimate", "Fitted", "Status", "read_fitted"]
 
 Status: TypeAlias = Literal["interior", "flat", "boundary", "not_identified"]
 
-PLATEAU = 1e-5
-"""Curvature below which a direction in log parameters is level: no step gains anything."""
 SHALLOW = 0.05
 """Curvature below which a standard error exceeds a factor of about 90."""
 
@@ -75,7 +73,7 @@ class Estimate:
         """The estimate where a climb ended; `silent` tells why the data say nothing, if so."""
         curvature, axes = np.linalg.eigh(-summit.slope.hessian)
         scale = min(1.0, likelihood.total) or 1.0
-        level = curvature < PLATEAU * scale
+        level = curvature < LEVEL * scale
         low, high = likelihood.bounds
         loose = (np.square(axes) * level).sum(axis=1) > 0.01
         loose |= (summit.point <= low + 1) | (summit.point >= high - 1)

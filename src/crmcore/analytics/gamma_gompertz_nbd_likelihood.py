@@ -51,15 +51,9 @@ class GammaGompertzNBDLikelihood:
         return self.cells.total
 
     @property
-    def unit(self) -> float:
-        """A typical age, so that nothing depends on the unit of time."""
-        mean = float((self.cells.weight * self.cells.T).sum()) / (self.total or 1.0)
-        return mean or 1.0
-
-    @property
     def bounds(self) -> tuple[FloatArray, FloatArray]:
         """Beyond these the likelihood is level, or leaving as sudden as the data can tell."""
-        shift = np.log([1.0, self.unit, 1 / self.unit, 1.0, 1.0])
+        shift = np.log([1.0, self.cells.unit, 1 / self.cells.unit, 1.0, 1.0])
         return shift - np.array([20, 20, 16, 20, 36]), shift + np.array([20, 20, 5, 20, 20])
 
     @property
@@ -69,7 +63,7 @@ class GammaGompertzNBDLikelihood:
         exposure = float((self.cells.weight * self.cells.T).sum())
         rate = (purchases + 0.5) / (exposure or 1.0)
         return [
-            np.log([r, r / (pace * rate), growth / self.unit, s, beta])
+            np.log([r, r / (pace * rate), growth / self.cells.unit, s, beta])
             for r, pace, growth, s, beta in (
                 (0.5, 1.5, 0.1, 0.5, 0.05),
                 (1.5, 1.5, 1.0, 1.0, 1.0),

@@ -117,6 +117,12 @@ class Cells:
         """How many customers the cells hold."""
         return float(self.weight.sum())
 
+    @property
+    def unit(self) -> float:
+        """A typical age, by which a likelihood scales times."""
+        mean = float((self.weight * self.T).sum()) / (self.total or 1.0)
+        return mean or 1.0
+
 
 _MIX = tuple(
     np.uint64(factor)

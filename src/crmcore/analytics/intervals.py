@@ -15,7 +15,7 @@ from crmcore.analytics.ascent import Likelihood, Slope, climb
 from crmcore.analytics.checks import FloatArray, IntArray
 from crmcore.domain.errors import InvalidInput
 
-__all__ = ["Interval", "IntervalOf", "checked_level", "interval_of", "profile_interval"]
+__all__ = ["LEVEL", "Interval", "IntervalOf", "checked_level", "interval_of", "profile_interval"]
 
 M = TypeVar("M")
 

@@ -48,15 +48,9 @@ class ParetoNBDLikelihood:
         return self.cells.total
 
     @property
-    def unit(self) -> float:
-        """A typical age, so that nothing depends on the unit of time."""
-        mean = float((self.cells.weight * self.cells.T).sum()) / (self.total or 1.0)
-        return mean or 1.0
-
-    @property
     def bounds(self) -> tuple[FloatArray, FloatArray]:
         """Beyond these the likelihood is level to the last digit."""
-        shift = np.log([1.0, self.unit, 1.0, self.unit])
+        shift = np.log([1.0, self.cells.unit, 1.0, self.cells.unit])
         return shift - 20.0, shift + 20.0
 
     @property
@@ -80,7 +74,7 @@ class ParetoNBDLikelihood:
         exposure = float((self.cells.weight * self.cells.T).sum())
         rate = (purchases + 0.5) / (exposure or 1.0)
         return [
-            np.log([r, r / (pace * rate), s, stay * self.unit])
+            np.log([r, r / (pace * rate), s, stay * self.cells.unit])
             for r, pace, s, stay in (
                 (0.5, 1.5, 0.5, 0.5),
                 (1.5, 1.5, 1.0, 1.0),
