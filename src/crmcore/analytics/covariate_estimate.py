@@ -10,6 +10,7 @@ from crmcore.analytics.checks import FloatArray
 from crmcore.analytics.covariate_design import Design
 from crmcore.analytics.covariate_likelihood import CovariateLikelihood
 from crmcore.analytics.estimate import Estimate
+from crmcore.analytics.settled import covariance_of, settled
 
 __all__ = ["at_zero", "estimate_at"]
 
@@ -45,19 +46,14 @@ def estimate_at(
     """
     estimate = Estimate.at(summit, likelihood, silent=silent)
     back = _back(parameters, design)
-    loose = np.array([name in estimate.undetermined for name in likelihood.names])
-    curvature, axes = np.linalg.eigh(-summit.slope.hessian[np.ix_(~loose, ~loose)])
-    told = (back != 0).any(axis=1)
-    settled = told & ~(back[:, loose] != 0).any(axis=1)
+    known, inverse = settled(summit, likelihood)
+    known &= silent is None
+    sure = (back != 0).any(axis=1) & ~(back[:, ~known] != 0).any(axis=1)
     logs = back @ summit.point
-    scale = np.where(np.arange(len(logs)) < len(parameters), np.exp(logs), 1.0)
-    moved = (scale[:, None] * back)[settled][:, ~loose] @ axes
-    inverse = (moved / curvature) @ moved.T
-    covariance = np.full((len(logs), len(logs)), np.nan)
-    covariance[np.diag_indices(len(logs))] = np.inf
-    covariance[np.ix_(settled, settled)] = (inverse + inverse.T) / 2
+    units = np.where(np.arange(len(logs)) < len(parameters), np.exp(logs), 1.0)[:, None] * back
+    covariance = covariance_of(sure, units @ inverse @ units.T)
     names = (*parameters, *(act.name for act in design.acting))
-    undetermined = tuple(name for name, known in zip(names, settled, strict=True) if not known)
+    undetermined = tuple(name for name, one in zip(names, sure, strict=True) if not one)
     found = attrs.evolve(estimate, covariance=covariance, undetermined=undetermined, curvature=None)
     if design.untold is None or silent is not None:
         return found

@@ -5,7 +5,8 @@ A fit never raises because data are hard. It says instead, in `status`:
 - `interior`: a strict maximum; standard errors can be trusted as usual.
 - `flat`: a maximum, but some parameters could be many times larger or smaller at little loss.
 - `boundary`: the likelihood keeps rising towards zero or infinity of the `undetermined`
-  parameters; what depends on their limit only (say, a ratio) is still determined.
+  parameters, some of which may only follow others on their way; what depends on their limit only
+  (say, a ratio) is still determined.
 - `not_identified`: the data say nothing about some parameters, as when nobody came back.
 """
 
@@ -19,8 +20,9 @@ import numpy as np
 from scipy.stats import norm
 
 from crmcore.analytics.ascent import Likelihood, Summit
-from crmcore.analytics.checks import BoolArray, FloatArray
-from crmcore.analytics.intervals import LEVEL, Interval, IntervalOf, checked_level, interval_of
+from crmcore.analytics.checks import FloatArray
+from crmcore.analytics.intervals import Interval, IntervalOf, checked_level, interval_of
+from crmcore.analytics.settled import covariance_of, settled
 from crmcore.domain.errors import InvalidInput
 from crmcore.domain.html import html_table
 
@@ -43,8 +45,9 @@ class Estimate:
     """The outcome of a fit by maximum likelihood.
 
     `covariance` (k, k) is that of the parameters themselves, the inverse of the exact second
-    derivatives, symmetric. Rows and columns of `undetermined` parameters hold NaN and an
-    infinite variance: the data put no bound on them. `reason` says it in a sentence.
+    derivatives, symmetric: of each parameter with all others free, the undetermined among them.
+    Rows and columns of `undetermined` parameters hold NaN and an infinite variance: the data put
+    no bound on them. `reason` says it in a sentence.
     `curvature` (k, k), where it is known, is that of the log-likelihood in the log parameters, with
     its sign turned: along its level directions parameters may go together, and a prediction that
     stays the same on the way is settled.
@@ -73,17 +76,15 @@ class Estimate:
         """The estimate where a climb ended; `silent` tells why the data say nothing, if so."""
         curvature, axes = np.linalg.eigh(-summit.slope.hessian)
         scale = min(1.0, likelihood.total) or 1.0
-        level = curvature < LEVEL * scale
-        low, high = likelihood.bounds
-        loose = (np.square(axes) * level).sum(axis=1) > 0.01
-        loose |= (summit.point <= low + 1) | (summit.point >= high - 1)
+        known, covariance = settled(summit, likelihood)
+        units = np.exp(np.add.outer(summit.point, summit.point))
         shallow = np.square(axes[:, curvature < SHALLOW * scale]).max(axis=1, initial=0.0) > 0.1
         names = np.array(likelihood.names)
-        undetermined = tuple(str(name) for name in names[loose])
+        undetermined = tuple(str(name) for name in names[~known])
         status: Status
         if silent is not None:
             status, reason = "not_identified", silent
-            loose[:], undetermined = True, likelihood.names
+            known[:], undetermined = False, likelihood.names
         elif undetermined:
             listed = ", ".join(undetermined)
             status = "boundary"
@@ -97,7 +98,7 @@ class Estimate:
             reason += f"; stopped after {summit.steps} steps, before the maximum"
         return cls(
             log_likelihood=summit.slope.value,
-            covariance=_covariance(summit, ~loose),
+            covariance=covariance_of(known, covariance * units),
             n_customers=int(likelihood.total)
             if likelihood.total.is_integer()
             else likelihood.total,
@@ -157,20 +158,6 @@ class Estimate:
             )
         except (KeyError, TypeError, ValueError) as error:
             raise InvalidInput.of("estimate", "is not what to_dict writes") from error
-
-
-def _covariance(summit: Summit, settled: BoolArray) -> FloatArray:
-    """The inverse of minus the Hessian among the settled parameters, in their own scale."""
-    size = len(settled)
-    covariance = np.full((size, size), np.nan)
-    covariance[np.diag_indices(size)] = np.inf
-    if settled.any():
-        among = np.ix_(settled, settled)
-        curvature, axes = np.linalg.eigh(-summit.slope.hessian[among])
-        scaled = np.exp(summit.point[settled])[:, None] * axes
-        inverse = (scaled / curvature) @ scaled.T
-        covariance[among] = (inverse + inverse.T) / 2
-    return covariance
 
 
 class Fitted:

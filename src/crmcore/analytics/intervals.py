@@ -113,18 +113,23 @@ def _end(
     likelihood: Likelihood, place: int, summit: FloatArray, *, side: float, edge: float, fall: float
 ) -> float:
     """The value on one side where the profile meets `fall`; 0 or infinite if it never does."""
-    near = np.delete(summit, place)
+    inside, reach = float(summit[place]), 0.05
+    others = np.delete(summit, place)
+    # Each climb begins where the one before it on the way down ended: from farther down it may
+    # end on another ridge.
+    seen = {inside: (others, likelihood.value(summit) - fall)}
 
     def above(at: float) -> float:
-        nonlocal near
-        pinned = _Pinned(likelihood, place, at)
-        found = climb(pinned, near) if len(near) else None
-        if found is None:
-            return pinned.value(near) - fall
-        near = found.point
-        return found.slope.value - fall
+        if at not in seen:
+            near = seen[min(seen, key=lambda each: (side * (each - at) > 0, abs(each - at)))][0]
+            pinned = _Pinned(likelihood, place, at)
+            if len(near):
+                found = climb(pinned, near)
+                seen[at] = found.point, found.slope.value - fall
+            else:
+                seen[at] = near, pinned.value(near) - fall
+        return seen[at][1]
 
-    inside, reach = float(summit[place]), 0.05
     while True:
         outside = summit[place] + side * reach
         if side * (edge - outside) <= 0:
