@@ -336,8 +336,10 @@ def test_intervals_take_k_as_known(fitted: tuple[FittedBetaGeoCNBD, dict[str, An
     found, seen = fitted
     assert set(found.standard_errors) == set(found.confidence_intervals()) == set(SHAPES)
     histories = {name: seen[name] for name in ("frequency", "recency", "T")}
-    profile = found.profile_interval("r", **histories)
+    profile = found.profile_interval("r", **histories, log_intervals=seen["log_intervals"])
     assert profile.low < found.r < profile.high
+    with pytest.raises(InvalidInput, match="not those that were fitted"):
+        found.profile_interval("r", **histories)
     ahead = found.interval_of(lambda model: model.expected_purchases_new(t=52))
     truth = BetaGeoCNBDProcess(**SHAPES, k=2).expected_purchases_new(t=52)
     assert ahead.low < truth < ahead.high

@@ -10,9 +10,14 @@ import pytest
 from scipy.stats import chi2
 
 from crmcore.analytics import (
+    BetaGeoCNBD,
+    BetaGeoNBD,
     BetaGeoNBDProcess,
+    Effect,
     FittedBetaGeoNBD,
+    ProcessWithCovariates,
     Summary,
+    WithCovariates,
     alive_path,
     compare_models,
     frequency_recency,
@@ -83,6 +88,33 @@ def test_without_a_holdout_only_the_calibration_is_compared() -> None:
     assert (row.expected, row.error, row.mae, row.rmse) == (None, None, None, None)
 
 
+def test_all_parameters_that_were_estimated_count() -> None:
+    data = split(400, 1)
+    known = {name: data[name] for name in ("frequency", "recency", "T")}
+    traits = {"web": np.arange(400) % 2, "same": np.ones(400)}
+    plain = BetaGeoNBD().fit(**known)
+    fitted = WithCovariates(BetaGeoNBD(), purchases=("web", "same"), dropout="web").fit(
+        **known, covariates=traits
+    )
+    given = fitted.given(traits)
+    models = {"plain": plain, "web": given, "regular": BetaGeoCNBD(k=1).fit(**known)}
+    compared = compare_models(models, t=13, **data)
+    assert [row.n_parameters for row in compared.rows] == [4, 6, 4]  # `same` tells nothing
+    assert compared["web"].log_likelihood == pytest.approx(fitted.log_likelihood)
+    assert compared["web"].aic == pytest.approx(fitted.aic)
+    assert compared["web"].bic == pytest.approx(fitted.bic)
+    assert given.estimate is fitted.estimate
+    assert likelihood_ratio_test(plain, fitted).degrees == 2
+
+
+def test_coefficients_count_where_parameters_are_known() -> None:
+    known = ProcessWithCovariates(baseline=PRINTED, effects=(Effect("purchases", "web", 0.2),))
+    traits = {"web": [0, 1]}
+    who: dict[str, Any] = {"frequency": [0, 1], "recency": [0, 1], "T": 2}
+    compared = compare_models({"all": known.given(traits), "one": known.given({"web": 1})}, **who)
+    assert [row.n_parameters for row in compared.rows] == [5, 5]
+
+
 @pytest.mark.parametrize(
     ("change", "path"),
     [
@@ -104,7 +136,7 @@ def test_bad_arguments_are_named(change: dict[str, Any], path: str) -> None:
 def maximum(height: float, parameters: int, customers: int = 100) -> Any:
     return SimpleNamespace(
         log_likelihood=height,
-        params=dict.fromkeys("abcdef"[:parameters], 1.0),
+        n_parameters=parameters,
         n_customers=customers,
     )
 

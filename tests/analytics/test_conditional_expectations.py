@@ -11,11 +11,16 @@ from hypothesis import strategies as st
 from scipy.stats import chi2
 
 from crmcore.analytics import (
+    BetaGeoCNBD,
+    BetaGeoNBD,
     BetaGeoNBDProcess,
+    Effect,
     FittedBetaGeoNBD,
     FittedGammaGamma,
     GammaGammaSpend,
+    ProcessWithCovariates,
     Summary,
+    WithCovariates,
     conditional_expectations,
     conditional_values,
     frequency_histogram,
@@ -229,6 +234,19 @@ def test_published_histogram_of_cdnow(bgnbd: FittedBetaGeoNBD, cdnow: Summary) -
         BetaGeoNBDProcess(**bgnbd.params), frequency=cdnow.frequency, T=cdnow.T
     )
     assert (known.estimated, known.degrees) == (0, 7)
+
+
+def test_a_histogram_knows_how_many_parameters_were_estimated() -> None:
+    data = split(400, 2)
+    who: dict[str, Any] = {name: data[name] for name in ("frequency", "recency", "T")}
+    counts = {"frequency": data["frequency"], "T": data["T"]}
+    traits = {"web": np.arange(400) % 2}
+    fitted = WithCovariates(BetaGeoNBD(), purchases="web").fit(**who, covariates=traits)
+    assert frequency_histogram(fitted.given({"web": 0.5}), **counts).estimated == 5
+    regular = BetaGeoCNBD(k=1).fit(**who)
+    assert frequency_histogram(regular, **counts).estimated == 4
+    known = ProcessWithCovariates(baseline=SHOP, effects=(Effect("purchases", "web", 0.2),))
+    assert frequency_histogram(known.given({"web": 1}), **counts).estimated == 0
 
 
 def test_expected_numbers_are_sums_over_customers() -> None:

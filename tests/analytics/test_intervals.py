@@ -14,10 +14,13 @@ from crmcore.analytics import (
     BetaGeoNBD,
     BetaGeoNBDProcess,
     FittedBetaGeoNBD,
+    GammaGamma,
     Interval,
     ModifiedBetaGeoNBD,
     NBDProcess,
     ParetoNBD,
+    ShiftedBetaGeometric,
+    WithCovariates,
 )
 from crmcore.analytics.summary import Summary
 from crmcore.domain.errors import InvalidInput
@@ -126,6 +129,38 @@ def test_a_start_leads_to_the_same_place_in_fewer_steps(cdnow: Summary) -> None:
     again = BetaGeoNBD(start=first.params).fit(**data)
     assert again.params == pytest.approx(first.params, rel=1e-9)
     assert again.estimate.steps < first.estimate.steps
+
+
+@pytest.mark.parametrize("change", ["fewer", "others"])
+def test_a_profile_of_other_data_is_refused(change: str) -> None:
+    data = drawn(1)
+    fitted = BetaGeoNBD().fit(**data)
+    order = np.random.default_rng(1).permutation(3000)
+    again = {name: column[order] for name, column in data.items()}
+    assert fitted.profile_interval("r", **again) == fitted.profile_interval("r", **data)
+    other = {"fewer": drawn(1, n=2999), "others": drawn(2)}[change]
+    with pytest.raises(InvalidInput, match="not those that were fitted") as caught:
+        fitted.profile_interval("r", **other)
+    assert caught.value.faults[0].path == "data"
+
+
+def test_a_profile_of_other_cohorts_spend_or_traits_is_refused() -> None:
+    contracts = ShiftedBetaGeometric().fit(survivors=[1000, 869, 743, 653])
+    with pytest.raises(InvalidInput, match="not those that were fitted"):
+        contracts.profile_interval("alpha", survivors=[1000, 869, 743, 650])
+    spent: dict[str, Any] = {"frequency": [1, 2, 3, 4], "monetary_value": [3.0, 9, 5, 7]}
+    spend = GammaGamma().fit(**spent)
+    with pytest.raises(InvalidInput, match="not those that were fitted"):
+        spend.profile_interval("p", **{**spent, "frequency": [1, 2, 4, 3]})
+    data = drawn(1, n=300)
+    fitted = WithCovariates(BetaGeoNBD(), purchases=("web", "same")).fit(
+        **data, covariates={"web": np.arange(300) % 2, "same": np.ones(300)}
+    )
+    for name in ("purchases.web", "purchases.same"):
+        with pytest.raises(InvalidInput, match="not those that were fitted"):
+            fitted.profile_interval(
+                name, **data, covariates={"web": np.arange(300) % 3, "same": np.ones(300)}
+            )
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from crmcore.analytics.cnbd_process import (
 from crmcore.analytics.estimate import Estimate, read_fitted
 from crmcore.analytics.fitting import FittedProcess, PurchaseModel, maximum
 from crmcore.analytics.histories import Cells, History
+from crmcore.analytics.intervals import Interval
 from crmcore.analytics.log_intervals import checked_log_intervals, log_gaps, log_spread
 from crmcore.domain.errors import InvalidInput
 
@@ -35,6 +36,56 @@ __all__ = [
 NAMES = ("r", "alpha", "a", "b", "k")
 
 
+@attrs.frozen(eq=False)
+class _Seen:
+    """Histories with the sum of all their `log_intervals`, where these are known."""
+
+    cells: Cells
+    log_intervals: float | None
+
+    @classmethod
+    def checked(
+        cls,
+        k: int | None,
+        *,
+        frequency: npt.ArrayLike,
+        recency: npt.ArrayLike,
+        T: npt.ArrayLike,
+        weights: npt.ArrayLike | None,
+        log_intervals: npt.ArrayLike | None,
+    ) -> Self:
+        """What a fit takes, of k if that is given."""
+        checks = Checks()
+        history = History.checked(checks, frequency=frequency, recency=recency, T=T)
+        rows = checks.weights(weights, rows=history.x.size)
+        logs = None
+        if log_intervals is not None:
+            logs = checked_log_intervals(checks, log_intervals, history)
+        elif k is None:
+            checks.refuse(
+                "log_intervals",
+                "is needed to estimate k: ask summarize for it with log_intervals=True, or give k",
+            )
+        checks.close()
+        total = None if logs is None else float((logs if rows is None else rows * logs).sum())
+        return cls(Cells.of(history, rows), total)
+
+    @property
+    def purchases(self) -> float:
+        """How many repeat purchases were made in all."""
+        return float((self.cells.weight * self.cells.x).sum())
+
+    def likelihood(self, k: int, *, first: int) -> BetaGeoNBDLikelihood:
+        """The log-likelihood of this with regularity k."""
+        cells = self.cells
+        constant = (
+            log_spread(k, cells.x, cells.recency, cells.weight)
+            if self.log_intervals is None
+            else log_gaps(k, purchases=self.purchases, log_intervals=self.log_intervals)
+        )
+        return BetaGeoNBDLikelihood.of(cells, first=first, k=k, log_gaps=constant)
+
+
 class FittedRegular(FittedProcess):
     """What is known of a fit with regularity k besides the `estimate` of the other parameters.
 
@@ -45,6 +96,8 @@ class FittedRegular(FittedProcess):
 
     __slots__ = ()
 
+    _first: ClassVar[int]
+    k: int
     log_likelihood_by_k: tuple[float, ...]
 
     @property
@@ -52,8 +105,31 @@ class FittedRegular(FittedProcess):
         return {name: value for name, value in self.params.items() if name != "k"}
 
     @property
-    def _free(self) -> int:
+    def n_parameters(self) -> int:
+        """How many parameters were estimated: r, alpha, a and b, and k unless it was given."""
         return 5 if self.log_likelihood_by_k else 4
+
+    def profile_interval(
+        self,
+        name: str,
+        *,
+        frequency: npt.ArrayLike,
+        recency: npt.ArrayLike,
+        T: npt.ArrayLike,
+        weights: npt.ArrayLike | None = None,
+        log_intervals: npt.ArrayLike | None = None,
+        level: float = 0.95,
+    ) -> Interval:
+        """The profile-likelihood interval of one parameter but k, from the data that were fitted.
+
+        As that of other models, with k taken as known. Where `log_intervals` were fitted they are
+        needed here too. InvalidInput where other data were fitted.
+        """
+        seen = _Seen.checked(
+            self.k, frequency=frequency, recency=recency, T=T,
+            weights=weights, log_intervals=log_intervals,
+        )  # fmt: skip
+        return self._profile(seen.likelihood(self.k, first=self._first), name, level=level)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data that JSON can hold; `from_dict` reads it back."""
@@ -140,34 +216,19 @@ class RegularModel(PurchaseModel[FittedRegularT]):
             >>> fitted.k, fitted.status
             (3, 'interior')
         """
-        checks = Checks()
-        history = History.checked(checks, frequency=frequency, recency=recency, T=T)
-        rows = checks.weights(weights, rows=history.x.size)
-        logs = None
-        if log_intervals is not None:
-            logs = checked_log_intervals(checks, log_intervals, history)
-        elif self.k is None:
-            checks.refuse(
-                "log_intervals",
-                "is needed to estimate k: ask summarize for it with log_intervals=True, or give k",
-            )
-        checks.close()
-        total = None if logs is None else float((logs if rows is None else rows * logs).sum())
-        return self._best_of(Cells.of(history, rows), total)
+        seen = _Seen.checked(
+            self.k, frequency=frequency, recency=recency, T=T,
+            weights=weights, log_intervals=log_intervals,
+        )  # fmt: skip
+        return self._best_of(seen)
 
-    def _best_of(self, cells: Cells, log_intervals: float | None) -> FittedRegularT:
-        """The model where these cells are most likely, over all k asked."""
-        purchases = float((cells.weight * cells.x).sum())
-        silent = None if purchases else "nobody bought again"
+    def _best_of(self, seen: _Seen) -> FittedRegularT:
+        """The model where this is most likely, over all k asked."""
+        silent = None if seen.purchases else "nobody bought again"
         tried = range(1, MOST_REGULAR + 1) if self.k is None else range(self.k, self.k + 1)
         start, found = self.start, []
         for k in tried:
-            constant = (
-                log_spread(k, cells.x, cells.recency, cells.weight)
-                if log_intervals is None
-                else log_gaps(k, purchases=purchases, log_intervals=log_intervals)
-            )
-            likelihood = BetaGeoNBDLikelihood.of(cells, first=self._first, k=k, log_gaps=constant)
+            likelihood = seen.likelihood(k, first=self._first)
             params, estimate = maximum(likelihood, steps=self.steps, silent=silent, start=start)
             found.append((params, estimate))
             if silent:

@@ -80,9 +80,10 @@ def compare_models(
 
     `frequency`, `recency`, `T` and `holdout_frequency` are (n,), as `summarize` gives them with
     `holdout_until`, and `t` is its `holdout_length`; without these two, only the calibration is
-    compared. A model is asked what it can tell: `log_likelihood_of`, `params` (all count as
-    estimated), `probability_alive`, `expected_purchases`; one of the host's own may have the last
-    alone, and is compared by the holdout.
+    compared. A model is asked what it can tell: `log_likelihood_of`, `n_parameters` (or
+    `params`, which then all count as estimated), `probability_alive`, `expected_purchases`; one of
+    the host's own may have the last alone, and is compared by the holdout. A model with covariates
+    is that of these customers, `fitted.given(covariates)`; its coefficients count.
 
     A better log-likelihood does not promise a better forecast, nor the least error of the total
     that of individuals: which matters is the caller's purpose. InvalidInput names all that is
@@ -128,7 +129,9 @@ def _row(
     height = k = alive = None
     if hasattr(model, "log_likelihood_of"):
         height = float(model.log_likelihood_of(**who))
-    if hasattr(model, "params"):
+    if hasattr(model, "n_parameters"):
+        k = int(model.n_parameters)
+    elif hasattr(model, "params"):
         k = len(model.params)
     if hasattr(model, "probability_alive"):
         alive = float(told("probability_alive", model.probability_alive(**who), rows=n).sum())

@@ -21,7 +21,13 @@ from scipy.stats import norm
 
 from crmcore.analytics.ascent import Likelihood, Summit
 from crmcore.analytics.checks import FloatArray
-from crmcore.analytics.intervals import Interval, IntervalOf, checked_level, interval_of
+from crmcore.analytics.intervals import (
+    Interval,
+    IntervalOf,
+    checked_level,
+    interval_of,
+    profile_interval,
+)
 from crmcore.analytics.settled import covariance_of, settled
 from crmcore.domain.errors import InvalidInput
 from crmcore.domain.html import html_table
@@ -32,6 +38,8 @@ Status: TypeAlias = Literal["interior", "flat", "boundary", "not_identified"]
 
 SHALLOW = 0.05
 """Curvature below which a standard error exceeds a factor of about 90."""
+SAME = 1e-6
+"""Data whose numbers differ by no more, relatively, are taken for those that were fitted."""
 
 
 def _frozen(values: FloatArray) -> FloatArray:
@@ -190,8 +198,8 @@ class Fitted:
         return self.params
 
     @property
-    def _free(self) -> int:
-        """How many parameters were estimated."""
+    def n_parameters(self) -> int:
+        """How many parameters were estimated: not those that were given, or held at 0."""
         return len(self.params)
 
     @property
@@ -218,13 +226,13 @@ class Fitted:
     @property
     def aic(self) -> float:
         """Akaike's information criterion, 2 k - 2 LL for k parameters: less is better."""
-        return 2.0 * self._free - 2.0 * self.log_likelihood
+        return 2.0 * self.n_parameters - 2.0 * self.log_likelihood
 
     @property
     def bic(self) -> float:
         """The Bayesian information criterion of Schwarz, k ln n - 2 LL: less is better."""
         many = np.log(max(self.n_customers, 1.0))
-        return float(self._free * many) - 2.0 * self.log_likelihood
+        return float(self.n_parameters * many) - 2.0 * self.log_likelihood
 
     def confidence_intervals(self, *, level: float = 0.95) -> dict[str, Interval]:
         """An interval of each parameter from its standard error, on the log scale (Wald).
@@ -243,6 +251,33 @@ class Fitted:
                 value / factor if bounded else 0.0, value * factor if bounded else np.inf
             )
         return intervals
+
+    def _profile(self, likelihood: Likelihood, name: str, *, level: float) -> Interval:
+        """The profile interval of a parameter in the likelihood of the data that were fitted."""
+        if name not in likelihood.names:
+            raise InvalidInput.of("name", f"must be one of {', '.join(likelihood.names)}")
+        self._same_data(likelihood, self.params)
+        return profile_interval(likelihood, self.params, name, level=level)
+
+    def _same_data(self, likelihood: Likelihood, params: Mapping[str, float]) -> None:
+        """InvalidInput where a likelihood is of other data than were fitted.
+
+        `params` are those found, as the likelihood takes them.
+        """
+        are, were = likelihood.total, self.n_customers
+        if abs(are - were) > SAME * max(were, 1.0):
+            raise InvalidInput.of(
+                "data",
+                f"are not those that were fitted: of {are:,.12g} customers, not {were:,.12g}",
+            )
+        are = likelihood.value(np.log([params[each] for each in likelihood.names]))
+        were = self.log_likelihood
+        if not abs(are - were) <= SAME * max(abs(were), 1.0):
+            raise InvalidInput.of(
+                "data",
+                "are not those that were fitted: their log-likelihood at these parameters is"
+                f" {are:,.6f}, not {were:,.6f}",
+            )
 
     def interval_of(
         self,

@@ -25,6 +25,7 @@ from crmcore.analytics.intervals import (
     interval_of,
     profile_interval,
 )  # fmt: skip
+from crmcore.analytics.process_of_each import ProcessOfEach
 from crmcore.analytics.process_with_covariates import ProcessWithCovariates
 from crmcore.domain.errors import InvalidInput
 
@@ -61,9 +62,14 @@ class FittedWithCovariates(ProcessWithCovariates, Fitted):
         )
 
     @property
-    def _free(self) -> int:
-        """All but the effects that the data could not tell, which are exactly 0."""
+    def n_parameters(self) -> int:
+        """How many were estimated: not the effects that the data could not tell, which are 0."""
         return len(self.params) - sum(effect.coefficient == 0 for effect in self.effects)
+
+    def given(self, covariates: Mapping[str, npt.ArrayLike]) -> ProcessOfEach:
+        """The model of customers with these covariates, as without a fit, with the `estimate`."""
+        made = ProcessWithCovariates.given(self, covariates)
+        return attrs.evolve(made, n_parameters=self.n_parameters, estimate=self.estimate)
 
     def confidence_intervals(self, *, level: float = 0.95) -> dict[str, Interval]:
         """An interval of each parameter from its standard error (Wald).
@@ -92,7 +98,7 @@ class FittedWithCovariates(ProcessWithCovariates, Fitted):
         """The profile-likelihood interval of one parameter, from the data that were fitted.
 
         As that of models without covariates; the ends of a coefficient are infinite where the
-        data put no bound there.
+        data put no bound there. InvalidInput where other data were fitted.
         """
         if name not in self.params:
             raise InvalidInput.of("name", f"must be one of {', '.join(self.params)}")
@@ -103,12 +109,13 @@ class FittedWithCovariates(ProcessWithCovariates, Fitted):
         design = data.design.unshifted()
         scales = dict(zip((act.name for act in design.acting), design.scale.tolist(), strict=True))
         likelihood = data.likelihood(design)
-        if name not in likelihood.names:
-            return Interval(-np.inf, np.inf)
         # Exponentials of coefficients are positive, as what a profile is made for.
         positive = dict(self.baseline.params)
         for effect in self.effects:
             positive[effect.name] = float(np.exp(effect.coefficient * scales[effect.name]))
+        self._same_data(likelihood, positive)
+        if name not in likelihood.names:
+            return Interval(-np.inf, np.inf)
         found = profile_interval(likelihood, positive, name, level=level)
         if name in self.baseline.params:
             return found

@@ -14,7 +14,7 @@ from crmcore.analytics.ascent import Likelihood, climb_from
 from crmcore.analytics.checks import Checks, FloatArray, at_least_1
 from crmcore.analytics.estimate import Estimate, Fitted
 from crmcore.analytics.histories import Cells, History
-from crmcore.analytics.intervals import Interval, profile_interval
+from crmcore.analytics.intervals import Interval
 from crmcore.analytics.purchase_process import PurchaseProcess
 from crmcore.domain.errors import InvalidInput
 
@@ -54,14 +54,15 @@ class FittedProcess(PurchaseProcess, Fitted):
         All values that the likelihood-ratio test does not reject: where the largest
         log-likelihood over the other parameters is within chi2(level, 1) / 2 of the maximum
         (Venzon and Moolgavkar 1988). It stays right where `confidence_intervals` is not, as
-        near a boundary; an end is 0 or infinite where the data put no bound there.
+        near a boundary; an end is 0 or infinite where the data put no bound there. InvalidInput
+        where other data were fitted: the number of customers or the log-likelihood differs.
         """
         checks = Checks()
         history = self._histories.checked(checks, frequency=frequency, recency=recency, T=T)
         rows = checks.weights(weights, rows=history.x.size)
         checks.close()
         likelihood = self._likelihood(Cells.of(history, rows))
-        return profile_interval(likelihood, self.params, name, level=level)
+        return self._profile(likelihood, name, level=level)
 
 
 FittedT = TypeVar("FittedT", bound=FittedProcess)

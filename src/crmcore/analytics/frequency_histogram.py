@@ -113,7 +113,7 @@ def frequency_histogram(
 
 def _estimated(model: Any) -> int:
     """How many parameters a model found from data: those of a fitted one."""
-    return len(model.params) if hasattr(model, "estimate") else 0
+    return 0 if getattr(model, "estimate", None) is None else int(model.n_parameters)
 
 
 def _chi_square(actual: IntArray, expected: FloatArray) -> tuple[float, int]:

@@ -13,7 +13,7 @@ from crmcore.analytics.estimate import Estimate, Fitted
 from crmcore.analytics.fitting import maximum, start_or_none
 from crmcore.analytics.gamma_gamma_likelihood import GammaGammaLikelihood
 from crmcore.analytics.gamma_gamma_spend import GammaGammaSpend, checked_spend
-from crmcore.analytics.intervals import Interval, profile_interval
+from crmcore.analytics.intervals import Interval
 
 __all__ = ["FittedGammaGamma", "GammaGamma"]
 
@@ -37,9 +37,10 @@ class FittedGammaGamma(GammaGammaSpend, Fitted):
 
         All values that the likelihood-ratio test does not reject, the others at their best for
         each. p, q and v lie along a ridge, where `confidence_intervals` may be too short.
+        InvalidInput where other data were fitted.
         """
         likelihood = _likelihood(frequency, monetary_value, weights)
-        return profile_interval(likelihood, self.params, name, level=level)
+        return self._profile(likelihood, name, level=level)
 
 
 @attrs.frozen(kw_only=True)

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crmcore.analytics.checks import Checks, FloatArray, IntArray
+from crmcore.analytics.estimate import Estimate
 from crmcore.analytics.histories import History
 from crmcore.analytics.purchase_process import PurchaseProcess
 from crmcore.analytics.simulation import Drawn
@@ -23,11 +24,15 @@ class ProcessOfEach(PurchaseProcess):
 
     Answers what every model answers; histories are one for all, or n of them in the order of the
     covariates. `processes` are the different models and `rows` say whose each is. Without `rows`
-    one process holds for all customers, however many.
+    one process holds for all customers, however many. `n_parameters` counts the parameters and
+    coefficients of the model that made it; of a fitted one those that were estimated, and
+    `estimate` is that of the fit.
     """
 
     processes: tuple[PurchaseProcess, ...]
     rows: tuple[IntArray, ...] | None
+    n_parameters: int
+    estimate: Estimate | None = None
 
     @property
     def size(self) -> int | None:

@@ -75,12 +75,15 @@ class ProcessWithCovariates:
         spread = dict(zip(columns, np.broadcast_arrays(*columns.values()), strict=True))
         shape = next(iter(spread.values())).shape
         if not shape:
-            return ProcessOfEach(processes=(self._process(spread, ()),), rows=None)
+            return ProcessOfEach(
+                processes=(self._process(spread, ()),), rows=None, n_parameters=len(self.params)
+            )
         moving = {effect.covariate for effect in self.effects if effect.coefficient != 0}
         first, rows = alike([spread[name] for name in sorted(moving)] or [np.zeros(shape)])
         return ProcessOfEach(
             processes=tuple(self._process(spread, (row,)) for row in first.tolist()),
             rows=tuple(rows),
+            n_parameters=len(self.params),
         )
 
     def _process(self, columns: Mapping[str, FloatArray], row: tuple[int, ...]) -> PurchaseProcess:

@@ -10,7 +10,7 @@ import attrs
 from crmcore.analytics.checks import Checks, at_least_1
 from crmcore.analytics.estimate import Estimate, Fitted
 from crmcore.analytics.fitting import Startable, maximum, start_or_none
-from crmcore.analytics.intervals import Interval, profile_interval
+from crmcore.analytics.intervals import Interval
 from crmcore.analytics.renewals import Cohorts, Renewals
 from crmcore.analytics.retention_process import RetentionProcess
 
@@ -27,12 +27,13 @@ class FittedRetention(RetentionProcess, Fitted):
 
         All values that the likelihood-ratio test does not reject: where the largest
         log-likelihood over the other parameters is within chi2(level, 1) / 2 of the maximum. It
-        stays right where `confidence_intervals` is not, as near a boundary.
+        stays right where `confidence_intervals` is not, as near a boundary. InvalidInput where
+        other cohorts were fitted.
         """
         checks = Checks()
         renewals = Renewals.checked(checks, survivors)
         checks.close()
-        return profile_interval(self._likelihood(renewals), self.params, name, level=level)
+        return self._profile(self._likelihood(renewals), name, level=level)
 
 
 FittedT = TypeVar("FittedT", bound=FittedRetention)
