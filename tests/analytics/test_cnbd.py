@@ -328,8 +328,10 @@ def test_it_survives_plain_data_and_pickle(
     del plain["log_likelihood_by_k"]
     with pytest.raises(InvalidInput, match="log_likelihood_by_k"):
         FittedBetaGeoCNBD.from_dict(plain)
-    with pytest.raises(InvalidInput, match="params"):
-        FittedBetaGeoCNBD.from_dict({**plain, "k": None})
+    whole = found.to_dict()
+    for change in ({"k": None}, {"k": 1.5}, {"log_likelihood_by_k": ["high"]}):
+        with pytest.raises(InvalidInput, match=next(iter(change))):
+            FittedBetaGeoCNBD.from_dict({**whole, **change})
 
 
 def test_intervals_take_k_as_known(fitted: tuple[FittedBetaGeoCNBD, dict[str, Any]]) -> None:

@@ -226,7 +226,7 @@ def test_odd_data_are_fitted_and_described(x: list[int], z: list[float], status:
 def test_fitted_model_survives_plain_data(gamma_gamma: FittedGammaGamma) -> None:
     plain = json.loads(json.dumps(gamma_gamma.to_dict()))
     assert FittedGammaGamma.from_dict(plain) == gamma_gamma
-    with pytest.raises(InvalidInput, match="params"):
+    with pytest.raises(InvalidInput, match="q: is missing"):
         FittedGammaGamma.from_dict({"model": "GammaGamma", "p": 1})
 
 

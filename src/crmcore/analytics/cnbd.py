@@ -17,12 +17,12 @@ from crmcore.analytics.cnbd_process import (
     ModifiedBetaGeoCNBDProcess,
     regularity,
 )
-from crmcore.analytics.estimate import Estimate, read_fitted
+from crmcore.analytics.estimate import Estimate
+from crmcore.analytics.fitted import read_fitted
 from crmcore.analytics.fitting import FittedProcess, PurchaseModel, maximum
 from crmcore.analytics.histories import Cells, History
 from crmcore.analytics.intervals import Interval
 from crmcore.analytics.log_intervals import checked_log_intervals, log_gaps, log_spread
-from crmcore.domain.errors import InvalidInput
 
 __all__ = [
     "BetaGeoCNBD",
@@ -139,13 +139,19 @@ class FittedRegular(FittedProcess):
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """The fitted model that `to_dict` wrote. InvalidInput where it is not one."""
         made: Any = cls
-        params, estimate = read_fitted(data, model=cls.__name__.removeprefix("Fitted"), names=NAMES)
-        try:
-            by_k = tuple(float(value) for value in data["log_likelihood_by_k"])
-        except (KeyError, TypeError, ValueError) as error:
-            raise InvalidInput.of("log_likelihood_by_k", "must hold numbers") from error
-        whole = {**params, "k": int(params["k"])}
-        return cast(Self, made(**whole, estimate=estimate, log_likelihood_by_k=by_k))
+        params, estimate = read_fitted(
+            data,
+            model=cls.__name__.removeprefix("Fitted"),
+            names=NAMES,
+            more=("log_likelihood_by_k",),
+        )
+        checks = Checks()
+        by_k = checks.numbers("log_likelihood_by_k", data["log_likelihood_by_k"], negative=True)
+        if by_k.ndim != 1 or len(by_k) > MOST_REGULAR:
+            checks.refuse("log_likelihood_by_k", "must hold a number for each k at most")
+        checks.close()
+        whole = {**params, "k": data["k"], "log_likelihood_by_k": tuple(by_k.tolist())}
+        return cast(Self, made(**whole, estimate=estimate))
 
 
 @attrs.frozen(kw_only=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
 
 import attrs
@@ -11,13 +11,14 @@ import numpy.typing as npt
 from scipy.stats import norm
 
 from crmcore.analytics.ascent import Summit
-from crmcore.analytics.checks import FloatArray
+from crmcore.analytics.checks import Checks, FloatArray
 from crmcore.analytics.covariate_data import CovariateData
 from crmcore.analytics.covariate_design import Effect, scale_of
 from crmcore.analytics.covariate_estimate import at_zero, estimate_at
 from crmcore.analytics.covariate_kinds import KINDS, kind_of
 from crmcore.analytics.covariate_likelihood import CovariateLikelihood
-from crmcore.analytics.estimate import Estimate, Fitted
+from crmcore.analytics.estimate import Estimate
+from crmcore.analytics.fitted import Fitted, read_estimate
 from crmcore.analytics.intervals import (
     Interval,
     IntervalOf,
@@ -27,6 +28,7 @@ from crmcore.analytics.intervals import (
 )  # fmt: skip
 from crmcore.analytics.process_of_each import ProcessOfEach
 from crmcore.analytics.process_with_covariates import ProcessWithCovariates
+from crmcore.analytics.saved_fits import saved_keys, saved_number
 from crmcore.domain.errors import InvalidInput
 
 __all__ = ["FittedWithCovariates"]
@@ -168,18 +170,40 @@ class FittedWithCovariates(ProcessWithCovariates, Fitted):
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """The fitted model that `to_dict` wrote. InvalidInput where it is not one."""
-        if data.get("model") != "WithCovariates":
+        if not isinstance(data, Mapping) or data.get("model") != "WithCovariates":
             raise InvalidInput.of("model", "must be WithCovariates")
-        if data.get("of") not in KINDS:
+        checks = Checks()
+        saved_keys(checks, data, needed=("model", "of", "baseline", "effects", "estimate"))
+        checks.close()
+        if data["of"] not in tuple(KINDS):
             raise InvalidInput.of("of", f"must be one of {', '.join(KINDS)}")
         kind = KINDS[data["of"]]
-        try:
-            params = {name: float(data["baseline"][name]) for name in kind.parameters}
-            effects = tuple(
-                Effect(each["part"], str(each["covariate"]), float(each["coefficient"]))
-                for each in data["effects"]
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            raise InvalidInput.of("effects", "are not what to_dict writes") from error
-        estimate = Estimate.from_dict(data.get("estimate", {}))
-        return cls(baseline=kind.process(**params), effects=effects, estimate=estimate)
+        params = _saved("baseline", data["baseline"], kind.parameters)
+        if not isinstance(data["effects"], list | tuple):
+            raise InvalidInput.of("effects", "must be a list")
+        effects = []
+        for place, each in enumerate(data["effects"]):
+            path = f"effects[{place}]"
+            told = _saved(path, each, ("part", "covariate", "coefficient"))
+            try:
+                effects.append(Effect(**told))
+            except InvalidInput as error:
+                raise error.under(path) from error
+        names = [*kind.parameters, *(effect.name for effect in effects)]
+        estimate = read_estimate(checks, data["estimate"], names=names)
+        return cls(baseline=kind.process(**params), effects=tuple(effects), estimate=estimate)
+
+
+def _saved(path: str, data: Any, names: Sequence[str]) -> dict[str, Any]:
+    """Numbers and names that were saved. InvalidInput where they are none."""
+    checks = Checks()
+    if saved_keys(checks, data, needed=names):
+        for name in names:
+            if name in ("part", "covariate"):
+                if not isinstance(data[name], str):
+                    checks.refuse(name, "must be text")
+            else:
+                saved_number(checks, name, data[name])
+    if checks.faults:
+        raise InvalidInput(tuple(checks.faults)).under(path)
+    return dict(data)

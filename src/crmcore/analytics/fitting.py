@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from crmcore.analytics.ascent import Likelihood, climb_from
 from crmcore.analytics.checks import Checks, FloatArray, at_least_1
-from crmcore.analytics.estimate import Estimate, Fitted
+from crmcore.analytics.estimate import Estimate
+from crmcore.analytics.fitted import Fitted
 from crmcore.analytics.histories import Cells, History
 from crmcore.analytics.intervals import Interval
 from crmcore.analytics.purchase_process import PurchaseProcess
