@@ -24,8 +24,12 @@ from crmcore.analytics.histories import Cells, History
 from crmcore.analytics.purchase_process import FORGOTTEN, PurchaseProcess
 from crmcore.analytics.purchases_ahead import PurchasesAhead
 from crmcore.analytics.simulation import Drawn
+from crmcore.domain.errors import InvalidInput
 
 __all__ = ["BetaGeometricProcess"]
+
+FURTHEST = 1e140
+"""How many times `alpha` one can look ahead in float64."""
 
 
 @attrs.frozen(kw_only=True)
@@ -92,14 +96,15 @@ class BetaGeometricProcess(PurchaseProcess):
     def _discounted(self, history: History, rate: float, end: float) -> FloatArray:
         """The mean of the rate at which they buy, over p and over time, by quadrature."""
         end = min(end, FORGOTTEN / rate)
-        fraction, share = unit_nodes()
-        share = share * end * np.exp(-rate * end * fraction)
+        if end > FURTHEST * self.alpha:
+            raise InvalidInput.of("discount_rate", "is too small, or the horizon too far")
 
         def present(x: float, since: FloatArray) -> FloatArray:
             shape = self.r + x
-            p, weight = beta_nodes(
-                self.a, self.b + self._first + x, reach=shape * end / float(since.min())
-            )
+            reach = shape * end / float(since.min())
+            p, weight = beta_nodes(self.a, self.b + self._first + x, reach=reach)
+            fraction, share = unit_nodes(reach=reach)
+            share = share * end * np.exp(-rate * end * fraction)
             values = np.empty(len(since))
             for place, start in enumerate(since.tolist()):
                 grown = np.log1p(fraction[:, None] * (end / start) * p)

@@ -18,6 +18,9 @@ __all__ = ["beta_nodes", "unit_nodes"]
 NEGLIGIBLE = 42.0
 """Terms smaller than the largest by e**-42 change nothing in float64."""
 
+FAR = 1e6
+"""Beyond this reach the nodes of a half-open rule are too far apart."""
+
 
 def beta_nodes(a: float, b: float, *, reach: float) -> tuple[FloatArray, FloatArray]:
     """Nodes p in (0, 1) and weights that add up to 1, for means over Beta(a, b).
@@ -39,12 +42,19 @@ def beta_nodes(a: float, b: float, *, reach: float) -> tuple[FloatArray, FloatAr
     log_weight = a * log_p - b * np.logaddexp(0.0, y) + np.log(np.cosh(v))
     importance = log_weight - np.maximum(log_p, turn)
     kept = importance > importance.max() - NEGLIGIBLE
-    weight = np.exp(log_weight[kept] - log_weight[kept].max())
-    return np.maximum(expit(y[kept]), 1e-150), weight / weight.sum()
+    weight = np.exp(log_weight - log_weight.max())  # what is left out counts in the whole
+    return np.maximum(expit(y[kept]), 1e-150), weight[kept] / weight.sum()
 
 
-def unit_nodes() -> tuple[FloatArray, FloatArray]:
-    """Nodes and weights for integrals over (0, 1), crowded towards 0: tanh-sinh in one side."""
+def unit_nodes(*, reach: float = 1.0) -> tuple[FloatArray, FloatArray]:
+    """Nodes and weights for integrals over (0, 1), crowded towards 0: tanh-sinh in one side.
+
+    Of functions that fall from 1/`reach` on, which may be tiny, the nodes are evenly crowded
+    down to there.
+    """
+    if reach > FAR:
+        y = np.arange(-NEGLIGIBLE - np.log(reach), NEGLIGIBLE, 0.2)
+        return expit(y), expit(y) * expit(-y) * 0.2
     v = np.arange(-66, 67) * 0.05
     y = np.pi * np.sinh(v)
     weight = expit(y) * expit(-y) * np.pi * np.cosh(v) * 0.05
