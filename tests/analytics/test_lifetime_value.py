@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
 from scipy.integrate import quad
+from scipy.stats import binomtest
 
 from crmcore.analytics import (
+    BetaGeoNBD,
     BetaGeoNBDProcess,
     FittedBetaGeoNBD,
     FittedGammaGamma,
+    GammaGamma,
     GammaGammaSpend,
+    IntervalOf,
     continuous_rate,
     lifetime_value,
 )
@@ -128,3 +133,49 @@ def test_faults_of_both_models_come_together() -> None:
         )
     paths = [fault.path for fault in caught.value.faults]
     assert paths == ["margin", "discount_rate", "frequency[1]", "T[0]", "monetary_value[0]"]
+
+
+def worth_of(purchases: Any, asked: dict[str, Any]) -> Any:
+    return lifetime_value(purchases=purchases, **asked).value
+
+
+def test_an_interval_of_both_models_covers_as_often_as_it_says() -> None:
+    """What purchases and what spend leave open: either alone is surer than both."""
+    shop = BetaGeoNBDProcess(r=0.5, alpha=6, a=0.8, b=2.5)
+    purse = GammaGammaSpend(p=6.25, q=3.74, v=15.44)
+    who: dict[str, Any] = {"frequency": 3, "recency": 30, "T": 39}
+    paid: dict[str, Any] = {"frequency": 3, "monetary_value": 25}
+    ahead: dict[str, Any] = {"horizon": 52, "discount_rate": 0.003}
+    asked: dict[str, Any] = {**who, **ahead, "monetary_value": 25}
+    truth = float(lifetime_value(purchases=shop, value=purse, **asked).value)
+    runs, covered = 60, 0
+    for seed in range(runs):
+        seen = shop.simulate(n_customers=600, T=39, seed=seed)
+        spent = purse.simulate(frequency=seen.frequency, seed=seed)
+        buys = BetaGeoNBD().fit(frequency=seen.frequency, recency=seen.recency, T=seen.T)
+        pays = GammaGamma().fit(frequency=seen.frequency, monetary_value=spent)
+        bought = buys.interval_of(
+            lambda model: model.discounted_purchases(**who, **ahead), level=0.8
+        )
+        mean = pays.interval_of(lambda model: model.expected_average_value(**paid), level=0.8)
+        both = bought.times(mean)
+        worth = lifetime_value(purchases=buys, value=pays, **asked)
+        assert float(both.value) == pytest.approx(float(worth.value))
+        one = buys.interval_of(partial(worth_of, asked={"value": pays, **asked}), level=0.8)
+        assert both.low < one.low < one.high < both.high
+        covered += bool(both.low < truth < both.high)
+    assert binomtest(covered, runs, 0.8).pvalue > 0.001
+
+
+def test_products_of_nothing_and_of_what_is_open() -> None:
+    def told(value: float, low: float, high: float, level: float = 0.9) -> IntervalOf:
+        return IntervalOf(
+            value=np.array([value]), low=np.array([low]), high=np.array([high]), level=level
+        )
+
+    nothing = told(0, 0, 0).times(told(5, 4, 6))
+    assert (float(nothing.low[0]), float(nothing.high[0])) == (0, 0)
+    left_open = told(3, 0, np.inf).times(told(5, 4, 6))
+    assert (float(left_open.low[0]), float(left_open.high[0])) == (0, np.inf)
+    with pytest.raises(InvalidInput, match="level"):
+        told(1, 1, 1).times(told(1, 1, 1, level=0.8))

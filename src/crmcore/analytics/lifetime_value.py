@@ -110,7 +110,9 @@ def lifetime_value(
     models; `frequency`, `recency`, `T` and `monetary_value` are numbers or (n,) arrays.
     `horizon`, possibly infinite, is in the unit of T, and `discount_rate` is continuous and per
     that unit: see `continuous_rate`. `margin` is the part of revenue that counts. The result is
-    in the currency of `monetary_value`. InvalidInput names all that is wrong; NoFiniteMean
+    in the currency of `monetary_value`. What the estimates leave open is told by their
+    `interval_of`, of purchases and of what is paid for one: `IntervalOf.times` makes one of both,
+    as the guide Lifetime models shows. InvalidInput names all that is wrong; NoFiniteMean
     where the expected value of a purchase is infinite.
 
         >>> from crmcore.analytics import BetaGeoNBDProcess, GammaGammaSpend

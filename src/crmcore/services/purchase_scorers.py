@@ -181,7 +181,7 @@ class LifetimeWorth:
     def _ends(self, columns: ScorerColumns, level: float) -> tuple[Any, Any]:
         import numpy as np
 
-        from crmcore.analytics import IntervalOf, NoFiniteMean
+        from crmcore.analytics import NoFiniteMean
 
         bought = _interval(self.purchases, lambda m: self._discounted(m, columns), level)
         spent = paid(columns)
@@ -190,13 +190,7 @@ class LifetimeWorth:
         except NoFiniteMean:  # a little beside the estimate: nothing bounds the value
             nothing = np.full(len(columns["T"]), np.nan)
             return nothing, nothing
-        value = bought.value * mean.value
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            down = np.hypot(np.log(bought.value / bought.low), np.log(mean.value / mean.low))
-            up = np.hypot(np.log(bought.high / bought.value), np.log(mean.high / mean.value))
-            low, high = value * np.exp(-down), value * np.exp(up)
-        low, high = (np.where(value == 0, 0.0, end) for end in (low, high))
-        return ends_of(IntervalOf(value=value, low=low, high=high, level=level))
+        return ends_of(bought.times(mean))
 
 
 def paid(columns: ScorerColumns) -> dict[str, Any]:
