@@ -58,10 +58,15 @@ class Calibration:
 
 
 def calibration(
-    *, predicted: npt.ArrayLike, happened: npt.ArrayLike, groups: int = 10
+    *,
+    predicted: npt.ArrayLike,
+    happened: npt.ArrayLike,
+    weights: npt.ArrayLike | None = None,
+    groups: int = 10,
 ) -> Calibration:
     """How forecasts `predicted` (n), probabilities, compare with what `happened` (n), 0 or 1.
 
+    `weights` (n), whole numbers, tell how many events each row stands for.
     `groups` of nearly equal size by rank, 10 for deciles; equal forecasts stay together, so
     groups may differ in size and be fewer, and the order of rows does not matter. InvalidInput
     where a forecast is no probability, an outcome neither 0 nor 1, or there is none.
@@ -84,23 +89,31 @@ def calibration(
     checks.refuse_where((outcome > 0) & (outcome != 1), "happened", "must be 0 or 1")
     if type(groups) is not int or groups < 1:
         checks.refuse("groups", "must be a whole number above 0")
+    many = np.ones(forecast.shape) if weights is None else checks.counts("weights", weights)
+    if not checks.faults and many.shape != forecast.shape:
+        checks.refuse("weights", f"must have one number per row, {len(forecast)} in all")
+    if not checks.faults and not many.any():
+        checks.refuse("weights", "must stand for one event at least")
     checks.close()
     order = np.lexsort((outcome, forecast))
-    forecast, outcome = forecast[order], outcome[order]
-    n = len(order)
-    _, place, equal = np.unique(forecast, return_inverse=True, return_counts=True)
+    order = order[many[order] > 0]
+    forecast, outcome, many = forecast[order], outcome[order], many[order]
+    n = float(many.sum())
+    _, place = np.unique(forecast, return_inverse=True)
+    equal = np.bincount(place, many)
     # Forecasts that are equal go where the middle one of them belongs.
     middle = np.cumsum(equal) - equal / 2
     group = np.minimum(middle * groups / n, groups - 1).astype(np.int64)[place]
-    _, group, size = np.unique(group, return_inverse=True, return_counts=True)
-    said, happens = (np.bincount(group, column) / size for column in (forecast, outcome))
-    base = float(outcome.mean())
+    _, group = np.unique(group, return_inverse=True)
+    size = np.bincount(group, many)
+    said, happens = (np.bincount(group, many * column) / size for column in (forecast, outcome))
+    base = float((many * outcome).sum()) / n
     return Calibration(
         predicted=said,
         observed=happens,
-        error=np.sqrt(np.bincount(group, forecast * (1 - forecast))) / size,
-        size=size.astype(np.int64),
-        brier=float(((forecast - outcome) ** 2).mean()),
+        error=np.sqrt(np.bincount(group, many * forecast * (1 - forecast))) / size,
+        size=np.rint(size).astype(np.int64),
+        brier=float((many * (forecast - outcome) ** 2).sum()) / n,
         brier_of_base_rate=base * (1 - base),
         expected_calibration_error=float((size * np.abs(said - happens)).sum()) / n,
     )

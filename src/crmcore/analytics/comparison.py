@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crmcore.analytics.checks import Checks, FloatArray
-from crmcore.analytics.forecasts import ForeseesPurchases, histories_of, told
+from crmcore.analytics.forecasts import ForeseesPurchases, each_once, histories_of, told
 from crmcore.analytics.histories import History
 from crmcore.domain.errors import InvalidInput
 from crmcore.domain.html import html_table
@@ -75,15 +75,18 @@ def compare_models(
     T: npt.ArrayLike,
     t: float | None = None,
     holdout_frequency: npt.ArrayLike | None = None,
+    weights: npt.ArrayLike | None = None,
 ) -> ModelComparison:
     """What each model, by its name, makes of the same calibration and the same holdout.
 
     `frequency`, `recency`, `T` and `holdout_frequency` are (n,), as `summarize` gives them with
     `holdout_until`, and `t` is its `holdout_length`; without these two, only the calibration is
-    compared. A model is asked what it can tell: `log_likelihood_of`, `n_parameters` (or
-    `params`, which then all count as estimated), `probability_alive`, `expected_purchases`; one of
-    the host's own may have the last alone, and is compared by the holdout. A model with covariates
-    is that of these customers, `fitted.given(covariates)`; its coefficients count.
+    compared. `weights` (n), whole numbers, tell how many customers each row stands for.
+
+    A model is asked what it can tell: `log_likelihood_of`, `n_parameters` (or `params`, which then
+    all count as estimated), `probability_alive`, `expected_purchases`; one of the host's own may
+    have the last alone, and is compared by the holdout. A model with covariates is that of these
+    customers, `fitted.given(covariates)`; its coefficients count.
 
     A better log-likelihood does not promise a better forecast, nor the least error of the total
     that of individuals: which matters is the caller's purpose. InvalidInput names all that is
@@ -111,54 +114,70 @@ def compare_models(
         checks.refuse("t", "and holdout_frequency go together")
     ahead = None if t is None else checks.number("t", t)
     more = [] if holdout_frequency is None else [("holdout_frequency", holdout_frequency)]
-    history, counts = histories_of(checks, frequency=frequency, recency=recency, T=T, more=more)
-    made = counts[0] if counts else None
+    more.append(("weights", each_once(weights)))
+    history, (*counts, many) = histories_of(
+        checks, frequency=frequency, recency=recency, T=T, more=more
+    )
+    seen = _Seen(history, many, weights is not None, ahead, counts[0] if counts else None)
     return ModelComparison(
-        rows=tuple(_row(name, model, history, ahead, made) for name, model in models.items()),
-        customers=len(history.x),
-        actual=None if made is None else float(made.sum()),
+        rows=tuple(_row(name, model, seen) for name, model in models.items()),
+        customers=int(many.sum()),
+        actual=None if seen.made is None else float((many * seen.made).sum()),
     )
 
 
-def _row(
-    name: str, model: Any, history: History, t: float | None, made: FloatArray | None
-) -> ComparedModel:
+@attrs.frozen(eq=False)
+class _Seen:
+    """Histories of so `many` (n) customers each, and what those `made` (n) within `t`."""
+
+    history: History
+    many: FloatArray
+    weighted: bool
+    t: float | None
+    made: FloatArray | None
+
+
+def _row(name: str, model: Any, seen: _Seen) -> ComparedModel:
     """What one model says of these histories."""
-    n = len(history.x)
+    history, many = seen.history, seen.many
+    n, customers = len(history.x), float(many.sum())
     who = {"frequency": history.x, "recency": history.recency, "T": history.T}
     height = k = alive = None
     if hasattr(model, "log_likelihood_of"):
-        height = float(model.log_likelihood_of(**who))
+        told_of = {**who, "weights": many} if seen.weighted else who
+        height = float(model.log_likelihood_of(**told_of))
     if hasattr(model, "n_parameters"):
         k = int(model.n_parameters)
     elif hasattr(model, "params"):
         k = len(model.params)
     if hasattr(model, "probability_alive"):
-        alive = float(told("probability_alive", model.probability_alive(**who), rows=n).sum())
+        each = told("probability_alive", model.probability_alive(**who), rows=n)
+        alive = float((many * each).sum())
     aic = bic = None
     if height is not None and k is not None:
         aic = 2.0 * k - 2.0 * height
-        bic = float(k * np.log(max(n, 1))) - 2.0 * height
-    found: dict[str, float | None] = dict.fromkeys(("expected", "error", "mae", "rmse"))
-    if t is not None and made is not None:
-        found = _errors(name, model, who, t, made)
+        bic = float(k * np.log(max(customers, 1.0))) - 2.0 * height
     return ComparedModel(
-        name=name, log_likelihood=height, n_parameters=k, aic=aic, bic=bic, alive=alive, **found,
+        name=name, log_likelihood=height, n_parameters=k, aic=aic, bic=bic, alive=alive,
+        **_errors(name, model, who, seen),
     )  # fmt: skip
 
 
 def _errors(
-    name: str, model: ForeseesPurchases, who: dict[str, FloatArray], t: float, made: FloatArray
+    name: str, model: ForeseesPurchases, who: dict[str, FloatArray], seen: _Seen
 ) -> dict[str, float | None]:
     """How the forecasts of a model compare with the holdout."""
+    if seen.t is None or seen.made is None:
+        return dict.fromkeys(("expected", "error", "mae", "rmse"))
     if not hasattr(model, "expected_purchases"):
         raise InvalidInput.of(f"models.{name}", "has no expected_purchases")
-    n = len(made)
-    foreseen = told("expected_purchases", model.expected_purchases(t=t, **who), rows=n)
-    apart, total = foreseen - made, float(made.sum())
+    made, many = seen.made, seen.many
+    foreseen = told("expected_purchases", model.expected_purchases(t=seen.t, **who), rows=len(made))
+    apart, total, n = foreseen - made, float((many * made).sum()), float(many.sum())
+    expected = float((many * foreseen).sum())
     return {
-        "expected": float(foreseen.sum()),
-        "error": float(foreseen.sum()) / total - 1 if total else None,
-        "mae": float(np.abs(apart).mean()) if n else None,
-        "rmse": float(np.sqrt((apart**2).mean())) if n else None,
+        "expected": expected,
+        "error": expected / total - 1 if total else None,
+        "mae": float((many * np.abs(apart)).sum()) / n if n else None,
+        "rmse": float(np.sqrt((many * apart**2).sum() / n)) if n else None,
     }

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crmcore.analytics.checks import Checks, FloatArray, IntArray
-from crmcore.analytics.forecasts import ForeseesPurchases, histories_of, told
+from crmcore.analytics.forecasts import ForeseesPurchases, each_once, histories_of, told
 from crmcore.analytics.histories import History
 from crmcore.domain.html import html_table
 
@@ -66,13 +66,15 @@ def conditional_expectations(
     recency: npt.ArrayLike,
     T: npt.ArrayLike,
     holdout_frequency: npt.ArrayLike,
+    weights: npt.ArrayLike | None = None,
     by: By = "frequency",
     groups: int = 8,
 ) -> ConditionalExpectations:
     """Expected and actual purchases in the holdout, by groups of customers with like histories.
 
     All columns are (n,), as `summarize(..., holdout_until=...)` gives them, and `t` is its
-    `holdout_length`. By `frequency` the groups are 0, 1, 2... and the last one all above (Fader,
+    `holdout_length`; `weights` (n), whole numbers, tell how many customers each row stands for. By
+    `frequency` the groups are 0, 1, 2... and the last one all above (Fader,
     Hardie and Lee 2005, "Counting your customers" the easy way). By `recency`, `T` or
     `time_since_last` (T - recency) they are equal spans of time; of `recency` the first group is
     that of customers without a repeat purchase. InvalidInput names all that is wrong.
@@ -93,9 +95,9 @@ def conditional_expectations(
     checks = Checks()
     ahead = checks.number("t", t)
     checked_groups(checks, by, groups)
-    history, (made,) = histories_of(
+    history, (made, many) = histories_of(
         checks, frequency=frequency, recency=recency, T=T,
-        more=[("holdout_frequency", holdout_frequency)],
+        more=[("holdout_frequency", holdout_frequency), ("weights", each_once(weights))],
     )  # fmt: skip
     foreseen = told(
         "expected_purchases",
@@ -105,7 +107,7 @@ def conditional_expectations(
         rows=len(history.x),
     )
     return by_history(
-        "purchases", history, foreseen, made, by=by, groups=groups, least=foreseen
+        "purchases", history, foreseen, made, many, by=by, groups=groups, least=foreseen
     )  # fmt: skip
 
 
@@ -122,30 +124,39 @@ def by_history(
     history: History,
     foreseen: FloatArray,
     made: FloatArray,
+    many: FloatArray,
     *,
     by: By,
     groups: int,
     least: FloatArray,
 ) -> ConditionalExpectations:
-    """The table of what was `foreseen` (n) and `made` (n); `least` (n) is a least variance."""
+    """The table of what was `foreseen` (n) and `made` (n); `least` (n) is a least variance.
+
+    Each row stands for so `many` (n) customers.
+    """
+    if not many.all():
+        some = many > 0
+        history = History(*(column[some] for column in attrs.astuple(history)))
+        foreseen, made, least, many = (c[some] for c in (foreseen, made, least, many))
     group, labels = _groups(history, by, groups)
-    size = np.bincount(group, minlength=len(labels))
+    size = np.bincount(group, many, minlength=len(labels))
     held = np.flatnonzero(size)
-    many = np.maximum(size, 1)
+    whole = np.maximum(size, 1)
     expected, actual, floor = (
-        np.bincount(group, column, len(labels)) / many for column in (foreseen, made, least)
+        np.bincount(group, many * column, len(labels)) / whole for column in (foreseen, made, least)
     )
-    spread = np.bincount(group, (made - actual[group]) ** 2, len(labels)) / np.maximum(many - 1, 1)
+    apart = many * (made - actual[group]) ** 2
+    spread = np.bincount(group, apart, len(labels)) / np.maximum(whole - 1, 1)
     return ConditionalExpectations(
         of=of,
         by=by,
         label=tuple(labels[place] for place in held),
-        customers=size[held].astype(np.int64),
+        customers=np.rint(size[held]).astype(np.int64),
         expected=expected[held],
         actual=actual[held],
-        error=np.sqrt(np.maximum(spread, floor) / many)[held],
-        total_expected=float(foreseen.sum()),
-        total_actual=float(made.sum()),
+        error=np.sqrt(np.maximum(spread, floor) / whole)[held],
+        total_expected=float((many * foreseen).sum()),
+        total_actual=float((many * made).sum()),
     )
 
 

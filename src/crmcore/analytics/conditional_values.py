@@ -12,7 +12,7 @@ from crmcore.analytics.conditional_expectations import (
     by_history,
     checked_groups,
 )
-from crmcore.analytics.forecasts import histories_of, told
+from crmcore.analytics.forecasts import each_once, histories_of, told
 from crmcore.analytics.lifetime_value import PurchaseModel, SpendModel, lifetime_value
 
 __all__ = ["conditional_values"]
@@ -28,6 +28,7 @@ def conditional_values(
     T: npt.ArrayLike,
     monetary_value: npt.ArrayLike,
     holdout_value: npt.ArrayLike,
+    weights: npt.ArrayLike | None = None,
     by: By = "frequency",
     groups: int = 8,
 ) -> ConditionalExpectations:
@@ -35,9 +36,9 @@ def conditional_values(
 
     Expected is `lifetime_value` over the horizon `t` without a discount: purchases expected, times
     the value expected of each. All columns are (n,), as `summarize(..., amount=...,
-    holdout_until=...)` gives them, in one currency, and `t` is its `holdout_length`; groups are
-    those of `conditional_expectations`. A few large amounts make a mean uncertain: mind `error`.
-    InvalidInput names all that is wrong.
+    holdout_until=...)` gives them, in one currency, and `t` is its `holdout_length`; groups and
+    `weights` are those of `conditional_expectations`. A few large amounts make a mean uncertain:
+    mind `error`. InvalidInput names all that is wrong.
 
         >>> from crmcore.analytics import BetaGeoNBDProcess, GammaGammaSpend
         >>> seen = conditional_values(
@@ -52,7 +53,9 @@ def conditional_values(
     checked_groups(checks, by, groups)
     ahead = checks.number("t", t)
     spent = checks.numbers("holdout_value", holdout_value)
-    history, _ = histories_of(checks, frequency=frequency, recency=recency, T=T)
+    history, (many,) = histories_of(
+        checks, frequency=frequency, recency=recency, T=T, more=[("weights", each_once(weights))]
+    )
     mean = checks.numbers("monetary_value", monetary_value)
     checks.same_shape(frequency=history.x, monetary_value=mean, holdout_value=spent)
     checks.close()
@@ -65,5 +68,6 @@ def conditional_values(
     # Of so many purchases of equal value, counted by Poisson: others spread more.
     least = np.asarray(worth.discounted_purchases * worth.average_value**2)
     return by_history(
-        "value", history, foreseen, np.broadcast_to(spent, n), by=by, groups=groups, least=least
+        "value", history, foreseen, np.broadcast_to(spent, n), many, by=by, groups=groups,
+        least=least,
     )  # fmt: skip

@@ -21,6 +21,7 @@ __all__ = [
     "ForeseesNewcomers",
     "ForeseesPurchases",
     "TellsAlive",
+    "each_once",
     "histories_of",
     "told",
 ]
@@ -76,6 +77,11 @@ def told(method: str, values: npt.ArrayLike, *, rows: int) -> FloatArray:
     checks.refuse_where(~np.isfinite(answer), f"model.{method}", "answered what is not finite")
     checks.close()
     return answer
+
+
+def each_once(weights: npt.ArrayLike | None) -> npt.ArrayLike:
+    """How many customers each row stands for: one each, unless it is told."""
+    return 1 if weights is None else weights
 
 
 def histories_of(

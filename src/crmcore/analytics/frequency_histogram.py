@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import chi2
 
-from crmcore.analytics.checks import Checks, FloatArray, IntArray
+from crmcore.analytics.checks import Checks, FloatArray, IntArray, is_whole
 from crmcore.analytics.forecasts import CountsPurchases, told
+from crmcore.domain.errors import InvalidInput
 from crmcore.domain.html import html_table
 
 __all__ = ["FrequencyHistogram", "frequency_histogram"]
@@ -58,6 +59,7 @@ def frequency_histogram(
     *,
     frequency: npt.ArrayLike,
     T: npt.ArrayLike,
+    weights: npt.ArrayLike | None = None,
     groups: int = 8,
     estimated: int | None = None,
 ) -> FrequencyHistogram:
@@ -65,8 +67,10 @@ def frequency_histogram(
 
     Expected with k is the sum of P(X(T) = k) over customers, each with their own T (Fader,
     Hardie and Lee 2005, "Counting your customers" the easy way). `frequency` and `T`
-    are (n,), from `summarize`. `estimated` parameters were found from these customers; without
-    it, those of a fitted model, and none of a model with known ones. They come from whole
+    are (n,), from `summarize`; `weights` (n), whole numbers, tell how many customers each row
+    stands for. `estimated` parameters were found from these customers; without it, those of a
+    fitted model, and none of a model with known ones: say it, 0 perhaps, where the model was
+    fitted to others. They come from whole
     histories, not from the groups, so that the p-value is rather too small (Chernoff and Lehmann
     1954). InvalidInput names all that is wrong.
 
@@ -84,25 +88,31 @@ def frequency_histogram(
     x, age = checks.counts("frequency", frequency), checks.numbers("T", T)
     if not checks.faults:
         checks.same_shape(frequency=x, T=age)
+    many = np.ones(()) if weights is None else checks.counts("weights", weights)
+    if not checks.faults and many.ndim:
+        checks.same_shape(frequency=np.atleast_1d(x), weights=many)
     if type(groups) is not int or groups < 2:
         checks.refuse("groups", "must be a whole number above 1")
-    found = _estimated(model) if estimated is None else estimated
-    if type(found) is not int or found < 0:
+    if estimated is not None and (not is_whole(estimated) or estimated < 0):
         checks.refuse("estimated", "must be a whole number at or above 0")
     checks.close()
-    x, age = (np.atleast_1d(column) for column in np.broadcast_arrays(x, age))
-    ages, many = np.unique(age, return_counts=True)
+    x, age, many = (np.atleast_1d(column) for column in np.broadcast_arrays(x, age, many))
+    customers = float(many.sum())
+    found = _estimated(model, customers) if estimated is None else int(estimated)
+    ages, place = np.unique(age, return_inverse=True)
+    of_age = np.bincount(place, many, minlength=len(ages))
     counted = np.arange(groups - 1)
     asked = model.probability_of_n(n=np.repeat(counted, len(ages)), t=np.tile(ages, groups - 1))
     chance = told("probability_of_n", asked, rows=(groups - 1) * len(ages))
-    below = chance.reshape(groups - 1, len(ages)) @ many
-    expected = np.append(below, max(len(x) - float(below.sum()), 0.0))
-    actual = np.bincount(np.minimum(x, groups - 1).astype(np.int64), minlength=groups)
+    below = chance.reshape(groups - 1, len(ages)) @ of_age
+    expected = np.append(below, max(customers - float(below.sum()), 0.0))
+    group = np.minimum(x, groups - 1).astype(np.int64)
+    actual: FloatArray = np.bincount(group, many, minlength=groups).astype(np.float64)
     statistic, cells = _chi_square(actual, expected)
     degrees = cells - 1 - found
     return FrequencyHistogram(
         label=(*map(str, counted), f"{groups - 1}+"),
-        actual=actual.astype(np.int64),
+        actual=np.rint(actual).astype(np.int64),
         expected=expected,
         estimated=found,
         statistic=statistic,
@@ -111,12 +121,21 @@ def frequency_histogram(
     )
 
 
-def _estimated(model: Any) -> int:
-    """How many parameters a model found from data: those of a fitted one."""
-    return 0 if getattr(model, "estimate", None) is None else int(model.n_parameters)
+def _estimated(model: Any, customers: float) -> int:
+    """How many parameters a model found from these customers: those of a fitted one."""
+    fit = getattr(model, "estimate", None)
+    if fit is None:
+        return 0
+    if fit.n_customers != customers:
+        raise InvalidInput.of(
+            "estimated",
+            f"must be given: the model was fitted to {fit.n_customers:,.12g} customers,"
+            f" these are {customers:,.12g}",
+        )
+    return int(model.n_parameters)
 
 
-def _chi_square(actual: IntArray, expected: FloatArray) -> tuple[float, int]:
+def _chi_square(actual: FloatArray, expected: FloatArray) -> tuple[float, int]:
     """Pearson's statistic and over how many groups, those that expect few joined downwards."""
     seen, wanted = [0.0], [0.0]
     for made, told_of in zip(actual[::-1].tolist(), expected[::-1].tolist(), strict=True):

@@ -118,11 +118,12 @@ def tracking(
     and Lee 2005, "Counting your customers" the easy way). A model is asked once,
     for each age in days that occurs, so that a million customers cost as much as few.
 
-    `customer` and `at`, (p,), are purchases as `summarize` reads them, first ones among them;
-    so are `as_of`, `until`, `unit` (that of the model's time) and `zone`. Customers acquired
-    after `as_of` are left out: the model has not seen that they come. Periods of `period_days`
-    begin on `start`, or, without one, no later than the first purchase and so that one of them
-    ends on `as_of`; what is left of the time up to `until` beyond whole periods is left out.
+    `customer` and `at`, (p,), are purchases as `summarize` reads them, first ones among them: one
+    row for each, so that there are no weights. `as_of`, `until`, `unit` (that of the model's time)
+    and `zone` are those of `summarize` too. Customers acquired after `as_of` are left out: the
+    model has not seen that they come. Periods of `period_days` begin on `start`, or, without one,
+    no later than the first purchase and so that one of them ends on `as_of`; what is left of the
+    time up to `until` beyond whole periods is left out.
 
     `age_until`: a customer's age at the end of a period is counted to its last day, as
     `summarize` counts T, or to the day after, as the spreadsheets behind the papers' figures
