@@ -17,11 +17,9 @@ from crmcore.analytics import (
     FittedModifiedBetaGeoNBD,
     ModifiedBetaGeoNBD,
     ModifiedBetaGeoNBDProcess,
-    NBDProcess,
     probability_of_reaching,
 )
 from crmcore.analytics.summary import Summary
-from crmcore.domain.errors import InvalidInput
 
 PRINTED = ModifiedBetaGeoNBDProcess(r=0.525, alpha=6.183, a=0.891, b=1.614)
 RECOMPUTED = ModifiedBetaGeoNBDProcess(r=0.524844, alpha=6.183093, a=0.891388, b=1.614048)
@@ -100,9 +98,3 @@ def test_a_tier_is_reached_as_often_as_simulated() -> None:
     assert reached.probability[0] == pytest.approx(share, abs=4 * np.sqrt(0.25 / 200_000))
     told = process.probability_of_at_least(n=4, t=12, frequency=0, recency=0, T=0)
     assert reached.probability[1] == pytest.approx(float(told), rel=1e-11)
-
-
-def test_a_tier_needs_a_model_that_it_knows() -> None:
-    other: Any = NBDProcess(r=1, alpha=1)
-    with pytest.raises(InvalidInput, match="purchases: must be a BG/NBD or MBG/NBD"):
-        probability_of_reaching(purchases=other, frequency=0, recency=0, T=0, t=1, gap=1)

@@ -7,13 +7,11 @@ import numpy as np
 import numpy.typing as npt
 
 from crmcore.analytics.amounts_ahead import BetaPrimeSums, GammaSums
-from crmcore.analytics.bgnbd_process import BetaGeoNBDProcess
 from crmcore.analytics.checks import Checks, FloatArray
+from crmcore.analytics.counts_ahead import COUNTED, Counted, CountsAhead, counts_ahead
 from crmcore.analytics.gamma_gamma_spend import GammaGammaSpend, checked_spend
 from crmcore.analytics.histories import History
-from crmcore.analytics.mbgnbd_process import ModifiedBetaGeoNBDProcess
 from crmcore.analytics.purchase_amounts import PurchaseAmounts, purchases_needed
-from crmcore.analytics.purchases_ahead import PurchasesAhead
 from crmcore.analytics.sums_ahead import enough_while_alive
 from crmcore.domain.html import html_table
 
@@ -60,7 +58,7 @@ class Reaching:
 
 def probability_of_reaching(
     *,
-    purchases: BetaGeoNBDProcess | ModifiedBetaGeoNBDProcess,
+    purchases: Counted,
     frequency: npt.ArrayLike,
     recency: npt.ArrayLike,
     T: npt.ArrayLike,
@@ -74,8 +72,9 @@ def probability_of_reaching(
     P(alive) x sum over k of P(X >= k | alive) x (P(S_k >= gap) - P(S_k-1 >= gap))
 
     where X counts the purchases and S_k is the amount of the next k: the k-th is made, and is
-    the one that fills the gap. X is BG/NBD given the history (Fader, Hardie and Lee 2005,
-    equation 8 with the parameters that are left: `probability_of_at_least`) or MBG/NBD. S_k follows
+    the one that fills the gap. X is that of an NBD, BG/NBD (Fader, Hardie and Lee 2005, equation 8
+    with the parameters that are left), MBG/NBD or Pareto/NBD model given the history, as
+    `probability_of_at_least` tells it; Pareto/NBD takes an integral for each count. S_k follows
     `value`: of a Gamma-Gamma model given the customer's own `monetary_value` (Fader and Hardie
     2013, equation 1a: `GammaGammaSpend.probability_of_sum`), of `PurchaseAmounts` that you
     know, or, without one, k itself, so that the gap counts purchases. Nothing is drawn:
@@ -99,9 +98,8 @@ def probability_of_reaching(
         [0.375, 0.166666667]
     """
     checks = Checks()
-    modified = isinstance(purchases, ModifiedBetaGeoNBDProcess)
-    if not modified and not isinstance(purchases, BetaGeoNBDProcess):
-        checks.refuse("purchases", "must be a BG/NBD or MBG/NBD model")
+    if not isinstance(purchases, COUNTED):
+        checks.refuse("purchases", "must be an NBD, BG/NBD, MBG/NBD or Pareto/NBD model")
     left, missing = checks.numbers("t", t), checks.numbers("gap", gap, negative=True)
     history = History.checked(checks, frequency=frequency, recency=recency, T=T)
     own = _own_amounts(checks, value, frequency, monetary_value)
@@ -115,9 +113,7 @@ def probability_of_reaching(
     chance = np.where(missing > 0, 0.0, 1.0)
     lacks = np.flatnonzero((missing > 0) & (left > 0))
     x, last, age, *amounts = (column[lacks] for column in (x, last, age, *amounts))
-    ahead = PurchasesAhead.of(
-        History(x, last, age), left[lacks], params=purchases.params, first=int(modified)
-    )
+    ahead = counts_ahead(purchases, History(x, last, age), left[lacks])
     if isinstance(value, GammaGammaSpend):
         sums = BetaPrimeSums.of(missing[lacks], x=x, z=amounts[0], **value.params)
         while_alive = enough_while_alive(ahead, sums, rows=len(lacks))
@@ -151,7 +147,7 @@ def _own_amounts(
 
 
 def _of_known_amounts(
-    ahead: PurchasesAhead, gap: FloatArray, mean: FloatArray, variation: FloatArray
+    ahead: CountsAhead, gap: FloatArray, mean: FloatArray, variation: FloatArray
 ) -> FloatArray:
     """Equal amounts need so many purchases; varied ones are summed over how many it takes."""
     needed = purchases_needed(gap, mean)

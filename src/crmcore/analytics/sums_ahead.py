@@ -16,7 +16,7 @@ import numpy as np
 
 from crmcore.analytics.amounts_ahead import Sums
 from crmcore.analytics.checks import BoolArray, FloatArray, IntArray
-from crmcore.analytics.purchases_ahead import PurchasesAhead
+from crmcore.analytics.counts_ahead import CountsAhead
 
 __all__ = ["enough_while_alive"]
 
@@ -39,7 +39,7 @@ FURTHEST = 2.0**60
 """No count is looked for beyond: nobody buys so often."""
 
 
-def enough_while_alive(ahead: PurchasesAhead, sums: Sums, *, rows: int) -> FloatArray:
+def enough_while_alive(ahead: CountsAhead, sums: Sums, *, rows: int) -> FloatArray:
     """The probability for each of the n `rows` of `ahead` and `sums`."""
     chance, start, end = np.zeros(rows), np.zeros(rows), np.zeros(rows)
     for part in _parts(np.arange(rows), 1):
@@ -63,7 +63,7 @@ def _parts(rows: IntArray, width: int) -> Iterator[IntArray]:
     return (rows[start : start + size] for start in range(0, len(rows), size))
 
 
-def _range(ahead: PurchasesAhead, sums: Sums, rows: int) -> tuple[FloatArray, FloatArray]:
+def _range(ahead: CountsAhead, sums: Sums, rows: int) -> tuple[FloatArray, FloatArray]:
     """The counts outside (start, end] add next to nothing."""
 
     def matters(k: FloatArray, left: IntArray) -> BoolArray:
@@ -81,7 +81,7 @@ def _range(ahead: PurchasesAhead, sums: Sums, rows: int) -> tuple[FloatArray, Fl
     return np.minimum(start, end), end
 
 
-def _wide(ahead: PurchasesAhead, sums: Sums, start: FloatArray, end: FloatArray) -> FloatArray:
+def _wide(ahead: CountsAhead, sums: Sums, start: FloatArray, end: FloatArray) -> FloatArray:
     """What counts in (start, end] add, by growing steps; `ahead` and `sums` are columns (m, 1)."""
     total = np.zeros(len(start))
     step = least = _resolution(end)
@@ -96,7 +96,7 @@ def _wide(ahead: PurchasesAhead, sums: Sums, start: FloatArray, end: FloatArray)
     return total
 
 
-def _filled(ahead: PurchasesAhead, enough: FloatArray, k: FloatArray) -> FloatArray:
+def _filled(ahead: CountsAhead, enough: FloatArray, k: FloatArray) -> FloatArray:
     made = ahead.at_least((k[:, :-1] + k[:, 1:] + 1) / 2)
     return np.asarray((np.diff(enough, axis=1) * made).sum(axis=1))
 
