@@ -40,7 +40,7 @@ def saved_number(checks: Checks, path: str, value: Any) -> float:
 
 def saved_names(checks: Checks, path: str, values: Any) -> tuple[str, ...]:
     """Names, each once."""
-    listed = tuple(values) if isinstance(values, list | tuple) else (None,)
+    listed: tuple[Any, ...] = tuple(values) if isinstance(values, list | tuple) else (None,)
     if all(isinstance(name, str) for name in listed) and len(set(listed)) == len(listed):
         return listed
     checks.refuse(path, "must list different names")
