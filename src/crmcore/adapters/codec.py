@@ -129,7 +129,7 @@ def _encoder(fields: tuple[Field, ...]) -> Callable[[Any], tuple[Any, ...]]:
         value = f"o.{field.name}"
         match field.type:
             case FieldType.ID:
-                parts.append(_optional(field, f"{value}.bytes"))
+                parts.append(_optional(field, f'{value}.int.to_bytes(16, "big")'))
             case FieldType.INSTANT:
                 parts.append(_optional(field, f"millis({value})"))
             case FieldType.MONEY:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
+from operator import attrgetter
 
 import attrs
 
@@ -19,7 +20,7 @@ from crmcore.domain.points import Movement, PointsEntry
 from crmcore.domain.programme import Programme, Rules
 from crmcore.domain.standing import Standing, Step, Sums, period_sums, standing
 
-__all__ = ["Missing", "Projection", "missing", "projection"]
+__all__ = ["Missing", "Projection", "missing", "projection", "tier_at"]
 
 
 @attrs.frozen
@@ -41,7 +42,8 @@ class Projection:
     `tier` and `points` are what they will have; `steps` the tier changes on the way; `counts` what
     counts for a tier at that instant in its period, which ends at `period_ends`. `to_next` is what
     is missing to the tier above, `to_stay` to the same one; `falls_at` is when they fall without
-    further activity, to `falls_to`.
+    further activity, to `falls_to`. Of a membership that is closed nothing is missing and nothing
+    comes: it stays as it ended.
     """
 
     at: datetime
@@ -78,6 +80,23 @@ def missing(rules: Rules, rank: int, counts: Sums, currency: str) -> Missing | N
     )
 
 
+def tier_at(
+    programme: Programme,
+    member: Membership,
+    entries: Sequence[PointsEntry],
+    changes: Iterable[TierChange],
+    *,
+    at: datetime,
+) -> str:
+    """The tier that a member was in, is in, or will be in at `at`, which is not before they joined;
+    `changes` are all of their tier changes.
+    """
+    if at < member.tier_since:
+        before = [change for change in changes if change.at <= at]
+        return max(before, key=attrgetter("at")).tier if before else programme.tiers[0]
+    return standing(programme, member, entries, changes, at=at).tier
+
+
 def projection(
     programme: Programme,
     member: Membership,
@@ -92,10 +111,16 @@ def projection(
     worth in the model's currency, `changes` the tier changes that hold still.
     """
     known, changes = list(entries), list(changes)
+    if not member.is_open:
+        counts, ends = period_sums(programme, member, known, at)
+        return Projection(
+            at, member.tier, member.tier_until, member.points, (), counts, ends,
+            None, None, None, None,
+        )  # fmt: skip
     posting = Posting(member, ())
     for order, worth in sorted(planned, key=lambda plan: plan[0].at):
         rules = programme.rules_from(order.at)
-        tier = standing(programme, member, known, changes, at=order.at).tier
+        tier = tier_at(programme, member, known, changes, at=order.at)
         given = earned(order, worth, tier, rules.earning, rules.rounding)
         posting = posting.then(
             ledger.gain(

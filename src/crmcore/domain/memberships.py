@@ -17,6 +17,7 @@ import attrs
 from crmcore.domain import ledger
 from crmcore.domain.earning import earned
 from crmcore.domain.errors import ConflictingFact, InvalidInput, NotFound, Refused
+from crmcore.domain.foresight import tier_at
 from crmcore.domain.ids import CustomerId, FactId, as_id
 from crmcore.domain.instants import LATEST, instant
 from crmcore.domain.kinds import MEMBERSHIPS, POINTS
@@ -27,7 +28,7 @@ from crmcore.domain.order import Order
 from crmcore.domain.order_facts import Cancellation, Return
 from crmcore.domain.points import Movement, PointsEntry
 from crmcore.domain.reversing import reversal
-from crmcore.domain.standing import Sums, standing
+from crmcore.domain.standing import Sums
 from crmcore.domain.text import checked_text
 
 __all__ = ["Memberships"]
@@ -62,7 +63,8 @@ class Memberships(MemberTiers):
 
     def earn(self, order: Order) -> list[Membership]:
         """Post a purchase to every programme that its customer was a member of then, and still is;
-        once. The order is a stored one. Who was no member earns nothing.
+        once. It earns by the rules and the tier of its time, however late it is posted. Who was no
+        member earns nothing. The order may be kept elsewhere; `reverse` needs it stored.
         """
         return self._earn([order])
 
@@ -294,11 +296,12 @@ class Memberships(MemberTiers):
             worth = order.base_amount or unit.in_base(order.total, order.at)
             rules = programme.rules_from(order.at)
             tier = member.tier
-            if member.due_at <= order.at and any(rule.tiers for rule in rules.earning):
+            known_tier = member.tier_since <= order.at < member.due_at
+            if not known_tier and any(rule.tiers for rule in rules.earning):
                 if known is None:
                     known = self._by_member(list(held.values()))
                 entries = [*known[0][id], *before.entries]
-                tier = standing(programme, member, entries, known[1][id], at=order.at).tier
+                tier = tier_at(programme, member, entries, known[1][id], at=order.at)
             given = earned(order, worth, tier, rules.earning, rules.rounding)
             posting = ledger.gain(
                 programme, member, given.points, at=order.at, movement=Movement.EARN,

@@ -127,11 +127,13 @@ class Order(Fact):
     @property
     def products(self) -> tuple[str, ...]:
         """The products of its lines, each once, in order."""
-        return tuple(sorted({line.product for line in self.lines}))
+        return tuple(sorted({line.product for line in self.lines})) if self.lines else ()
 
     @property
     def categories(self) -> tuple[str, ...]:
         """The categories of its lines, each once, in order."""
+        if not self.lines:
+            return ()
         return tuple(sorted({line.category for line in self.lines if line.category is not None}))
 
     @property

@@ -25,6 +25,7 @@ __all__ = [
     "is_seen",
     "raised",
     "text_of",
+    "text_of_many",
 ]
 
 
@@ -42,6 +43,20 @@ def text_of(statement: sa.ClauseElement, dialect: sa.Dialect) -> DriverText:
     by_place = dialect if dialect.positional else _by_place(dialect)
     compiled: Any = statement.compile(dialect=by_place)
     return DriverText(str(compiled), tuple(compiled.positiontup or ()))
+
+
+@lru_cache(maxsize=128)
+def text_of_many(
+    statement: sa.ClauseElement, name: str, count: int, dialect: sa.Dialect
+) -> DriverText:
+    """The text of a statement whose parameter `name` is among so many values: its name stands so
+    many times.
+    """
+    by_place = dialect if dialect.positional else _by_place(dialect)
+    compiled: Any = statement.compile(dialect=by_place)
+    named: dict[str, Any] = {known: known for known in compiled.params}
+    expanded = compiled.construct_expanded_state(named | {name: [name] * count})
+    return DriverText(expanded.statement, tuple(expanded.positional_parameters))
 
 
 @lru_cache(maxsize=512)

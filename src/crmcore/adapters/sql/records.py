@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from itertools import islice
+from functools import partial
+from itertools import chain, islice, repeat
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -14,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from crmcore.adapters.codec import Codec, codec_of, encoder_without
 from crmcore.adapters.profile_codec import FIXED_COLUMNS, FOLDED, ProfileCodec
 from crmcore.adapters.sql import bulk, statements
-from crmcore.adapters.sql.driver import found_by, text_of
+from crmcore.adapters.sql.driver import found_by, text_of, text_of_many
 from crmcore.adapters.sql.engine import translated
 from crmcore.adapters.sql.tables import Tables
 from crmcore.adapters.sql.words import add_words, change_words
@@ -113,8 +114,14 @@ class SqlRecords:
             params[name] = values[0]
             yield from self.rows(make(True), params)
             return
+        statement, dialect, names = make(False), self.connection.dialect, f"{name}s"
         for chunk in chunks(values):
-            yield from self.run(make(False), params | {f"{name}s": chunk}).all()
+            # Filled up with the last one, so that a statement has a text for a few lengths only.
+            count = min(CHUNK, 1 << (len(chunk) - 1).bit_length())
+            prepared = text_of_many(statement, names, count, dialect)
+            each = chain(chunk, repeat(chunk[-1]))
+            asked = [next(each) if one == names else params[one] for one in prepared.names]
+            yield from self._tried(partial(found_by, self.connection, prepared.text, asked))
 
     def insert(self, kind: AggregateKind[A], added: Sequence[tuple[A, Collection[Key]]]) -> None:
         table = self.tables.kinds[kind.name]

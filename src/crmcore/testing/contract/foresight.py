@@ -4,16 +4,24 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import attrs
+
 from crmcore.adapters.backend import Backend
+from crmcore.domain.earning import EarningRule
 from crmcore.domain.membership import Membership
+from crmcore.domain.model import Model
+from crmcore.domain.programme import Programme
 from crmcore.testing.builders import an_order
-from crmcore.testing.contract.loyalty import DAY, JOINED, LoyaltySubject, bought, enrolled
+from crmcore.testing.clock import FrozenClock
+from crmcore.testing.contract.loyalty import CLUB, DAY, JOINED, LoyaltySubject, bought, enrolled
+from crmcore.testing.contract.segments import migrated
+from crmcore.testing.contract.subject import Make
 
 __all__ = ["ForesightContract"]
 
 
 class ForesightContract(LoyaltySubject):
-    """`uow.memberships.project` of instants to come and of those that are past."""
+    """Of instants to come, and of those that are past."""
 
     def test_a_projection_comes_about(self, club: Backend) -> None:
         """O4: what is told today is what `advance` makes of it; what is planned is reckoned in."""
@@ -76,3 +84,25 @@ class ForesightContract(LoyaltySubject):
                 assert (known.tier, known.tier_since, known.points, known.is_open) == (
                     then.tier, then.tier_since, then.points, True,
                 )  # fmt: skip
+
+    def test_a_late_purchase_earns_as_in_its_time(self, backends: Make, clock: FrozenClock) -> None:
+        """By the tier that the member was in when they bought, however late it is posted."""
+        rules = attrs.evolve(
+            CLUB.rules[0],
+            earning=[
+                EarningRule("spend", 1),
+                EarningRule("silver", 2, multiplies=True, tiers=["silver"]),
+            ],
+        )
+        with migrated(backends, clock, Model(programmes=[Programme("club", rules)])).unit_of_work(
+            actor="clerk"
+        ) as uow:
+            member = bought(uow, enrolled(uow)[0], "100.00", at=JOINED + 10 * DAY)
+            member = uow.memberships.advance(member, at=JOINED + 20 * DAY)
+            assert (member.tier, member.tier_since) == ("silver", JOINED + 10 * DAY)
+            assert bought(uow, member, "7.00", at=JOINED + 19 * DAY).active == 114
+            member = bought(uow, member, "5.00", at=JOINED + 9 * DAY)
+            assert member.active == 119
+            late = an_order(uow.customers.get(member.customer_id), "3.00", at=JOINED + 8 * DAY)
+            told = uow.memberships.project(member, at=JOINED + 30 * DAY, planned=[late])
+            assert told.points == 119 + 3

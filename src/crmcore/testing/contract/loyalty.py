@@ -136,6 +136,18 @@ class LoyaltyContract(LoyaltySubject):
             profile = uow.profiles.get(member.customer_id)
             assert (profile["club_points"], profile["club_pending"]) == (120, 0)
 
+    def test_an_order_that_is_kept_elsewhere_earns(self, club: Backend) -> None:
+        """Once, as any; what comes back of it cannot be looked up."""
+        with club.unit_of_work() as uow:
+            member = enrolled(uow)[0]
+            order = an_order(uow.customers.get(member.customer_id), "70.00", at=JOINED + DAY)
+            assert uow.memberships.earn(order)[0].active == 70
+            assert uow.memberships.earn(order) == []
+            with pytest.raises(NotFound) as raised:
+                uow.memberships.reverse(a_return(order, "70.00", at=JOINED + 2 * DAY))
+            assert raised.value.kind == "orders"
+            assert uow.memberships.get(member.id).active == 70
+
     def test_a_key_is_redeemed_once(self, club: Backend) -> None:
         """The same key again is nothing, with other points it conflicts; too many are refused."""
         with club.unit_of_work(source="desk") as uow:
@@ -321,6 +333,12 @@ class LoyaltyContract(LoyaltySubject):
             order = an_order(customer, "10.00", at=JOINED + 4 * DAY, nth=4)
             uow.orders.add(order)
             assert uow.memberships.earn(order) == []
+            member = uow.memberships.get(member.id)
+            told = uow.memberships.project(member, at=JOINED + 999 * DAY, planned=[order])
+            assert (told.tier, told.points, told.steps) == (member.tier, 0, ())
+            assert (told.to_next, told.to_stay, told.falls_at) == (None, None, None)
         with pytest.raises(Refused), club.unit_of_work() as uow:
             uow.memberships.bonus(member, 5, at=JOINED + 5 * DAY)
         assert advance(club, at=JOINED + 999 * DAY).programmes["club"].members == 0
+        with club.reading() as uow:
+            assert uow.memberships.get(member.id).tier == told.tier

@@ -70,7 +70,10 @@ class Held:
             self.put(change)
 
     def as_of(self, to: datetime) -> int:
-        """The rank that `advance` would come to; nothing is changed."""
+        """The rank that was, or that `advance` would come to; nothing is changed."""
+        if to < self.last:
+            before = [change.rank for change in self.changes if change.at <= to]
+            return before[-1] if before else 0
         then = Held(self.account, [*self.changes], self.rank, self.since, self.until)
         then.advance(to)
         return then.rank
