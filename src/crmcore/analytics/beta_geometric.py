@@ -65,13 +65,15 @@ class BetaGeometricProcess(PurchaseProcess):
         np.exp(stays, out=stays)
         if self._first:
             stays *= x + self.b
-            return np.asarray(stays / (stays + self.a))
+            stays /= stays + self.a
+            return stays
         again = np.minimum(x, 1.0)
         stays *= (x - again) + self.b
         np.maximum(stays, NEVER, out=stays)
         again *= self.a  # nobody leaves without an occasion
         again += stays
-        return np.asarray(stays / again)
+        stays /= again
+        return stays
 
     def _expected(self, history: History, t: FloatArray) -> FloatArray:
         grown = by_blocks(lambda t, age: t / (self.alpha + age), t, history.T)

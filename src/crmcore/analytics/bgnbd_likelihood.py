@@ -96,11 +96,14 @@ def log_silence(
     x: FloatArray, recency: FloatArray, T: FloatArray, *, r: float, alpha: float, k: int
 ) -> FloatArray:
     """ln of the chance (n) that somebody who stayed has not bought since the last purchase."""
-    gap = T - recency
-    shape = k * x + r
-    silence = np.log1p(gap / (alpha + recency))
-    silence *= -shape
-    return silence if k == 1 else silence + log_tail(k, shape, gap / (alpha + T))
+    silence = T - recency
+    silence /= recency + alpha
+    np.log1p(silence, out=silence)
+    if k == 1:
+        silence *= -r - x
+        return silence
+    shape = r + k * x
+    return np.asarray(log_tail(k, shape, (T - recency) / (alpha + T)) - shape * silence)
 
 
 @attrs.frozen(eq=False)

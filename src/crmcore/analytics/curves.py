@@ -19,7 +19,8 @@ from numpy.polynomial.chebyshev import cheb2poly
 
 from crmcore.analytics.blocks import by_blocks, parts_of
 from crmcore.analytics.checks import FloatArray, IntArray
-from crmcore.analytics.histories import groups
+from crmcore.analytics.histories import FEW, groups
+from crmcore.analytics.levels import Lattice
 
 __all__ = ["per_count"]
 
@@ -54,6 +55,9 @@ def per_count(
     """
     if count.size <= POINTS:
         return _each(curve, count.ravel(), variable.ravel()).reshape(count.shape)
+    lattice = Lattice.of([variable, count]) if count.size > FEW else None
+    if lattice is not None and lattice.shares:
+        return lattice.answered(lambda values, counts: per_count(curve, counts, values))
     cells = _Cells.of(count, variable, widest=widest)
     members = np.bincount(cells.of_row)
     common = members > POINTS

@@ -87,7 +87,12 @@ class GammaGammaSpend:
         return by_blocks(self._mean_of, x, z)
 
     def _mean_of(self, x: FloatArray, z: FloatArray) -> FloatArray:
-        return np.asarray(self.p * (self.v + x * z) / (self.p * x + (self.q - 1)))
+        total, weight = x * z, x * self.p
+        total += self.v
+        total *= self.p
+        weight += self.q - 1
+        total /= weight
+        return total
 
     def probability_of_sum(
         self,

@@ -16,8 +16,9 @@ import numpy.typing as npt
 
 from crmcore.analytics.blocks import anywhere
 from crmcore.analytics.checks import BoolArray, Checks, FloatArray
+from crmcore.analytics.levels import Lattice
 
-__all__ = ["Cells", "History", "Opportunities", "groups", "once_each"]
+__all__ = ["FEW", "Cells", "History", "Opportunities", "groups", "once_each"]
 
 
 @attrs.frozen(eq=False)
@@ -158,6 +159,10 @@ def once_each(answer: Callable[..., FloatArray], *columns: FloatArray) -> FloatA
     flat = [np.ravel(column) for column in columns]
     if flat[0].size < FEW:
         return answer(*flat).reshape(shape)
+    lattice = Lattice.of(flat)
+    if lattice is not None:
+        found = lattice.answered(answer) if lattice.shares else answer(*flat)
+        return found.reshape(shape)
     varying = [column for column in flat if (column != column[0]).any()] or flat[:1]
     order, starts = groups(*varying)
     if 2 * len(starts) > len(order):
