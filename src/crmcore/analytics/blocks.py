@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 __all__ = ["anywhere", "by_blocks", "parts_of"]
 
-ROWS = 1 << 13
+ROWS = 1 << 14
 """Rows of a block: a few columns of so many float64 fit into a cache of the second level."""
 
 

@@ -80,7 +80,7 @@ class GammaGammaSpend:
         checks = Checks()
         x, z = checked_spend(checks, frequency=frequency, monetary_value=monetary_value)
         checks.close()
-        if x.size and self.p * x.min() + (self.q - 1) <= 0:
+        if self.q <= 1 and x.size and self.p * x.min() + (self.q - 1) <= 0:
             row = np.flatnonzero(self.p * x + (self.q - 1) <= 0)[0]
             reason = f"p x + q must exceed 1, and does not for row {row}"
             raise NoFiniteMean(rule="finite_mean", reason=reason)
