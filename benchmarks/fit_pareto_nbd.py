@@ -86,7 +86,13 @@ def predictions(columns: Columns, *, theirs: Any) -> list[Comparison]:
 
 
 def prediction(
-    question: str, ours: Callable[[], Any], other: Callable[[], Any], *, theirs: Any, rows: int
+    question: str,
+    ours: Callable[[], Any],
+    other: Callable[[], Any],
+    *,
+    theirs: Any,
+    rows: int,
+    repeat: int = 7,
 ) -> Comparison:
     """One question to both, and how far apart the answers are."""
     answers: dict[str, Any] = {}
@@ -98,7 +104,7 @@ def prediction(
         answers["lifetimes"] = np.asarray(other())
 
     rival_asked = ask_theirs if theirs else None
-    measured = measure(question, ask_ours, rival_asked, 3, rows)
+    measured = measure(question, ask_ours, rival_asked, repeat, rows)
     if theirs:
         apart = np.abs(answers["crmcore"] / answers["lifetimes"] - 1).max()
         print(f"{measured.name}: apart by {apart:.1e} at most", file=sys.stderr)

@@ -14,10 +14,10 @@ from typing import ClassVar
 
 import attrs
 import numpy as np
-from scipy.special import expit
 
 from crmcore.analytics.beta_mean import beta_nodes, unit_nodes
-from crmcore.analytics.bgnbd_likelihood import BetaGeoNBDLikelihood, death_odds
+from crmcore.analytics.bgnbd_likelihood import BetaGeoNBDLikelihood, log_silence
+from crmcore.analytics.blocks import by_blocks
 from crmcore.analytics.checks import FloatArray, positive
 from crmcore.analytics.curves import per_count
 from crmcore.analytics.histories import Cells, History
@@ -30,6 +30,8 @@ __all__ = ["BetaGeometricProcess"]
 
 FURTHEST = 1e140
 """How many times `alpha` one can look ahead in float64."""
+NEVER = 1e-300
+"""As good as 0, and yet 0 / 0 does not come of it."""
 
 
 @attrs.frozen(kw_only=True)
@@ -58,14 +60,29 @@ class BetaGeometricProcess(PurchaseProcess):
         return BetaGeoNBDLikelihood.of(cells, first=self._first, k=self._every)
 
     def _alive(self, history: History) -> FloatArray:
-        known = history if self._first else attrs.evolve(history, x=np.maximum(history.x, 1.0))
-        shapes = {"r": self.r, "alpha": self.alpha, "a": self.a, "b": self.b}
-        alive = expit(-death_odds(known, **shapes, first=self._first, k=self._every))
-        return alive if self._first else np.where(history.x > 0, alive, 1.0)
+        return by_blocks(self._alive_of, history.x, history.recency, history.T)
+
+    def _alive_of(self, x: FloatArray, recency: FloatArray, T: FloatArray) -> FloatArray:
+        """The odds of n occasions to leave: a to b + n - 1 times the chance to stay silent."""
+        stays = log_silence(x, recency, T, r=self.r, alpha=self.alpha, k=self._every)
+        np.exp(stays, out=stays)
+        if self._first:
+            stays *= x + self.b
+            stays /= stays + self.a
+            return stays
+        again = np.minimum(x, 1.0)
+        stays *= (x - again) + self.b
+        np.maximum(stays, NEVER, out=stays)
+        again *= self.a  # nobody leaves without an occasion
+        again += stays
+        stays /= again
+        return stays
 
     def _expected(self, history: History, t: FloatArray) -> FloatArray:
-        while_alive = self._mean_purchases(history.x, t / (self.alpha + history.T))
-        return np.asarray(self._alive(history) * while_alive)
+        grown = by_blocks(lambda t, age: t / (self.alpha + age), t, history.T)
+        mean = self._mean_purchases(history.x, grown)
+        mean *= self._alive(history)
+        return mean
 
     def _exactly(self, history: History, t: FloatArray, n: FloatArray) -> FloatArray:
         alive = self._alive(history)
@@ -82,6 +99,8 @@ class BetaGeometricProcess(PurchaseProcess):
     def _mean_purchases(self, x: FloatArray, z: FloatArray) -> FloatArray:
         """Purchases expected while time grows by the factor 1 + z for those alive with x."""
         x, z = np.broadcast_arrays(x, z)
+        if z.size and z.min() > 0:
+            return per_count(self._mean_of_count, x, z)
         mean = np.zeros(z.shape)
         some = z > 0
         mean[some] = per_count(self._mean_of_count, x[some], z[some])
@@ -113,8 +132,9 @@ class BetaGeometricProcess(PurchaseProcess):
             return values
 
         x, since = history.x, self.alpha + history.T
-        flat = per_count(present, np.atleast_1d(x), np.atleast_1d(since))
-        return np.asarray(self._alive(history) * flat.reshape(x.shape))
+        value = per_count(present, x, since)
+        value *= self._alive(history)
+        return value
 
     def _draw(self, draw: np.random.Generator, age: FloatArray) -> Drawn:
         n = len(age)

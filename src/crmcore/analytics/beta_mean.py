@@ -34,7 +34,8 @@ def beta_nodes(a: float, b: float, *, reach: float) -> tuple[FloatArray, FloatAr
     depth = NEGLIGIBLE + a * np.logaddexp(0.0, -centre) + b * np.logaddexp(0.0, centre)
     left = min(-_softplus_inverse(depth / a), turn - NEGLIGIBLE / a)
     right = _softplus_inverse(depth / b)
-    step = min(0.1, 0.6 / (1 + abs(centre - turn)))
+    steepest = max(abs(centre - turn), abs(centre + np.log1p(b)))  # there y = ln(p) bends at once
+    step = min(0.1, 0.3 / (1 + steepest))
     low, high = np.arcsinh((np.array([left, right]) - centre) / width) / step
     v = np.arange(np.floor(low), np.ceil(high) + 1) * step
     y = centre + width * np.sinh(v)

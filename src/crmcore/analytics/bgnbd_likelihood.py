@@ -28,7 +28,7 @@ from crmcore.analytics.checks import FloatArray, IntArray
 from crmcore.analytics.erlang_tail import ErlangTail, log_tail
 from crmcore.analytics.histories import Cells, History
 
-__all__ = ["BetaGeoNBDLikelihood", "RisingFactorials", "death_odds", "log_rising"]
+__all__ = ["BetaGeoNBDLikelihood", "RisingFactorials", "death_odds", "log_rising", "log_silence"]
 
 TABLE = 1 << 17
 """Up to this count a sum over factors is a table; above it gamma functions are exact enough."""
@@ -88,10 +88,22 @@ def death_odds(
 
     `first` is 1 where that may be the first purchase, else 0 and all have come back.
     """
-    x, recency, gap = history.x, history.recency, history.T - history.recency
+    silence = log_silence(history.x, history.recency, history.T, r=r, alpha=alpha, k=k)
+    return np.asarray(np.log(a) - np.log(b + (history.x + (first - 1))) - silence)
+
+
+def log_silence(
+    x: FloatArray, recency: FloatArray, T: FloatArray, *, r: float, alpha: float, k: int
+) -> FloatArray:
+    """ln of the chance (n) that somebody who stayed has not bought since the last purchase."""
+    silence = T - recency
+    silence /= recency + alpha
+    np.log1p(silence, out=silence)
+    if k == 1:
+        silence *= -r - x
+        return silence
     shape = r + k * x
-    odds = np.log(a) - np.log(b + (x + (first - 1))) + shape * np.log1p(gap / (alpha + recency))
-    return np.asarray(odds if k == 1 else odds - log_tail(k, shape, gap / (alpha + history.T)))
+    return np.asarray(log_tail(k, shape, (T - recency) / (alpha + T)) - shape * silence)
 
 
 @attrs.frozen(eq=False)

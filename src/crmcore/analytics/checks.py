@@ -13,6 +13,7 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
+from crmcore.analytics.blocks import anywhere
 from crmcore.domain.errors import Fault, InvalidInput
 
 __all__ = ["BoolArray", "Checks", "FloatArray", "IntArray", "at_least_1", "is_whole", "positive"]
@@ -23,6 +24,8 @@ BoolArray: TypeAlias = npt.NDArray[np.bool_]
 
 LARGEST_COUNT = 2.0**53
 """Counts above this are not exact in float64."""
+INFINITY = np.float64(np.inf).view(np.uint64)
+"""The bits of it."""
 
 
 class Checks:
@@ -62,11 +65,9 @@ class Checks:
         if array.ndim > 1:
             self.refuse(path, "must have one dimension")
             return np.zeros(0)
-        if array.size and -np.inf < array.min() and array.max() < np.inf:
-            if negative or array.min() >= 0:
-                return array
-        else:
-            self.refuse_where(~np.isfinite(array), path, "must be a finite number")
+        if not array.size or _in_range(array, negative=negative):
+            return array
+        self.refuse_where(~np.isfinite(array), path, "must be a finite number")
         if not negative:
             self.refuse_where(array < 0, path, "must not be negative")
         return array
@@ -74,7 +75,10 @@ class Checks:
     def counts(self, path: str, values: npt.ArrayLike) -> FloatArray:
         """Whole numbers from 0 to 2**53, as float64."""
         array = self.numbers(path, values)
-        if array.size and array.max() <= LARGEST_COUNT and (np.rint(array) == array).all():
+        if not array.size:
+            return array
+        whole_by_type = isinstance(values, np.ndarray) and values.dtype.kind in "iu"
+        if array.max() <= LARGEST_COUNT and (whole_by_type or not anywhere(_broken, array)):
             return array
         with np.errstate(invalid="ignore"):
             whole = np.floor(array) == array
@@ -121,6 +125,22 @@ class Checks:
         """Raise InvalidInput with all faults noted, if any."""
         if self.faults:
             raise InvalidInput(tuple(self.faults))
+
+
+def _in_range(array: FloatArray, *, negative: bool) -> bool:
+    """Whether all are finite and, unless `negative`, not below zero: True only where it is so.
+
+    As bits, zero and the finite numbers above it come before infinity, and all else after; so
+    the usual column needs to be read once. Minus zero asks for the second look.
+    """
+    if not negative and np.ascontiguousarray(array).view(np.uint64).max() < INFINITY:
+        return True
+    least, most = array.min(), array.max()
+    return bool((-np.inf if negative else 0.0) <= least and least > -np.inf and most < np.inf)
+
+
+def _broken(array: FloatArray) -> BoolArray:
+    return np.asarray(np.rint(array) != array)
 
 
 def positive(_instance: Any, attribute: attrs.Attribute[Any], value: float) -> None:

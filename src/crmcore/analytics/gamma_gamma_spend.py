@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from crmcore.analytics.amounts_ahead import BetaPrimeSums
-from crmcore.analytics.checks import Checks, FloatArray, positive
+from crmcore.analytics.blocks import anywhere, by_blocks
+from crmcore.analytics.checks import BoolArray, Checks, FloatArray, positive
 from crmcore.analytics.gamma_gamma_likelihood import GammaGammaLikelihood
 from crmcore.domain.errors import Refused
 
@@ -79,12 +80,19 @@ class GammaGammaSpend:
         checks = Checks()
         x, z = checked_spend(checks, frequency=frequency, monetary_value=monetary_value)
         checks.close()
-        weight = self.p * x + (self.q - 1)
-        infinite = np.flatnonzero(weight <= 0)
-        if len(infinite):
-            reason = f"p x + q must exceed 1, and does not for row {infinite[0]}"
+        if self.q <= 1 and x.size and self.p * x.min() + (self.q - 1) <= 0:
+            row = np.flatnonzero(self.p * x + (self.q - 1) <= 0)[0]
+            reason = f"p x + q must exceed 1, and does not for row {row}"
             raise NoFiniteMean(rule="finite_mean", reason=reason)
-        return np.asarray(self.p * (self.v + x * np.where(x > 0, z, 0.0)) / weight)
+        return by_blocks(self._mean_of, x, z)
+
+    def _mean_of(self, x: FloatArray, z: FloatArray) -> FloatArray:
+        total, weight = x * z, x * self.p
+        total += self.v
+        total *= self.p
+        weight += self.q - 1
+        total /= weight
+        return total
 
     def probability_of_sum(
         self,
@@ -144,9 +152,14 @@ def checked_spend(
     z = checks.numbers("monetary_value", monetary_value)
     if not checks.faults and checks.same_shape(frequency=x, monetary_value=z):
         x, z = np.broadcast_arrays(x, z)
-        checks.refuse_where(
-            (x > 0) & (z == 0),
-            "monetary_value",
-            "must be above 0 where frequency is: leave out customers who only got gifts",
-        )
+        if anywhere(_for_nothing, x, z):
+            checks.refuse_where(
+                _for_nothing(x, z),
+                "monetary_value",
+                "must be above 0 where frequency is: leave out customers who only got gifts",
+            )
     return x, z
+
+
+def _for_nothing(x: FloatArray, z: FloatArray) -> BoolArray:
+    return np.asarray((x > 0) & (z == 0))

@@ -14,9 +14,11 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from crmcore.analytics.checks import Checks, FloatArray
+from crmcore.analytics.blocks import anywhere
+from crmcore.analytics.checks import BoolArray, Checks, FloatArray
+from crmcore.analytics.levels import Lattice
 
-__all__ = ["Cells", "History", "Opportunities", "groups", "once_each"]
+__all__ = ["FEW", "Cells", "History", "Opportunities", "groups", "once_each"]
 
 
 @attrs.frozen(eq=False)
@@ -42,17 +44,25 @@ class History:
         age = checks.numbers("T", T)
         if not checks.faults and checks.same_shape(frequency=x, recency=last, T=age):
             x, last, age = np.broadcast_arrays(x, last, age)
-            checks.refuse_where(last > age, "recency", "must not exceed T")
-            checks.refuse_where((x == 0) & (last > 0), "recency", "must be 0 where frequency is 0")
-            checks.refuse_where(
-                (x > 0) & (last == 0), "recency", "must be above 0 where frequency is"
-            )
+            if anywhere(_impossible, x, last, age):
+                checks.refuse_where(last > age, "recency", "must not exceed T")
+                checks.refuse_where(
+                    (x == 0) & (last > 0), "recency", "must be 0 where frequency is 0"
+                )
+                checks.refuse_where(
+                    (x > 0) & (last == 0), "recency", "must be above 0 where frequency is"
+                )
         return cls(x, last, age)
 
     @staticmethod
     def span(checks: Checks, path: str, values: npt.ArrayLike) -> FloatArray:
         """Stretches of time as they may be asked for beside such histories."""
         return checks.numbers(path, values)
+
+
+def _impossible(x: FloatArray, recency: FloatArray, T: FloatArray) -> BoolArray:
+    """Where no such history can be: a purchase after T, or no date of one, or one without."""
+    return np.asarray((recency > T) | ((x > 0) != (recency > 0)))
 
 
 @attrs.frozen(eq=False)
@@ -149,6 +159,10 @@ def once_each(answer: Callable[..., FloatArray], *columns: FloatArray) -> FloatA
     flat = [np.ravel(column) for column in columns]
     if flat[0].size < FEW:
         return answer(*flat).reshape(shape)
+    lattice = Lattice.of(flat)
+    if lattice is not None:
+        found = lattice.answered(answer) if lattice.shares else answer(*flat)
+        return found.reshape(shape)
     varying = [column for column in flat if (column != column[0]).any()] or flat[:1]
     order, starts = groups(*varying)
     if 2 * len(starts) > len(order):
