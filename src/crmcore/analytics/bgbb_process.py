@@ -16,9 +16,10 @@ import numpy.typing as npt
 
 from crmcore.analytics.bgbb_ahead import TakenAhead
 from crmcore.analytics.bgbb_likelihood import BetaGeoBetaBinomLikelihood
-from crmcore.analytics.checks import FloatArray, positive
+from crmcore.analytics.checks import FloatArray, as_number
 from crmcore.analytics.gamma_steps import log_cross
 from crmcore.analytics.histories import Cells, History, Opportunities, groups
+from crmcore.analytics.options import positive
 from crmcore.analytics.purchase_process import FORGOTTEN, PurchaseProcess
 from crmcore.analytics.simulation import Drawn
 from crmcore.analytics.whole_sums import Terms, whole_nodes
@@ -58,10 +59,10 @@ class BetaGeoBetaBinomProcess(PurchaseProcess):
 
     _histories: ClassVar[type[History]] = Opportunities
 
-    alpha: float = attrs.field(converter=float, validator=positive)
-    beta: float = attrs.field(converter=float, validator=positive)
-    gamma: float = attrs.field(converter=float, validator=positive)
-    delta: float = attrs.field(converter=float, validator=positive)
+    alpha: float = attrs.field(converter=as_number, validator=positive)
+    beta: float = attrs.field(converter=as_number, validator=positive)
+    gamma: float = attrs.field(converter=as_number, validator=positive)
+    delta: float = attrs.field(converter=as_number, validator=positive)
 
     @property
     def params(self) -> dict[str, float]:

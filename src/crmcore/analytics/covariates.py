@@ -2,34 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import attrs
 import numpy.typing as npt
 
 from crmcore.analytics.ascent import climb_from
+from crmcore.analytics.checks import Checks
 from crmcore.analytics.covariate_data import CovariateData
 from crmcore.analytics.covariate_design import Acting, Part
 from crmcore.analytics.covariate_kinds import KINDS, Model
 from crmcore.analytics.fitted_with_covariates import FittedWithCovariates
+from crmcore.analytics.options import Checked
 from crmcore.domain.errors import InvalidInput
 
 __all__ = ["WithCovariates"]
 
 
-def _names(_instance: Any, attribute: attrs.Attribute[Any], value: tuple[str, ...]) -> None:
-    """An attrs validator: different names."""
+@Checked
+def _names(checks: Checks, path: str, value: tuple[str, ...]) -> None:
+    """Different names."""
     for place, name in enumerate(value):
         if not isinstance(name, str) or not name:
-            raise InvalidInput.of(f"{attribute.name}[{place}]", "must be the name of a covariate")
-        if name in value[:place]:
-            raise InvalidInput.of(f"{attribute.name}[{place}]", "is named twice")
+            checks.refuse(f"{path}[{place}]", "must be the name of a covariate")
+        elif name in value[:place]:
+            checks.refuse(f"{path}[{place}]", "is named twice")
+
+
+@Checked
+def _model(checks: Checks, path: str, value: object) -> None:
+    """One of the models that covariates can act on."""
+    if type(value).__name__ not in KINDS:
+        checks.refuse(path, f"must be one of {', '.join(KINDS)}")
 
 
 def _tuple(names: Any) -> Any:
     """Names as a tuple; one name alone is most likely meant as such."""
-    return tuple(names) if isinstance(names, Iterable) and not isinstance(names, str) else (names,)
+    if isinstance(names, str):
+        return (names,)
+    try:
+        return tuple(names)
+    except TypeError:
+        return (names,)
 
 
 @attrs.frozen
@@ -55,7 +70,7 @@ class WithCovariates:
     Categories are columns of 0 and 1, one less than there are categories.
     """
 
-    model: Model
+    model: Model = attrs.field(validator=_model)
     purchases: tuple[str, ...] = attrs.field(
         default=(), converter=_tuple, validator=_names, kw_only=True
     )
@@ -64,8 +79,6 @@ class WithCovariates:
     )
 
     def __attrs_post_init__(self) -> None:
-        if type(self.model).__name__ not in KINDS:
-            raise InvalidInput.of("model", f"must be one of {', '.join(KINDS)}")
         if not (self.purchases or self.dropout):
             raise InvalidInput.of("purchases", "must name a covariate, or dropout must")
 

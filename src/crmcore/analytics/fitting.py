@@ -3,35 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from numbers import Real
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from typing import ClassVar, Generic, Protocol, TypeVar
 
 import attrs
 import numpy as np
 import numpy.typing as npt
 
 from crmcore.analytics.ascent import Likelihood, climb_from
-from crmcore.analytics.checks import Checks, FloatArray, at_least_1
+from crmcore.analytics.checks import Checks, FloatArray, as_number
 from crmcore.analytics.estimate import Estimate, Fitted
 from crmcore.analytics.histories import Cells, History
 from crmcore.analytics.intervals import Interval, profile_interval
+from crmcore.analytics.options import Checked, at_least_1, positive
 from crmcore.analytics.purchase_process import PurchaseProcess
-from crmcore.domain.errors import InvalidInput
 
 __all__ = ["FittedProcess", "PurchaseModel", "Startable", "maximum", "start_or_none"]
 
 
-def start_or_none(
-    _instance: Any, attribute: attrs.Attribute[Any], value: Mapping[str, float] | None
-) -> None:
-    """An attrs validator: parameters that are finite numbers above zero, or None."""
-    checks = Checks()
+@Checked
+def start_or_none(checks: Checks, path: str, value: Mapping[str, float] | None) -> None:
+    """Parameters that are finite numbers above zero, or None."""
     if not isinstance(value, Mapping | None):
-        raise InvalidInput.of(attribute.name, "must tell parameters by name")
+        checks.refuse(path, "must tell parameters by name")
+        return
     for name, number in (value or {}).items():
-        if not (isinstance(number, Real) and 0 < number < np.inf):
-            checks.refuse(f"{attribute.name}.{name}", "must be a finite number above 0")
-    checks.close()
+        positive.check(checks, f"{path}.{name}", as_number(number))
 
 
 class FittedProcess(PurchaseProcess, Fitted):

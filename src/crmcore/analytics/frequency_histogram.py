@@ -10,7 +10,7 @@ import numpy.typing as npt
 from scipy.stats import chi2
 
 from crmcore.analytics.checks import Checks, FloatArray, IntArray
-from crmcore.analytics.forecasts import CountsPurchases, told
+from crmcore.analytics.forecasts import MOST_GROUPS, CountsPurchases, answers, told
 from crmcore.domain.html import html_table
 
 __all__ = ["FrequencyHistogram", "frequency_histogram"]
@@ -84,11 +84,10 @@ def frequency_histogram(
     x, age = checks.counts("frequency", frequency), checks.numbers("T", T)
     if not checks.faults:
         checks.same_shape(frequency=x, T=age)
-    if type(groups) is not int or groups < 2:
-        checks.refuse("groups", "must be a whole number above 1")
+    checks.whole("groups", groups, least=2, most=MOST_GROUPS)
+    answers(checks, "model", model, "probability_of_n")
     found = _estimated(model) if estimated is None else estimated
-    if type(found) is not int or found < 0:
-        checks.refuse("estimated", "must be a whole number at or above 0")
+    checks.whole("estimated", found)
     checks.close()
     x, age = (np.atleast_1d(column) for column in np.broadcast_arrays(x, age))
     ages, many = np.unique(age, return_counts=True)

@@ -13,11 +13,12 @@ import attrs
 import numpy as np
 from scipy.special import expit
 
-from crmcore.analytics.checks import FloatArray, positive
+from crmcore.analytics.checks import FloatArray, as_number
 from crmcore.analytics.gamma_gompertz_nbd_ahead import GompertzAhead, lifetime_worth
 from crmcore.analytics.gamma_gompertz_nbd_likelihood import GammaGompertzNBDLikelihood
 from crmcore.analytics.gompertz_silences import log_odds_gone, stays_from
 from crmcore.analytics.histories import Cells, History, once_each
+from crmcore.analytics.options import positive
 from crmcore.analytics.purchase_process import PurchaseProcess
 from crmcore.analytics.simulation import Drawn
 
@@ -46,11 +47,11 @@ class GammaGompertzNBDProcess(PurchaseProcess):
         1.0
     """
 
-    r: float = attrs.field(converter=float, validator=positive)
-    alpha: float = attrs.field(converter=float, validator=positive)
-    b: float = attrs.field(converter=float, validator=positive)
-    s: float = attrs.field(converter=float, validator=positive)
-    beta: float = attrs.field(converter=float, validator=positive)
+    r: float = attrs.field(converter=as_number, validator=positive)
+    alpha: float = attrs.field(converter=as_number, validator=positive)
+    b: float = attrs.field(converter=as_number, validator=positive)
+    s: float = attrs.field(converter=as_number, validator=positive)
+    beta: float = attrs.field(converter=as_number, validator=positive)
 
     @property
     def params(self) -> dict[str, float]:

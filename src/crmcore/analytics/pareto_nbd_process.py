@@ -13,8 +13,9 @@ import attrs
 import numpy as np
 from scipy.special import expit, exprel
 
-from crmcore.analytics.checks import FloatArray, positive
+from crmcore.analytics.checks import FloatArray, as_number
 from crmcore.analytics.histories import Cells, History, once_each
+from crmcore.analytics.options import positive
 from crmcore.analytics.pareto_nbd_ahead import ParetoAhead, lifetime_worth
 from crmcore.analytics.pareto_nbd_likelihood import ParetoNBDLikelihood
 from crmcore.analytics.purchase_process import PurchaseProcess
@@ -47,10 +48,10 @@ class ParetoNBDProcess(PurchaseProcess):
         0.693147
     """
 
-    r: float = attrs.field(converter=float, validator=positive)
-    alpha: float = attrs.field(converter=float, validator=positive)
-    s: float = attrs.field(converter=float, validator=positive)
-    beta: float = attrs.field(converter=float, validator=positive)
+    r: float = attrs.field(converter=as_number, validator=positive)
+    alpha: float = attrs.field(converter=as_number, validator=positive)
+    s: float = attrs.field(converter=as_number, validator=positive)
+    beta: float = attrs.field(converter=as_number, validator=positive)
 
     @property
     def params(self) -> dict[str, float]:

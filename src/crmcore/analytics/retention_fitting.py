@@ -7,10 +7,11 @@ from typing import Generic, TypeVar
 
 import attrs
 
-from crmcore.analytics.checks import Checks, at_least_1
+from crmcore.analytics.checks import Checks
 from crmcore.analytics.estimate import Estimate, Fitted
 from crmcore.analytics.fitting import Startable, maximum, start_or_none
 from crmcore.analytics.intervals import Interval, profile_interval
+from crmcore.analytics.options import at_least_1
 from crmcore.analytics.renewals import Cohorts, Renewals
 from crmcore.analytics.retention_process import RetentionProcess
 
