@@ -19,7 +19,8 @@ from crmcore.analytics import (
     probability_of_reaching,
 )
 from crmcore.domain.errors import InvalidInput
-from tests.analytics.test_bgnbd import any_history, parameters
+from tests.analytics.test_bgnbd import parameters
+from tests.analytics.test_every_process import any_history
 
 PROCESS = BetaGeoNBDProcess(r=0.5, alpha=6, a=0.8, b=2.5)
 SPEND = GammaGammaSpend(p=6.25, q=3.74, v=15.44)
@@ -134,7 +135,7 @@ def test_equal_amounts_are_counts() -> None:
 
 @given(
     parameters,
-    any_history(),
+    any_history(BetaGeoNBDProcess),
     st.floats(1e-6, 1e6),
     st.floats(1e-6, 1e9),
     st.one_of(
