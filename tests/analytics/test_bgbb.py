@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import dblquad
 from scipy.stats import beta as beta_law
@@ -17,6 +17,7 @@ from crmcore.analytics import (
     BetaGeoBetaBinom,
     BetaGeoBetaBinomProcess,
     bgbb_ahead,
+    bgbb_process,
 )
 from crmcore.domain.errors import InvalidInput
 from tests.analytics.donors import donors
@@ -91,6 +92,18 @@ def test_long_silences_are_summed_in_blocks_without_loss() -> None:
         brute = np.logaddexp(there, np.logaddexp.reduce(left)) + steps(alpha, x)[x]
         ours = process.log_likelihood_of(frequency=x, recency=last, T=age)
         assert ours == pytest.approx(brute, abs=1e-9)
+
+
+@settings(max_examples=50)
+@given(parameters, st.lists(any_history(most=900), min_size=1, max_size=30))
+def test_short_silences_step_by_step_are_those_in_blocks(
+    process: BetaGeoBetaBinomProcess, seen: list[dict[str, int]]
+) -> None:
+    who = {name: [each[name] for each in seen] * 2 for name in seen[0]}
+    alive = process.probability_alive(**who)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bgbb_process, "SHORT", -1.0)
+        assert alive == pytest.approx(process.probability_alive(**who), rel=1e-9, abs=1e-300)
 
 
 def test_purchases_ahead_over_a_long_time(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,15 +6,18 @@ from collections.abc import Mapping
 from typing import Any
 
 import attrs
+import numpy as np
 import numpy.typing as npt
 
 from crmcore.analytics.ascent import climb_from
-from crmcore.analytics.checks import Checks
+from crmcore.analytics.checks import Checks, as_number
 from crmcore.analytics.covariate_data import CovariateData
 from crmcore.analytics.covariate_design import Acting, Part
+from crmcore.analytics.covariate_estimate import start_with_effects
 from crmcore.analytics.covariate_kinds import KINDS, Model
 from crmcore.analytics.fitted_with_covariates import FittedWithCovariates
-from crmcore.analytics.options import Checked
+from crmcore.analytics.fitting import start_of
+from crmcore.analytics.options import Checked, positive
 from crmcore.domain.errors import InvalidInput
 
 __all__ = ["WithCovariates"]
@@ -47,6 +50,19 @@ def _tuple(names: Any) -> Any:
         return (names,)
 
 
+@Checked
+def _start_or_none(checks: Checks, path: str, value: Mapping[str, float] | None) -> None:
+    """Parameters above zero and finite coefficients, which have a dot in their names, or None."""
+    if not isinstance(value, Mapping | None):
+        checks.refuse(path, "must tell parameters by name")
+        return
+    for name, number in (value or {}).items():
+        if "." not in str(name):
+            positive.check(checks, f"{path}.{name}", as_number(number))
+        elif not np.isfinite(as_number(number)):
+            checks.refuse(f"{path}.{name}", "must be a finite number")
+
+
 @attrs.frozen
 class WithCovariates:
     """How to fit a model of repeat purchases with traits of customers that do not change.
@@ -66,7 +82,9 @@ class WithCovariates:
     b alone: one coefficient, and the counterpart of beta, since Beta(a, b) is close to
     Gamma(a, b) where dropout is rare. Nor is a made to depend on covariates besides.
 
-    `model` holds the options of the model without covariates; its `start` is not needed.
+    `model` holds the options of the model without covariates. `start`, the `params` of an earlier
+    fit with the same covariates in the same units, is tried beside the usual starts, as the
+    `start` of the `model` is for customers without covariates.
     Categories are columns of 0 and 1, one less than there are categories.
     """
 
@@ -76,6 +94,10 @@ class WithCovariates:
     )
     dropout: tuple[str, ...] = attrs.field(
         default=(), converter=_tuple, validator=_names, kw_only=True
+    )
+
+    start: Mapping[str, float] | None = attrs.field(
+        default=None, validator=_start_or_none, kw_only=True
     )
 
     def __attrs_post_init__(self) -> None:
@@ -116,7 +138,11 @@ class WithCovariates:
             covariates=covariates, weights=weights,
         )  # fmt: skip
         likelihood = data.likelihood(data.design)
-        starts = likelihood.beginnings(self.model.steps)
+        starts = likelihood.beginnings(
+            self.model.steps, start_of(KINDS[kind].parameters, self.model.start)
+        )
+        if self.start is not None:
+            starts.insert(0, start_with_effects(KINDS[kind].parameters, data.design, self.start))
         summit = climb_from(likelihood, starts, steps=self.model.steps)
         return FittedWithCovariates.at(summit, likelihood, data)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Generic, Protocol, TypeVar
 
 import attrs
@@ -17,7 +17,15 @@ from crmcore.analytics.intervals import Interval, profile_interval
 from crmcore.analytics.options import Checked, at_least_1, positive
 from crmcore.analytics.purchase_process import PurchaseProcess
 
-__all__ = ["FittedProcess", "PurchaseModel", "Startable", "maximum", "start_or_none"]
+__all__ = [
+    "FittedProcess",
+    "PurchaseModel",
+    "Startable",
+    "all_told",
+    "maximum",
+    "start_of",
+    "start_or_none",
+]
 
 
 @Checked
@@ -129,6 +137,23 @@ class PurchaseModel(Generic[FittedT]):
         raise NotImplementedError
 
 
+def all_told(names: Sequence[str], start: Mapping[str, float]) -> None:
+    """InvalidInput where `start` does not tell each of `names`."""
+    checks = Checks()
+    for name in names:
+        if name not in start:
+            checks.refuse(f"start.{name}", "is missing")
+    checks.close()
+
+
+def start_of(names: Sequence[str], start: Mapping[str, float] | None) -> FloatArray | None:
+    """The log parameters to begin at. InvalidInput where `start` does not tell each of `names`."""
+    if start is None:
+        return None
+    all_told(names, start)
+    return np.log([float(start[name]) for name in names])
+
+
 def maximum(
     likelihood: Startable, *, steps: int, silent: str | None, start: Mapping[str, float] | None
 ) -> tuple[dict[str, float], Estimate]:
@@ -137,13 +162,9 @@ def maximum(
     InvalidInput where `start` does not tell every parameter.
     """
     starts = likelihood.starts
-    if start is not None:
-        checks = Checks()
-        for name in likelihood.names:
-            if name not in start:
-                checks.refuse(f"start.{name}", "is missing")
-        checks.close()
-        starts.insert(0, np.log([float(start[name]) for name in likelihood.names]))
+    known = start_of(likelihood.names, start)
+    if known is not None:
+        starts.insert(0, known)
     summit = climb_from(likelihood, starts, steps=steps)
     values = np.exp(summit.point).tolist()
     estimate = Estimate.at(summit, likelihood, silent=silent)
