@@ -11,7 +11,6 @@ import math
 import pickle
 from typing import Any
 
-import attrs
 import numpy as np
 import pytest
 from scipy.special import expit
@@ -32,7 +31,6 @@ from crmcore.analytics import (
 )
 from crmcore.analytics.log_intervals import log_spread
 from crmcore.analytics.regular_ahead import _by_roots, _by_terms
-from crmcore.analytics.summary import Summary
 from crmcore.domain.errors import InvalidInput
 
 SHAPES = {"r": 0.8, "alpha": 1.5, "a": 0.7, "b": 2.4}
@@ -166,35 +164,6 @@ def test_one_silent_customer_by_hand() -> None:
     assert value == pytest.approx(math.log(0.5), rel=1e-14)
 
 
-@pytest.mark.parametrize("process", PROCESSES)
-@pytest.mark.parametrize("k", [2, 4])
-def test_simulated_customers_of_each_history_buy_as_often(process: Any, k: int) -> None:
-    """Nothing of the derivation is used: all buy until 50, and those alike at 30 are counted."""
-    known, later = 30.0, 20.0
-    model = process(r=2, alpha=2, a=0.5, b=2.0, k=k)
-    all_of_it = model.simulate(n_customers=200_000, T=known + later, seed=12)
-    before = all_of_it.time <= known
-    size = len(all_of_it.T)
-    x = np.bincount(all_of_it.customer[before], minlength=size)
-    last = np.zeros(size)
-    np.maximum.at(last, all_of_it.customer[before], all_of_it.time[before])
-    ahead = np.bincount(all_of_it.customer[~before], minlength=size)
-    recent = last > 24
-    for group in (x == 0, x == 1, (x > 2) & ~recent, (x == 4) & recent, (x > 6) & recent):
-        some = np.flatnonzero(group)
-        who: dict[str, Any] = {"frequency": x[some], "recency": last[some], "T": known}
-        told = model.expected_purchases(t=later, **who).mean()
-        error = ahead[some].std() / np.sqrt(len(some))
-        assert abs(ahead[some].mean() - told) < 4 * error
-        for n in (0, 1, 3):
-            for seen, chance in (
-                (ahead[some] == n, model.probability_of_purchases(n=n, t=later, **who)),
-                (ahead[some] >= n, model.probability_of_at_least(n=n, t=later, **who)),
-            ):
-                sure = np.sqrt((chance * (1 - chance)).mean() / len(some))
-                assert abs(seen.mean() - chance.mean()) <= 4 * sure
-
-
 @pytest.mark.parametrize("shape", [0.01, 0.8, 40.0, 3000.0])
 @pytest.mark.parametrize(("k", "j"), [(2, 0), (2, 1), (3, 1), (12, 0), (12, 11)])
 @pytest.mark.parametrize(("leaves", "stays"), [(0.7, 2.4), (1.0, 0.02), (30.0, 900.0)])
@@ -227,17 +196,6 @@ def test_interpolation_over_many_ages_changes_nothing() -> None:
         assert together[place] == pytest.approx(one, rel=1e-11)
         present = float(process.discounted_purchases(discount_rate=0.003, **who))
         assert discounted[place] == pytest.approx(present, rel=1e-9)
-
-
-def test_discounting_by_parts_equals_summing_small_steps() -> None:
-    process = BetaGeoCNBDProcess(**SHAPES, k=3)
-    rate = 0.02
-    who: dict[str, Any] = {"frequency": 4, "recency": 20, "T": 22}
-    times = np.linspace(0, 60, 6001)
-    made = np.diff(process.expected_purchases(t=times, **who))
-    brute = (made * np.exp(-rate * (times[1:] + times[:-1]) / 2)).sum()
-    ours = process.discounted_purchases(discount_rate=rate, horizon=60, **who)
-    assert float(ours) == pytest.approx(brute, rel=1e-6)
 
 
 def test_regular_customers_have_alike_times() -> None:
@@ -367,14 +325,6 @@ def test_the_unit_of_time_scales_alpha_only(
         assert scaled.log_likelihood == pytest.approx(found.log_likelihood + change, rel=1e-10)
 
 
-def test_hard_subsamples_never_raise(regular_cdnow: dict[str, Any], cdnow: Summary) -> None:
-    for seed in range(8):
-        who = np.random.default_rng(seed).choice(len(cdnow), 50, replace=False)
-        found = ModifiedBetaGeoCNBD().fit(**{n: c[who] for n, c in regular_cdnow.items()})
-        assert found.converged
-        assert not np.isnan(list(found.standard_errors.values())).any()
-
-
 def test_nobody_came_back_or_all_like_clockwork() -> None:
     silent = BetaGeoCNBD().fit(frequency=[0, 0], recency=[0, 0], T=[5, 9], log_intervals=0)
     assert (silent.status, silent.k) == ("not_identified", 1)
@@ -382,13 +332,3 @@ def test_nobody_came_back_or_all_like_clockwork() -> None:
     even = BetaGeoCNBD().fit(**clock, log_intervals=9 * math.log(4))
     assert even.k == 12
     assert "k is the largest that is tried" in even.estimate.reason
-
-
-def test_continuity_at_a_equal_to_1_when_regular() -> None:
-    process = ModifiedBetaGeoCNBDProcess(r=0.8, alpha=1.5, a=1, b=2.4, k=3)
-    who = {"t": 3000, "frequency": 2, "recency": 30, "T": 31}
-    below, at, above = (
-        attrs.evolve(process, a=a).expected_purchases(**who) for a in (1 - 1e-7, 1, 1 + 1e-7)
-    )
-    assert above < at < below
-    assert below == pytest.approx(float(above), rel=1e-6)

@@ -628,3 +628,37 @@ def test_bad_effects_are_refused():
         Effect("spend", "age", 1.0)  # type: ignore[arg-type]
     with pytest.raises(InvalidInput, match="coefficient: must be a finite number"):
         Effect("dropout", "age", np.nan)
+
+
+def test_a_start_leads_to_the_same_place_in_fewer_steps() -> None:
+    draw = np.random.default_rng(3)
+    traits = {"age": draw.normal(50, 10, 600), "web": draw.integers(0, 2, 600)}
+    truth = ProcessWithCovariates(
+        baseline=BetaGeoNBDProcess(r=0.8, alpha=8, a=0.8, b=3),
+        effects=(Effect("purchases", "web", 0.5), Effect("dropout", "age", 0.01)),
+    )
+    seen = truth.given(traits).simulate(n_customers=600, T=40, seed=1)
+    who: dict[str, Any] = {"frequency": seen.frequency, "recency": seen.recency, "T": seen.T}
+    asked: dict[str, Any] = {"purchases": ("web",), "dropout": ("age",)}
+    plain = WithCovariates(BetaGeoNBD(), **asked).fit(**who, covariates=traits)
+    for again in (
+        WithCovariates(BetaGeoNBD(), **asked, start=plain.params),
+        WithCovariates(BetaGeoNBD(start=BetaGeoNBD().fit(**who).params), **asked),
+    ):
+        found = again.fit(**who, covariates=traits)
+        assert found.params == pytest.approx(plain.params, rel=1e-4)
+        assert found.log_likelihood == pytest.approx(plain.log_likelihood, rel=1e-10)
+    one_step = attrs.evolve(BetaGeoNBD(), steps=1)
+    once = WithCovariates(one_step, **asked, start=plain.params).fit(**who, covariates=traits)
+    assert once.log_likelihood == pytest.approx(plain.log_likelihood, rel=1e-10)
+
+
+def test_a_start_that_is_none_is_refused() -> None:
+    of: Any = WithCovariates
+    with pytest.raises(InvalidInput, match=r"start.r: must be .* start.dropout.age: must be"):
+        of(BetaGeoNBD(), dropout="age", start={"r": -1, "dropout.age": np.nan})
+    who: dict[str, Any] = {"frequency": [2, 0], "recency": [3, 0], "T": 9}
+    with pytest.raises(InvalidInput, match=r"start.b: is missing; start.dropout.age: is missing"):
+        of(BetaGeoNBD(), dropout="age", start={"r": 1, "alpha": 1, "a": 1}).fit(
+            **who, covariates={"age": [1, 2]}
+        )

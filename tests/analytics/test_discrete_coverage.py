@@ -28,7 +28,9 @@ def donors(truth: Any, n: int, seed: int) -> Any:
 
 def subscribers(truth: Any, n: int, seed: int) -> Any:
     model = BetaDiscreteWeibull() if "c" in truth.params else ShiftedBetaGeometric()
-    cohorts = [truth.simulate(n_customers=n // 2, T=T, seed=[seed, T]).survivors for T in (9, 5)]
+    cohorts = [
+        truth.simulate(n_customers=n // 2, T=T, seed=10 * seed + T).survivors for T in (9, 5)
+    ]
     return model.fit(survivors=cohorts)
 
 

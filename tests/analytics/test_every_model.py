@@ -7,12 +7,14 @@ Models of purchase histories here; clusterings in `test_every_clustering`, contr
 from __future__ import annotations
 
 import inspect
+import json
+import pickle
 from typing import Any
 
 import attrs
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import crmcore.analytics
@@ -43,6 +45,13 @@ def data(n: int, seed: int = 1) -> dict[str, np.ndarray]:
     }
 
 
+TIMES = {
+    "ParetoNBD": {"alpha": 1, "beta": 1},
+    "GammaGompertzNBD": {"alpha": 1, "b": -1},
+}
+"""The power of the unit of time that a parameter has; alpha is a time in each model."""
+
+
 def by_week(columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """As many customers in discrete time; a thousand times as large where frequencies are."""
     age = np.ceil(columns["T"])
@@ -57,6 +66,9 @@ def asked(model: Any, columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     if model is crmcore.analytics.BetaGeoBetaBinom:
         columns = columns | by_week(columns)
     return {name: column for name, column in columns.items() if name in wanted}
+
+
+MANY = data(2000)
 
 
 def close(one: Any, other: Any, *, rel: float = 1e-6) -> bool:
@@ -127,6 +139,39 @@ def test_almost_nobody_is_no_error(model: Any, n: int) -> None:
     assert fitted.status in ("not_identified", "boundary", "flat", "interior")
     assert fitted.estimate.reason
     assert set(fitted.standard_errors) == set(fitted.params) - {"k"}  # k is a whole number
+
+
+@pytest.mark.parametrize("model", MODELS)
+@settings(max_examples=15)
+@given(seed=st.integers(0, 10_000))
+def test_hard_subsamples_never_raise(model: Any, seed: int) -> None:
+    """Of samples of 50 many have their optimum on a boundary, and say so."""
+    who = np.random.default_rng(seed).choice(2000, 50, replace=False)
+    fitted = model().fit(**{name: column[who] for name, column in asked(model, MANY).items()})
+    assert fitted.converged
+    assert all(value > 0 for value in fitted.params.values())
+    errors = fitted.standard_errors
+    assert not np.isnan(list(errors.values())).any()
+    loose = set(fitted.estimate.undetermined)
+    assert {name for name, error in errors.items() if np.isinf(error)} == loose
+    assert (fitted.status in ("boundary", "not_identified")) >= bool(loose)
+    again = type(fitted).from_dict(json.loads(json.dumps(fitted.to_dict())))
+    assert again == pickle.loads(pickle.dumps(fitted)) == fitted
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("scale", [1e-6, 1e9])
+def test_the_unit_of_time_does_not_matter(model: Any, scale: float) -> None:
+    columns = asked(model, data(500))
+    if "T" not in columns or model is crmcore.analytics.BetaGeoBetaBinom:
+        return  # nothing is a time
+    scaled = columns | {name: columns[name] * scale for name in ("recency", "T")}
+    if "log_intervals" in columns:
+        scaled["log_intervals"] = columns["log_intervals"] + columns["frequency"] * np.log(scale)
+    one, other = model().fit(**columns), model().fit(**scaled)
+    powers = TIMES.get(model.__name__, {"alpha": 1})
+    told = {name: value * scale ** powers.get(name, 0) for name, value in one.params.items()}
+    assert other.params == pytest.approx(told, rel=1e-5)
 
 
 @pytest.mark.parametrize("model", MODELS)

@@ -8,7 +8,6 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.integrate import quad
 
@@ -19,9 +18,7 @@ from crmcore.analytics import (
     ParetoNBD,
     ParetoNBDProcess,
 )
-from crmcore.analytics.gamma_gompertz_nbd_likelihood import GammaGompertzNBDLikelihood
 from crmcore.analytics.gompertz_silences import log_odds_gone
-from crmcore.analytics.histories import Cells, History
 from crmcore.analytics.summary import Summary
 
 PROCESS = GammaGompertzNBDProcess(r=0.8, alpha=3, b=0.1, s=0.8, beta=10)
@@ -43,53 +40,6 @@ parameters = st.builds(
     s=st.one_of(st.just(1.0), st.floats(1e-2, 1e2)),
     beta=st.one_of(st.just(1.0), st.floats(1e-5, 1e5)),
 )
-
-
-@st.composite
-def any_history(draw: st.DrawFn) -> dict[str, float]:
-    x = draw(st.integers(0, 10_000))
-    age = draw(st.floats(1e-3, 1e6))
-    last = age * draw(st.floats(1e-6, 1)) if x else 0.0
-    return {"frequency": x, "recency": min(last, age), "T": age}
-
-
-@given(parameters, any_history(), st.one_of(st.just(0.0), st.floats(1e-9, 1e6)))
-def test_no_input_overflows(
-    process: GammaGompertzNBDProcess, who: dict[str, float], t: float
-) -> None:
-    assert np.isfinite(process.log_likelihood_of(**who))
-    assert 0 <= process.probability_alive(**who) <= 1
-    expected = process.expected_purchases(t=t, **who)
-    assert np.isfinite(expected)
-    present = process.discounted_purchases(discount_rate=0.003, horizon=t, **who)
-    assert 0 <= present <= expected * (1 + 1e-8)
-    assert np.isfinite(process.discounted_purchases(discount_rate=0.003, **who))
-    chance = process.probability_of_purchases(n=who["frequency"], t=t, **who)
-    tail = process.probability_of_at_least(n=who["frequency"], t=t, **who)
-    assert 0 <= chance <= tail * (1 + 1e-9)
-    assert tail <= 1
-
-
-@given(parameters, any_history(), any_history())
-def test_derivatives_equal_finite_differences(
-    process: GammaGompertzNBDProcess, one: dict[str, float], other: dict[str, float]
-) -> None:
-    columns = [np.array([one[name], other[name]], float) for name in ("frequency", "recency", "T")]
-    likelihood = GammaGompertzNBDLikelihood.of(Cells.of(History(*columns), None))
-    point = np.log(list(process.params.values()))
-    slope = likelihood.slope(point)
-    assert slope.value == pytest.approx(likelihood.value(point), rel=1e-12, abs=1e-9)
-    assert (slope.hessian == slope.hessian.T).all()
-    step = 1e-4
-    for place, axis in enumerate(np.eye(5) * step):
-        up, down = likelihood.slope(point + axis), likelihood.slope(point - axis)
-        coarse = 5e-5 * (1 + np.abs(slope.hessian).max() + abs(slope.value) * 1e-6)
-        assert (up.value - down.value) / (2 * step) == pytest.approx(
-            slope.gradient[place], rel=1e-5, abs=coarse
-        )
-        assert (up.gradient - down.gradient) / (2 * step) == pytest.approx(
-            slope.hessian[place], rel=1e-4, abs=coarse
-        )
 
 
 @pytest.mark.parametrize("alpha", [1e-2, 5.0, 1e4])
@@ -147,26 +97,6 @@ def test_fit_on_cdnow_ends_at_pareto_nbd(cdnow: Summary) -> None:
     assert ahead == pytest.approx(pareto.expected_purchases(t=39, **who).sum(), rel=1e-6)
 
 
-@given(parameters, st.floats(0.01, 1e3))
-def test_probabilities_of_n_add_up_to_1(process: GammaGompertzNBDProcess, t: float) -> None:
-    chances = process.probability_of_n(n=np.arange(200), t=t)
-    more = process.probability_of_at_least(n=200, t=t, frequency=0, recency=0, T=0)
-    assert (chances >= 0).all()
-    assert chances.sum() + more == pytest.approx(1, abs=1e-10)
-
-
-def test_mean_of_the_distribution_is_the_expectation() -> None:
-    for who in (
-        {"frequency": 0, "recency": 0, "T": 0},
-        {"frequency": 3, "recency": 12, "T": 20},
-        {"frequency": 300, "recency": 19.9, "T": 20},
-    ):
-        n = np.arange(1, 6000)
-        tails = PROCESS.probability_of_at_least(n=n, t=39, **who)
-        expected = float(PROCESS.expected_purchases(t=39, **who))
-        assert tails.sum() == pytest.approx(expected, rel=1e-10)
-
-
 @pytest.mark.parametrize("horizon", [0.5, 52.0, np.inf])
 @pytest.mark.parametrize(("b", "beta"), [(0.1, 10.0), (1e-3, 1e-3), (1.0, 1e5)])
 def test_discounted_purchases_equal_brute_force(horizon: float, b: float, beta: float) -> None:
@@ -186,52 +116,11 @@ def test_discounted_purchases_equal_brute_force(horizon: float, b: float, beta: 
     assert float(ours) == pytest.approx(alive * 7.8 / 41.86 * lived, rel=1e-9)
 
 
-def test_simulation_agrees_with_the_formulas() -> None:
-    seen = PROCESS.simulate(n_customers=200_000, T=30.0, seed=5)
-    who = {"frequency": seen.frequency, "recency": seen.recency, "T": seen.T}
-    early, late = PROCESS.expected_purchases_new(t=[30, 50])
-    assert seen.frequency.mean() == pytest.approx(early, rel=0.02)
-    assert PROCESS.expected_purchases(t=20, **who).mean() == pytest.approx(late - early, rel=0.02)
-    stay = (10 / (9 + np.exp(3))) ** 0.8
-    assert PROCESS.probability_alive(**who).mean() == pytest.approx(stay, rel=0.01)
-    for n in range(4):
-        share = (seen.frequency == n).mean()
-        assert share == pytest.approx(float(PROCESS.probability_of_n(n=n, t=30)), abs=0.005)
-
-
 def test_fit_recovers_the_parameters() -> None:
     fitted = GammaGompertzNBD().fit(**histories(20_000, seed=3))
     assert fitted.status == "interior"
     for name, true in PROCESS.params.items():
         assert abs(fitted.params[name] - true) < 3.5 * fitted.standard_errors[name]
-
-
-def test_time_may_be_scaled() -> None:
-    weeks = histories(3000, seed=4)
-    base = GammaGompertzNBD().fit(**weeks)
-    for scale in (1e-6, 7.0, 1e9):
-        scaled = {"frequency": weeks["frequency"]} | {
-            name: weeks[name] * scale for name in ("recency", "T")
-        }
-        fitted = GammaGompertzNBD().fit(**scaled)
-        times = [fitted.alpha / scale, fitted.b * scale]
-        assert times == pytest.approx([base.alpha, base.b], rel=1e-5)
-        plain = [fitted.r, fitted.s, fitted.beta]
-        assert plain == pytest.approx([base.r, base.s, base.beta], rel=1e-5)
-
-
-@settings(max_examples=10)
-@given(st.integers(0, 10_000))
-def test_hard_subsamples_never_raise(cdnow: Summary, seed: int) -> None:
-    who = np.random.default_rng(seed).choice(len(cdnow), 50, replace=False)
-    fitted = GammaGompertzNBD().fit(
-        frequency=cdnow.frequency[who], recency=cdnow.recency[who], T=cdnow.T[who]
-    )
-    errors = fitted.standard_errors
-    assert {name for name, error in errors.items() if np.isinf(error)} == set(
-        fitted.estimate.undetermined
-    )
-    assert not np.isnan(list(errors.values())).any()
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,8 @@ from crmcore.analytics import (
     probability_of_reaching,
 )
 from crmcore.domain.errors import InvalidInput
-from tests.analytics.test_bgnbd import any_history, parameters
+from tests.analytics.test_bgnbd import parameters
+from tests.analytics.test_every_process import any_history
 
 PROCESS = BetaGeoNBDProcess(r=0.5, alpha=6, a=0.8, b=2.5)
 SPEND = GammaGammaSpend(p=6.25, q=3.74, v=15.44)
@@ -42,14 +43,14 @@ def reaching(**asked: Any) -> np.ndarray:
 
 @KINDS
 def test_who_has_enough_has_reached_it(kind: dict[str, Any]) -> None:
-    assert reaching(gap=[0, -5, 0, -1e300], **kind).tolist() == [1, 1, 1, 1]
+    assert reaching(gap=[0, -5, 0, -1e100], **kind).tolist() == [1, 1, 1, 1]
     assert reaching(gap=0, t=0, **kind).tolist() == [1, 1, 1, 1]
 
 
 @KINDS
 def test_without_time_or_with_too_much_missing_nobody_reaches_it(kind: dict[str, Any]) -> None:
     assert reaching(gap=1, **kind | {"t": 0}).tolist() == [0, 0, 0, 0]
-    assert reaching(gap=1e300, **kind) == pytest.approx([0, 0, 0, 0], abs=1e-9)
+    assert reaching(gap=1e100, **kind) == pytest.approx([0, 0, 0, 0], abs=1e-9)
 
 
 @KINDS
@@ -60,7 +61,7 @@ def test_for_next_to_nothing_one_purchase_is_enough(kind: dict[str, Any]) -> Non
 
 @KINDS
 def test_in_endless_time_only_those_who_left_fail_to_buy(kind: dict[str, Any]) -> None:
-    found = probability_of_reaching(purchases=PROCESS, gap=1e-6, t=1e300, **kind)
+    found = probability_of_reaching(purchases=PROCESS, gap=1e-6, t=1e100, **kind)
     assert found.probability == pytest.approx(found.alive, rel=1e-6)
 
 
@@ -134,7 +135,7 @@ def test_equal_amounts_are_counts() -> None:
 
 @given(
     parameters,
-    any_history(),
+    any_history(BetaGeoNBDProcess),
     st.floats(1e-6, 1e6),
     st.floats(1e-6, 1e9),
     st.one_of(

@@ -217,7 +217,11 @@ def test_who_has_not_ended_is_told_by_a_shorter_cohort() -> None:
             {"discount_rate": -1},
             "discount_rate: must be a number at or above 0, finite",
         ),
-        ("simulate", {"n_customers": -1, "T": 3, "seed": 1}, "n_customers: must not be negative"),
+        (
+            "simulate",
+            {"n_customers": -1, "T": 3, "seed": 1},
+            "n_customers: must be a whole number from 0 to 1,000,000,000",
+        ),
         ("simulate", {"n_customers": 2, "T": 1.5, "seed": 1}, "T: must be a whole number"),
         ("simulate", {"n_customers": 2, "T": [1, 2], "seed": 1}, "T: must be one number"),
     ],

@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from crmcore.analytics.checks import BoolArray, Checks, FloatArray, IntArray
 from crmcore.analytics.days import Day, Days, local_days, one_day
-from crmcore.analytics.forecasts import TellsAlive, told
-from crmcore.analytics.summary import DAYS, Unit
+from crmcore.analytics.forecasts import TellsAlive, answers, told
+from crmcore.analytics.summary import DAYS, Unit, checked_unit
 from crmcore.domain.html import html_table
 
 __all__ = ["AlivePath", "alive_path"]
@@ -77,8 +77,8 @@ def alive_path(
         [1.0, 0.5, 0.3077]
     """
     checks = Checks()
-    if unit not in DAYS:
-        checks.refuse("unit", "must be day or week: other units have no fixed number of days")
+    answers(checks, "model", model, "probability_alive")
+    checked_unit(checks, unit)
     end = one_day(checks, "until", until)
     bought = np.unique(local_days(checks, "at", at, zone))
     bought = bought[bought <= end]

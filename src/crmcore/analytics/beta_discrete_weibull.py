@@ -10,8 +10,9 @@ from __future__ import annotations
 import attrs
 
 from crmcore.analytics.beta_retention import BetaRetention
-from crmcore.analytics.checks import positive
+from crmcore.analytics.checks import as_number
 from crmcore.analytics.estimate import Estimate
+from crmcore.analytics.options import positive
 from crmcore.analytics.renewals import Renewals
 from crmcore.analytics.retention_fitting import FittedRetention, RetentionModel
 from crmcore.analytics.retention_likelihood import RetentionLikelihood
@@ -39,9 +40,9 @@ class BetaDiscreteWeibullProcess(BetaRetention):
         [0.5, 0.4, 0.5]
     """
 
-    alpha: float = attrs.field(converter=float, validator=positive)
-    beta: float = attrs.field(converter=float, validator=positive)
-    c: float = attrs.field(converter=float, validator=positive)
+    alpha: float = attrs.field(converter=as_number, validator=positive)
+    beta: float = attrs.field(converter=as_number, validator=positive)
+    c: float = attrs.field(converter=as_number, validator=positive)
 
     @property
     def params(self) -> dict[str, float]:

@@ -18,9 +18,10 @@ import numpy as np
 from crmcore.analytics.beta_mean import beta_nodes, unit_nodes
 from crmcore.analytics.bgnbd_likelihood import BetaGeoNBDLikelihood, log_silence
 from crmcore.analytics.blocks import by_blocks
-from crmcore.analytics.checks import FloatArray, positive
+from crmcore.analytics.checks import FloatArray, as_number
 from crmcore.analytics.curves import per_count
 from crmcore.analytics.histories import Cells, History
+from crmcore.analytics.options import positive
 from crmcore.analytics.purchase_process import FORGOTTEN, PurchaseProcess
 from crmcore.analytics.purchases_ahead import PurchasesAhead
 from crmcore.analytics.simulation import Drawn
@@ -41,10 +42,10 @@ class BetaGeometricProcess(PurchaseProcess):
     _first: ClassVar[int] = 0
     """1 where a customer may leave right after the first purchase, else 0."""
 
-    r: float = attrs.field(converter=float, validator=positive)
-    alpha: float = attrs.field(converter=float, validator=positive)
-    a: float = attrs.field(converter=float, validator=positive)
-    b: float = attrs.field(converter=float, validator=positive)
+    r: float = attrs.field(converter=as_number, validator=positive)
+    alpha: float = attrs.field(converter=as_number, validator=positive)
+    a: float = attrs.field(converter=as_number, validator=positive)
+    b: float = attrs.field(converter=as_number, validator=positive)
 
     @property
     def params(self) -> dict[str, float]:

@@ -8,6 +8,7 @@ Beta(alpha, beta) and theta is Beta(gamma, delta). Time counts opportunities.
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import ClassVar
 
 import attrs
@@ -16,15 +17,20 @@ import numpy.typing as npt
 
 from crmcore.analytics.bgbb_ahead import TakenAhead
 from crmcore.analytics.bgbb_likelihood import BetaGeoBetaBinomLikelihood
-from crmcore.analytics.checks import FloatArray, positive
+from crmcore.analytics.checks import FloatArray, as_number
 from crmcore.analytics.gamma_steps import log_cross
 from crmcore.analytics.histories import Cells, History, Opportunities, groups
+from crmcore.analytics.options import positive
 from crmcore.analytics.purchase_process import FORGOTTEN, PurchaseProcess
 from crmcore.analytics.simulation import Drawn
 from crmcore.analytics.whole_sums import Terms, whole_nodes
 
 __all__ = ["BetaGeoBetaBinomProcess"]
 
+SHORT = 1000.0
+"""Silences of up to so many opportunities are summed one by one."""
+GROUPS = 256
+"""Of how many pairs of x and T together."""
 AT_ONCE = 20_000
 """How many different histories are looked at together."""
 
@@ -58,10 +64,10 @@ class BetaGeoBetaBinomProcess(PurchaseProcess):
 
     _histories: ClassVar[type[History]] = Opportunities
 
-    alpha: float = attrs.field(converter=float, validator=positive)
-    beta: float = attrs.field(converter=float, validator=positive)
-    gamma: float = attrs.field(converter=float, validator=positive)
-    delta: float = attrs.field(converter=float, validator=positive)
+    alpha: float = attrs.field(converter=as_number, validator=positive)
+    beta: float = attrs.field(converter=as_number, validator=positive)
+    gamma: float = attrs.field(converter=as_number, validator=positive)
+    delta: float = attrs.field(converter=as_number, validator=positive)
 
     @property
     def params(self) -> dict[str, float]:
@@ -76,9 +82,12 @@ class BetaGeoBetaBinomProcess(PurchaseProcess):
         order, starts = groups(x, recency, age)
         first = order[starts]
         odds = np.zeros(len(first))
-        for begin in range(0, len(first), AT_ONCE):
-            part = first[begin : begin + AT_ONCE]
-            odds[begin : begin + AT_ONCE] = self._odds_gone(x[part], recency[part], age[part])
+        short = age[first] - recency[first] <= SHORT
+        for rows, odds_gone in ((short, self._odds_stepwise), (~short, self._odds_gone)):
+            places = np.flatnonzero(rows)
+            for begin in range(0, len(places), AT_ONCE):
+                part = places[begin : begin + AT_ONCE]
+                odds[part] = odds_gone(*(column[first[part]] for column in (x, recency, age)))
         alive = np.empty(len(x))
         alive[order] = np.repeat(1 / (1 + odds), np.diff(starts, append=len(order)))
         return alive.reshape(history.x.shape)
@@ -92,6 +101,34 @@ class BetaGeoBetaBinomProcess(PurchaseProcess):
         stayed = log_cross(self.delta + past + 1, self.gamma, left)
         with np.errstate(over="ignore"):  # then nobody like that is alive
             return terms.sum(self.gamma / (self.delta + past) * np.exp(silent + stayed))
+
+    def _odds_stepwise(self, x: FloatArray, recency: FloatArray, age: FloatArray) -> FloatArray:
+        """The same of short silences: those of one x and T are sums of ever more of one series.
+
+        Its terms follow from each other by factors above 1, from the last opportunity back.
+        """
+        odds, steps = np.zeros(len(x)), age - recency
+        order, starts = groups(x, age)
+        longest = np.maximum.reduceat(steps[order], starts) if len(starts) else steps
+        group = np.empty(len(x), np.intp)
+        group[order] = np.repeat(np.arange(len(starts)), np.diff(starts, append=len(x)))
+        by_length = np.argsort(longest)
+        place = np.empty(len(starts), np.intp)
+        place[by_length] = np.arange(len(starts))
+        rows = np.argsort(place[group])
+        edges = np.searchsorted(place[group][rows], np.arange(0, len(starts) + GROUPS, GROUPS))
+        for begin, many in zip(range(0, len(starts), GROUPS), pairwise(edges), strict=True):
+            some = order[starts[by_length[begin : begin + GROUPS]]]
+            back = np.arange(steps[rows[slice(*many)]].max() + 1)
+            now = np.maximum(age[some, None] - back, x[some, None])
+            grown = np.log1p((self.alpha + x[some, None]) / (self.beta + now - x[some, None]))
+            grown += np.log1p(self.gamma / (self.delta + now + 1))
+            grown[:, 0] = 0.0
+            with np.errstate(over="ignore"):  # then nobody like that is alive
+                term = np.exp(grown.cumsum(axis=1)) * self.gamma / (self.delta + now)
+            own = rows[slice(*many)]
+            odds[own] = term.cumsum(axis=1)[place[group[own]] - begin, steps[own].astype(np.intp)]
+        return odds
 
     def _mean_taken(self, history: History) -> FloatArray:
         """The probability that somebody with this history who is there takes an opportunity."""

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crmcore.analytics.checks import Checks, FloatArray, IntArray
+from crmcore.analytics.forecasts import MOST_GROUPS
 from crmcore.domain.html import html_table
 
 __all__ = ["Calibration", "calibration"]
@@ -87,8 +88,7 @@ def calibration(
         checks.same_shape(predicted=forecast, happened=outcome)
     checks.refuse_where(forecast > 1, "predicted", "must not exceed 1")
     checks.refuse_where((outcome > 0) & (outcome != 1), "happened", "must be 0 or 1")
-    if type(groups) is not int or groups < 1:
-        checks.refuse("groups", "must be a whole number above 0")
+    checks.whole("groups", groups, least=1, most=MOST_GROUPS)
     many = np.ones(forecast.shape) if weights is None else checks.counts("weights", weights)
     if not checks.faults and many.shape != forecast.shape:
         checks.refuse("weights", f"must have one number per row, {len(forecast)} in all")

@@ -6,26 +6,28 @@ share it; it never repeats the value.
 
 from __future__ import annotations
 
-from numbers import Integral
-from typing import Any, TypeAlias, TypeGuard
+from collections.abc import Sequence
+from decimal import Decimal
+from numbers import Integral, Real
+from typing import Any, SupportsFloat, TypeAlias, TypeGuard
 
-import attrs
 import numpy as np
 import numpy.typing as npt
 
 from crmcore.analytics.blocks import anywhere
 from crmcore.domain.errors import Fault, InvalidInput
 
-__all__ = ["BoolArray", "Checks", "FloatArray", "IntArray", "at_least_1", "is_whole", "positive"]
+__all__ = ["BoolArray", "Checks", "FloatArray", "IntArray", "as_number", "is_whole"]
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 IntArray: TypeAlias = npt.NDArray[np.int64]
 BoolArray: TypeAlias = npt.NDArray[np.bool_]
 
+LARGEST = 1e100
+"""Numbers beyond this size leave no room for their squares and products."""
+LARGEST_BITS = np.float64(LARGEST).view(np.uint64)
 LARGEST_COUNT = 2.0**53
 """Counts above this are not exact in float64."""
-INFINITY = np.float64(np.inf).view(np.uint64)
-"""The bits of it."""
 
 
 class Checks:
@@ -54,20 +56,27 @@ class Checks:
         """
         try:
             raw = np.asarray(values)
-            if raw.dtype.kind not in "iufbO" or (
-                raw.dtype.kind == "O" and any(isinstance(v, (str, bytes)) for v in raw.flat)
-            ):
-                raise ValueError
-            array = raw.astype(np.float64, copy=False)
         except (TypeError, ValueError, OverflowError):
+            raw = np.zeros(0, str)
+        if raw.dtype.kind not in "iufbO" or (
+            raw.dtype.kind == "O" and any(isinstance(v, (str, bytes)) for v in raw.flat)
+        ):
             self.refuse(path, "must be numbers")
             return np.zeros(0)
+        if self.masked(path, values):
+            return np.zeros(0)
+        if raw.dtype.kind == "O":
+            array = np.array([as_number(v) for v in raw.flat], np.float64).reshape(raw.shape)
+        else:
+            array = raw.astype(np.float64, copy=False)
         if array.ndim > 1:
             self.refuse(path, "must have one dimension")
             return np.zeros(0)
         if not array.size or _in_range(array, negative=negative):
             return array
         self.refuse_where(~np.isfinite(array), path, "must be a finite number")
+        too_large = np.isfinite(array) & (np.abs(array) > LARGEST)
+        self.refuse_where(too_large, path, "must not exceed 1e100 in size")
         if not negative:
             self.refuse_where(array < 0, path, "must not be negative")
         return array
@@ -90,16 +99,41 @@ class Checks:
             )
         return array
 
+    def masked(self, path: str, values: Any) -> bool:
+        """Whether places are masked, as numpy does where there is no value: they are faults."""
+        if not np.ma.is_masked(values):
+            return False
+        places: npt.NDArray[np.bool_] = np.ma.getmaskarray(values)
+        self.refuse_where(places, path, "is missing")
+        return True
+
     def number(self, path: str, value: float, *, infinite: bool = False) -> float:
         """One number at or above 0, finite unless `infinite` is allowed."""
-        try:
-            number = float(value)
-        except (TypeError, ValueError):
-            self.refuse(path, "must be a number")
-            return 0.0
+        number = as_number(value)
         if not (number >= 0) or (np.isinf(number) and not infinite):
             self.refuse(path, "must be a number at or above 0" + ("" if infinite else ", finite"))
+        elif LARGEST < number < np.inf:
+            self.refuse(path, "must not exceed 1e100")
         return number
+
+    def whole(self, path: str, value: object, *, least: int = 0, most: float = np.inf) -> int:
+        """One whole number of these bounds, as groups, steps and seeds are."""
+        if is_whole(value) and least <= value <= most:
+            return int(value)
+        bounds = f"above {least - 1}" if least else "at or above 0"
+        bounds = bounds if most == np.inf else f"from {least} to {most:,}"
+        self.refuse(path, f"must be a whole number {bounds}")
+        return least
+
+    def word(self, path: str, value: object, words: Sequence[str]) -> None:
+        """One word out of several."""
+        if not isinstance(value, str) or value not in words:
+            self.refuse(path, f"must be one of {', '.join(words)}")
+
+    def flag(self, path: str, value: object) -> None:
+        """True or false."""
+        if not isinstance(value, bool | np.bool_):
+            self.refuse(path, "must be true or false")
 
     def same_shape(self, **arrays: FloatArray) -> bool:
         """Whether the arrays broadcast (equal lengths, or scalars); a fault where not."""
@@ -128,25 +162,20 @@ class Checks:
 
 
 def _in_range(array: FloatArray, *, negative: bool) -> bool:
-    """Whether all are finite and, unless `negative`, not below zero: True only where it is so.
+    """Whether all are of a size that can be reckoned with and, unless `negative`, not below zero:
+    True only where it is so.
 
-    As bits, zero and the finite numbers above it come before infinity, and all else after; so
-    the usual column needs to be read once. Minus zero asks for the second look.
+    As bits, zero and the numbers above it come in their order, and all else after; so the usual
+    column needs to be read once. Minus zero asks for the second look.
     """
-    if not negative and np.ascontiguousarray(array).view(np.uint64).max() < INFINITY:
+    if not negative and np.ascontiguousarray(array).view(np.uint64).max() <= LARGEST_BITS:
         return True
     least, most = array.min(), array.max()
-    return bool((-np.inf if negative else 0.0) <= least and least > -np.inf and most < np.inf)
+    return bool((-LARGEST if negative else 0.0) <= least and most <= LARGEST)
 
 
 def _broken(array: FloatArray) -> BoolArray:
     return np.asarray(np.rint(array) != array)
-
-
-def positive(_instance: Any, attribute: attrs.Attribute[Any], value: float) -> None:
-    """An attrs validator: a finite number above zero, as every parameter is."""
-    if not 0 < value < np.inf:
-        raise InvalidInput.of(attribute.name, "must be a finite number above 0")
 
 
 def is_whole(value: object) -> TypeGuard[int]:
@@ -154,7 +183,11 @@ def is_whole(value: object) -> TypeGuard[int]:
     return isinstance(value, Integral) and not isinstance(value, bool)
 
 
-def at_least_1(_instance: Any, attribute: attrs.Attribute[Any], value: int) -> None:
-    """An attrs validator: a whole number above zero."""
-    if not is_whole(value) or value < 1:
-        raise InvalidInput.of(attribute.name, "must be a whole number above 0")
+def as_number(value: SupportsFloat) -> float:
+    """What is one number, as a float; NaN, which no check lets pass, for all else."""
+    if isinstance(value, np.ndarray) and not value.ndim and not np.ma.isMaskedArray(value):
+        value = value.item()
+    try:
+        return float(value) if isinstance(value, Real | Decimal) else np.nan
+    except (OverflowError, ValueError):
+        return np.nan

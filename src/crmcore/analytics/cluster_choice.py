@@ -9,6 +9,8 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
+from crmcore.analytics.checks import Checks
+from crmcore.analytics.features import MOST_CLUSTERS
 from crmcore.analytics.gaussian_mixture import FittedGaussianMixture, GaussianMixture
 from crmcore.analytics.kmeans import KMeans
 from crmcore.domain.errors import InvalidInput
@@ -43,8 +45,14 @@ def choose_clusters(
         >>> choose_clusters({"visits": visits}, model=KMeans(), counts=[2, 3, 4]).best
         3
     """
-    if not counts:
+    if not isinstance(model, KMeans | GaussianMixture):
+        raise InvalidInput.of("model", "must be KMeans or GaussianMixture")
+    if not isinstance(counts, Sequence) or not counts:
         raise InvalidInput.of("counts", "must hold one count at least")
+    checks = Checks()
+    for place, count in enumerate(counts):
+        checks.whole(f"counts[{place}]", count, least=1, most=MOST_CLUSTERS)
+    checks.close()
     tried = tuple(sorted(set(counts)))
     fits = [attrs.evolve(model, clusters=count).fit(columns, weights=weights) for count in tried]
     scores = tuple(

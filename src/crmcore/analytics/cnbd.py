@@ -23,6 +23,7 @@ from crmcore.analytics.fitting import FittedProcess, PurchaseModel, maximum
 from crmcore.analytics.histories import Cells, History
 from crmcore.analytics.intervals import Interval
 from crmcore.analytics.log_intervals import checked_log_intervals, log_gaps, log_spread
+from crmcore.analytics.options import Checked
 
 __all__ = [
     "BetaGeoCNBD",
@@ -179,9 +180,10 @@ class FittedModifiedBetaGeoCNBD(ModifiedBetaGeoCNBDProcess, FittedRegular):
 FittedRegularT = TypeVar("FittedRegularT", bound=FittedRegular)
 
 
-def _regularity_or_none(instance: Any, attribute: attrs.Attribute[Any], value: int | None) -> None:
+@Checked
+def _regularity_or_none(checks: Checks, path: str, value: object) -> None:
     if value is not None:
-        regularity(instance, attribute, value)
+        regularity.check(checks, path, value)
 
 
 @attrs.frozen(kw_only=True)

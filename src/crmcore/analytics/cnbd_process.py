@@ -17,14 +17,14 @@ import numpy.typing as npt
 from crmcore.analytics.beta_geometric import BetaGeometricProcess
 from crmcore.analytics.beta_mean import unit_nodes
 from crmcore.analytics.bgnbd_likelihood import BetaGeoNBDLikelihood
-from crmcore.analytics.checks import Checks, FloatArray, is_whole
+from crmcore.analytics.checks import Checks, FloatArray
 from crmcore.analytics.curves import per_count
 from crmcore.analytics.erlang_tail import event_terms
 from crmcore.analytics.histories import Cells, History
 from crmcore.analytics.log_intervals import checked_log_intervals, log_gaps, log_spread
+from crmcore.analytics.options import Checked
 from crmcore.analytics.purchase_process import FORGOTTEN
 from crmcore.analytics.regular_ahead import RegularAhead, mean_purchases
-from crmcore.domain.errors import InvalidInput
 
 __all__ = [
     "MOST_REGULAR",
@@ -40,10 +40,10 @@ UNSEEN = 1e-9
 """The first part of the horizon, in which nothing is worth counting."""
 
 
-def regularity(_instance: Any, attribute: attrs.Attribute[Any], value: object) -> None:
-    """An attrs validator: a whole number from 1 to 12."""
-    if not is_whole(value) or not 1 <= value <= MOST_REGULAR:
-        raise InvalidInput.of(attribute.name, f"must be a whole number from 1 to {MOST_REGULAR}")
+@Checked
+def regularity(checks: Checks, path: str, value: object) -> None:
+    """A whole number from 1 to 12."""
+    checks.whole(path, value, least=1, most=MOST_REGULAR)
 
 
 @attrs.frozen(kw_only=True)

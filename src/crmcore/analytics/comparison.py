@@ -108,8 +108,8 @@ def compare_models(
         (1.5, 4)
     """
     checks = Checks()
-    if not models:
-        checks.refuse("models", "must hold one model at least")
+    if not isinstance(models, Mapping) or not models:
+        checks.refuse("models", "must hold one model at least, by name")
     if (t is None) != (holdout_frequency is None):
         checks.refuse("t", "and holdout_frequency go together")
     ahead = None if t is None else checks.number("t", t)

@@ -10,7 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from crmcore.analytics.checks import Checks, FloatArray, IntArray
-from crmcore.analytics.forecasts import ForeseesPurchases, each_once, histories_of, told
+from crmcore.analytics.forecasts import (
+    MOST_GROUPS,
+    ForeseesPurchases,
+    answers,
+    each_once,
+    histories_of,
+    told,
+)
 from crmcore.analytics.histories import History
 from crmcore.domain.html import html_table
 
@@ -93,6 +100,7 @@ def conditional_expectations(
         ([0.0, 1.0, 2.0], 6.0, 8.0)
     """
     checks = Checks()
+    answers(checks, "model", model, "expected_purchases")
     ahead = checks.number("t", t)
     checked_groups(checks, by, groups)
     history, (made, many) = histories_of(
@@ -113,10 +121,8 @@ def conditional_expectations(
 
 def checked_groups(checks: Checks, by: By, groups: int) -> None:
     """Faults of how to group are noted in `checks`."""
-    if by not in get_args(By):
-        checks.refuse("by", f"must be one of {', '.join(get_args(By))}")
-    if type(groups) is not int or groups < 2:
-        checks.refuse("groups", "must be a whole number above 1")
+    checks.word("by", by, get_args(By))
+    checks.whole("groups", groups, least=2, most=MOST_GROUPS)
 
 
 def by_history(

@@ -12,7 +12,7 @@ from crmcore.analytics.conditional_expectations import (
     by_history,
     checked_groups,
 )
-from crmcore.analytics.forecasts import each_once, histories_of, told
+from crmcore.analytics.forecasts import answers, each_once, histories_of, told
 from crmcore.analytics.lifetime_value import PurchaseModel, SpendModel, lifetime_value
 
 __all__ = ["conditional_values"]
@@ -50,6 +50,8 @@ def conditional_values(
         (('2+',), [30.24], [35.0])
     """
     checks = Checks()
+    answers(checks, "purchases", purchases, "discounted_purchases")
+    answers(checks, "value", value, "expected_average_value")
     checked_groups(checks, by, groups)
     ahead = checks.number("t", t)
     spent = checks.numbers("holdout_value", holdout_value)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import attrs
 import numpy as np
 
@@ -10,14 +12,30 @@ from crmcore.analytics.checks import FloatArray
 from crmcore.analytics.covariate_design import Design
 from crmcore.analytics.covariate_likelihood import CovariateLikelihood
 from crmcore.analytics.estimate import Estimate
+from crmcore.analytics.fitting import all_told
 from crmcore.analytics.settled import covariance_of, settled
 
-__all__ = ["at_zero", "estimate_at"]
+__all__ = ["at_zero", "estimate_at", "start_with_effects"]
 
 
 def at_zero(point: FloatArray, parameters: tuple[str, ...], design: Design) -> FloatArray:
     """Log parameters at covariates 0 and all coefficients per unit, of a point of the climb."""
     return np.asarray(_back(parameters, design) @ point)
+
+
+def start_with_effects(
+    parameters: tuple[str, ...], design: Design, start: Mapping[str, float]
+) -> FloatArray:
+    """The point of the climb that has these parameters and coefficients, in their own units.
+
+    InvalidInput where `start` does not tell each.
+    """
+    all_told([*parameters, *(act.name for act in design.acting)], start)
+    point = np.log([float(start[name]) for name in parameters])
+    effects = np.array([float(start[act.name]) for act in design.acting])
+    for act, effect, shift in zip(design.acting, effects, design.shift, strict=True):
+        point[act.on] -= shift * effect
+    return np.concatenate((point, (effects * design.scale)[design.told]))
 
 
 def _back(parameters: tuple[str, ...], design: Design) -> FloatArray:

@@ -132,10 +132,14 @@ class CovariateLikelihood:
         wide = np.full(self.moves.shape[2], WIDE)
         return np.concatenate((low, -wide)), np.concatenate((high, wide))
 
-    def beginnings(self, steps: int) -> list[FloatArray]:
-        """No effects: where the model alone is most likely, then where it begins itself."""
+    def beginnings(self, steps: int, start: FloatArray | None = None) -> list[FloatArray]:
+        """No effects: where the model alone is most likely, then where it begins itself.
+
+        `start` is where the model alone may begin besides.
+        """
         none = np.zeros(self.moves.shape[2])
-        alone = climb_from(self.pooled, self.pooled.starts, steps=steps).point
+        known = [] if start is None else [start]
+        alone = climb_from(self.pooled, known + self.pooled.starts, steps=steps).point
         return [np.concatenate((point, none)) for point in (alone, *self.pooled.starts)]
 
     def value(self, point: FloatArray) -> float:

@@ -2,34 +2,65 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import attrs
+import numpy as np
 import numpy.typing as npt
 
 from crmcore.analytics.ascent import climb_from
+from crmcore.analytics.checks import Checks, as_number
 from crmcore.analytics.covariate_data import CovariateData
 from crmcore.analytics.covariate_design import Acting, Part
+from crmcore.analytics.covariate_estimate import start_with_effects
 from crmcore.analytics.covariate_kinds import KINDS, Model
 from crmcore.analytics.fitted_with_covariates import FittedWithCovariates
+from crmcore.analytics.fitting import start_of
+from crmcore.analytics.options import Checked, positive
 from crmcore.domain.errors import InvalidInput
 
 __all__ = ["WithCovariates"]
 
 
-def _names(_instance: Any, attribute: attrs.Attribute[Any], value: tuple[str, ...]) -> None:
-    """An attrs validator: different names."""
+@Checked
+def _names(checks: Checks, path: str, value: tuple[str, ...]) -> None:
+    """Different names."""
     for place, name in enumerate(value):
         if not isinstance(name, str) or not name:
-            raise InvalidInput.of(f"{attribute.name}[{place}]", "must be the name of a covariate")
-        if name in value[:place]:
-            raise InvalidInput.of(f"{attribute.name}[{place}]", "is named twice")
+            checks.refuse(f"{path}[{place}]", "must be the name of a covariate")
+        elif name in value[:place]:
+            checks.refuse(f"{path}[{place}]", "is named twice")
+
+
+@Checked
+def _model(checks: Checks, path: str, value: object) -> None:
+    """One of the models that covariates can act on."""
+    if type(value).__name__ not in KINDS:
+        checks.refuse(path, f"must be one of {', '.join(KINDS)}")
 
 
 def _tuple(names: Any) -> Any:
     """Names as a tuple; one name alone is most likely meant as such."""
-    return tuple(names) if isinstance(names, Iterable) and not isinstance(names, str) else (names,)
+    if isinstance(names, str):
+        return (names,)
+    try:
+        return tuple(names)
+    except TypeError:
+        return (names,)
+
+
+@Checked
+def _start_or_none(checks: Checks, path: str, value: Mapping[str, float] | None) -> None:
+    """Parameters above zero and finite coefficients, which have a dot in their names, or None."""
+    if not isinstance(value, Mapping | None):
+        checks.refuse(path, "must tell parameters by name")
+        return
+    for name, number in (value or {}).items():
+        if "." not in str(name):
+            positive.check(checks, f"{path}.{name}", as_number(number))
+        elif not np.isfinite(as_number(number)):
+            checks.refuse(f"{path}.{name}", "must be a finite number")
 
 
 @attrs.frozen
@@ -51,11 +82,13 @@ class WithCovariates:
     b alone: one coefficient, and the counterpart of beta, since Beta(a, b) is close to
     Gamma(a, b) where dropout is rare. Nor is a made to depend on covariates besides.
 
-    `model` holds the options of the model without covariates; its `start` is not needed.
+    `model` holds the options of the model without covariates. `start`, the `params` of an earlier
+    fit with the same covariates in the same units, is tried beside the usual starts, as the
+    `start` of the `model` is for customers without covariates.
     Categories are columns of 0 and 1, one less than there are categories.
     """
 
-    model: Model
+    model: Model = attrs.field(validator=_model)
     purchases: tuple[str, ...] = attrs.field(
         default=(), converter=_tuple, validator=_names, kw_only=True
     )
@@ -63,9 +96,11 @@ class WithCovariates:
         default=(), converter=_tuple, validator=_names, kw_only=True
     )
 
+    start: Mapping[str, float] | None = attrs.field(
+        default=None, validator=_start_or_none, kw_only=True
+    )
+
     def __attrs_post_init__(self) -> None:
-        if type(self.model).__name__ not in KINDS:
-            raise InvalidInput.of("model", f"must be one of {', '.join(KINDS)}")
         if not (self.purchases or self.dropout):
             raise InvalidInput.of("purchases", "must name a covariate, or dropout must")
 
@@ -103,7 +138,11 @@ class WithCovariates:
             covariates=covariates, weights=weights,
         )  # fmt: skip
         likelihood = data.likelihood(data.design)
-        starts = likelihood.beginnings(self.model.steps)
+        starts = likelihood.beginnings(
+            self.model.steps, start_of(KINDS[kind].parameters, self.model.start)
+        )
+        if self.start is not None:
+            starts.insert(0, start_with_effects(KINDS[kind].parameters, data.design, self.start))
         summit = climb_from(likelihood, starts, steps=self.model.steps)
         return FittedWithCovariates.at(summit, likelihood, data)
 

@@ -21,13 +21,9 @@ def numbered(
     The second value is the array of the different ids, or the id of number 0 where numbers
     follow the integers themselves. Missing ids are faults noted in `checks`.
     """
-    if not hasattr(ids, "__array__"):
-        ids = list(ids) if isinstance(ids, Iterable) else [ids]
-        if ids and isinstance(ids[0], str):
-            return _numbered_by_hash(checks, path, ids)
-    raw = np.asarray(ids)
-    if raw.dtype.kind == "f" and isinstance(ids, list) and all(type(i) is int for i in ids):
-        return _numbered_by_hash(checks, path, ids)  # beyond 64 bits: kept as they are
+    if checks.masked(path, ids):
+        return np.zeros(0, np.int64), 0
+    raw = _read(ids)
     if raw.ndim != 1:
         checks.refuse(path, "must have one dimension")
     elif not len(raw):
@@ -40,9 +36,29 @@ def numbered(
         return number.astype(np.int64), different
     elif raw.dtype.kind in "UOT":
         return _numbered_by_hash(checks, path, raw.tolist())
+    elif raw.dtype.kind == "f" and np.isnan(raw).any():  # where libraries note absence so
+        checks.refuse_where(np.isnan(raw), path, "is missing")
     else:
         checks.refuse(path, "must be integers, texts or other ids, all of one type")
     return np.zeros(0, np.int64), 0
+
+
+def _read(ids: npt.ArrayLike | Iterable[Any]) -> npt.NDArray[Any]:
+    """Ids as numpy has them; as objects where it would make something else of them."""
+    if hasattr(ids, "__array__"):
+        return np.asarray(ids)
+    listed = list(ids) if isinstance(ids, Iterable) and not isinstance(ids, str) else [ids]
+    if not (listed and isinstance(listed[0], str)):
+        try:
+            raw = np.asarray(listed)
+        except ValueError:  # lists of different lengths
+            return np.zeros((0, 0))
+        # Texts among others would all be texts, and integers beyond 64 bits floats.
+        if raw.dtype.kind != "U" and not (
+            raw.dtype.kind == "f" and all(type(each) is int for each in listed)
+        ):
+            return raw
+    return np.fromiter(listed, object, len(listed))
 
 
 def _numbered_by_hash(

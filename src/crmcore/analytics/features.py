@@ -7,21 +7,19 @@ same whatever the order of the customers, and a customer repeated is a customer 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, Self, TypeAlias, get_args
+from typing import Literal, Self, TypeAlias, get_args
 
 import attrs
 import numpy as np
 import numpy.typing as npt
 
 from crmcore.analytics.checks import BoolArray, Checks, FloatArray, IntArray
+from crmcore.analytics.options import Checked, one_of
 from crmcore.domain.errors import InvalidInput
 
-__all__ = ["Features", "Scale", "a_scale", "clusters_up_to_100"]
+__all__ = ["MOST_CLUSTERS", "Features", "Scale", "a_scale", "clusters_up_to_100"]
 
 Scale: TypeAlias = Literal["standard", "rank", "none"]
-
-WIDEST = 1e100
-"""Squares of what lies beyond would not fit a float."""
 
 MOST_CLUSTERS = 100
 
@@ -103,9 +101,6 @@ def _read(
     for name, array in arrays.items():
         if array.ndim != 1:
             checks.refuse(name, "must have one dimension")
-        checks.refuse_where(
-            np.isfinite(array) & (np.abs(array) > WIDEST), name, "must lie within 1e100 of zero"
-        )
     if not checks.faults:
         checks.same_shape(**arrays)
     rows = len(next(iter(arrays.values()))) if not checks.faults else 0
@@ -137,13 +132,10 @@ def _ranks(column: FloatArray, weights: FloatArray) -> FloatArray:
     return np.asarray(share[place], np.float64)
 
 
-def a_scale(_instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
-    """An attrs validator: one of the three scales."""
-    if value not in get_args(Scale):
-        raise InvalidInput.of(attribute.name, f"is none of {', '.join(get_args(Scale))}")
+a_scale = one_of(*get_args(Scale))
 
 
-def clusters_up_to_100(_instance: Any, attribute: attrs.Attribute[Any], value: Any) -> None:
-    """An attrs validator: a whole number from 1 to 100."""
-    if type(value) is not int or not 1 <= value <= MOST_CLUSTERS:
-        raise InvalidInput.of(attribute.name, f"must be a whole number from 1 to {MOST_CLUSTERS}")
+@Checked
+def clusters_up_to_100(checks: Checks, path: str, value: object) -> None:
+    """A whole number from 1 to 100."""
+    checks.whole(path, value, least=1, most=MOST_CLUSTERS)

@@ -102,7 +102,7 @@ class FittedWithCovariates(ProcessWithCovariates, Fitted):
         As that of models without covariates; the ends of a coefficient are infinite where the
         data put no bound there. InvalidInput where other data were fitted.
         """
-        if name not in self.params:
+        if not isinstance(name, str) or name not in self.params:
             raise InvalidInput.of("name", f"must be one of {', '.join(self.params)}")
         data = CovariateData.checked(
             kind_of(self.baseline), self._acting(), frequency=frequency, recency=recency, T=T,

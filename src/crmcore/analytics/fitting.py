@@ -2,37 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from numbers import Real
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, Generic, Protocol, TypeVar
 
 import attrs
 import numpy as np
 import numpy.typing as npt
 
 from crmcore.analytics.ascent import Likelihood, climb_from
-from crmcore.analytics.checks import Checks, FloatArray, at_least_1
+from crmcore.analytics.checks import Checks, FloatArray, as_number
 from crmcore.analytics.estimate import Estimate
 from crmcore.analytics.fitted import Fitted
 from crmcore.analytics.histories import Cells, History
 from crmcore.analytics.intervals import Interval
+from crmcore.analytics.options import Checked, at_least_1, positive
 from crmcore.analytics.purchase_process import PurchaseProcess
-from crmcore.domain.errors import InvalidInput
 
-__all__ = ["FittedProcess", "PurchaseModel", "Startable", "maximum", "start_or_none"]
+__all__ = [
+    "FittedProcess",
+    "PurchaseModel",
+    "Startable",
+    "all_told",
+    "maximum",
+    "start_of",
+    "start_or_none",
+]
 
 
-def start_or_none(
-    _instance: Any, attribute: attrs.Attribute[Any], value: Mapping[str, float] | None
-) -> None:
-    """An attrs validator: parameters that are finite numbers above zero, or None."""
-    checks = Checks()
+@Checked
+def start_or_none(checks: Checks, path: str, value: Mapping[str, float] | None) -> None:
+    """Parameters that are finite numbers above zero, or None."""
     if not isinstance(value, Mapping | None):
-        raise InvalidInput.of(attribute.name, "must tell parameters by name")
+        checks.refuse(path, "must tell parameters by name")
+        return
     for name, number in (value or {}).items():
-        if not (isinstance(number, Real) and 0 < number < np.inf):
-            checks.refuse(f"{attribute.name}.{name}", "must be a finite number above 0")
-    checks.close()
+        positive.check(checks, f"{path}.{name}", as_number(number))
 
 
 class FittedProcess(PurchaseProcess, Fitted):
@@ -135,6 +139,23 @@ class PurchaseModel(Generic[FittedT]):
         raise NotImplementedError
 
 
+def all_told(names: Sequence[str], start: Mapping[str, float]) -> None:
+    """InvalidInput where `start` does not tell each of `names`."""
+    checks = Checks()
+    for name in names:
+        if name not in start:
+            checks.refuse(f"start.{name}", "is missing")
+    checks.close()
+
+
+def start_of(names: Sequence[str], start: Mapping[str, float] | None) -> FloatArray | None:
+    """The log parameters to begin at. InvalidInput where `start` does not tell each of `names`."""
+    if start is None:
+        return None
+    all_told(names, start)
+    return np.log([float(start[name]) for name in names])
+
+
 def maximum(
     likelihood: Startable, *, steps: int, silent: str | None, start: Mapping[str, float] | None
 ) -> tuple[dict[str, float], Estimate]:
@@ -143,13 +164,9 @@ def maximum(
     InvalidInput where `start` does not tell every parameter.
     """
     starts = likelihood.starts
-    if start is not None:
-        checks = Checks()
-        for name in likelihood.names:
-            if name not in start:
-                checks.refuse(f"start.{name}", "is missing")
-        checks.close()
-        starts.insert(0, np.log([float(start[name]) for name in likelihood.names]))
+    known = start_of(likelihood.names, start)
+    if known is not None:
+        starts.insert(0, known)
     summit = climb_from(likelihood, starts, steps=steps)
     values = np.exp(summit.point).tolist()
     estimate = Estimate.at(summit, likelihood, silent=silent)

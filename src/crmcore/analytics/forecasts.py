@@ -17,14 +17,19 @@ from crmcore.analytics.histories import History
 from crmcore.domain.errors import InvalidInput
 
 __all__ = [
+    "MOST_GROUPS",
     "CountsPurchases",
     "ForeseesNewcomers",
     "ForeseesPurchases",
     "TellsAlive",
+    "answers",
     "each_once",
     "histories_of",
     "told",
 ]
+
+MOST_GROUPS = 10_000
+"""More groups than these nobody reads."""
 
 
 class ForeseesPurchases(Protocol):
@@ -61,6 +66,12 @@ class TellsAlive(Protocol):
     ) -> npt.ArrayLike:
         """The probability of not having left by T, (n,)."""
         ...
+
+
+def answers(checks: Checks, path: str, model: object, method: str) -> None:
+    """A fault is noted where a model does not answer what it will be asked."""
+    if not callable(getattr(model, method, None)):
+        checks.refuse(path, f"has no {method}")
 
 
 def told(method: str, values: npt.ArrayLike, *, rows: int) -> FloatArray:

@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import chi2
 
-from crmcore.analytics.checks import Checks, FloatArray, IntArray, is_whole
-from crmcore.analytics.forecasts import CountsPurchases, told
+from crmcore.analytics.checks import Checks, FloatArray, IntArray
+from crmcore.analytics.forecasts import MOST_GROUPS, CountsPurchases, answers, told
 from crmcore.domain.errors import InvalidInput
 from crmcore.domain.html import html_table
 
@@ -91,10 +91,10 @@ def frequency_histogram(
     many = np.ones(()) if weights is None else checks.counts("weights", weights)
     if not checks.faults and many.ndim:
         checks.same_shape(frequency=np.atleast_1d(x), weights=many)
-    if type(groups) is not int or groups < 2:
-        checks.refuse("groups", "must be a whole number above 1")
-    if estimated is not None and (not is_whole(estimated) or estimated < 0):
-        checks.refuse("estimated", "must be a whole number at or above 0")
+    checks.whole("groups", groups, least=2, most=MOST_GROUPS)
+    answers(checks, "model", model, "probability_of_n")
+    if estimated is not None:
+        checks.whole("estimated", estimated)
     checks.close()
     x, age, many = (np.atleast_1d(column) for column in np.broadcast_arrays(x, age, many))
     customers = float(many.sum())

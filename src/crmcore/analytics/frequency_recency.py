@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crmcore.analytics.checks import Checks, FloatArray
-from crmcore.analytics.forecasts import told
+from crmcore.analytics.forecasts import answers, told
 from crmcore.domain.html import html_table
 
 __all__ = ["FrequencyRecency", "frequency_recency"]
@@ -67,6 +67,9 @@ def frequency_recency(
     checks = Checks()
     age = checks.number("T", T)
     ahead = None if t is None else checks.number("t", t)
+    of: Literal["probability_alive", "expected_purchases"]
+    of = "probability_alive" if ahead is None else "expected_purchases"
+    answers(checks, "model", model, of)
     x = checks.counts("frequency", np.arange(1, 9) if frequency is None else frequency)
     last = checks.numbers("recency", np.linspace(0, age, 13)[1:] if recency is None else recency)
     for name, grid in (("frequency", x), ("recency", last)):
@@ -77,12 +80,8 @@ def frequency_recency(
     checks.close()
     down, across = np.append(np.repeat(x, len(last)), 0.0), np.append(np.tile(last, len(x)), 0.0)
     who = {"frequency": down, "recency": across, "T": np.full(len(down), age)}
-    of: Literal["probability_alive", "expected_purchases"]
-    if ahead is None:
-        of, answer = "probability_alive", model.probability_alive(**who)
-    else:
-        of, answer = "expected_purchases", model.expected_purchases(t=ahead, **who)
-    values = told(of, answer, rows=len(down))
+    asked = who if ahead is None else {"t": ahead, **who}
+    values = told(of, getattr(model, of)(**asked), rows=len(down))
     return FrequencyRecency(
         of=of,
         frequency=x,

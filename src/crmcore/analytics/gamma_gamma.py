@@ -8,13 +8,14 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from crmcore.analytics.checks import Checks, at_least_1
+from crmcore.analytics.checks import Checks
 from crmcore.analytics.estimate import Estimate
 from crmcore.analytics.fitted import Fitted
 from crmcore.analytics.fitting import maximum, start_or_none
 from crmcore.analytics.gamma_gamma_likelihood import GammaGammaLikelihood
 from crmcore.analytics.gamma_gamma_spend import GammaGammaSpend, checked_spend
 from crmcore.analytics.intervals import Interval
+from crmcore.analytics.options import at_least_1
 
 __all__ = ["FittedGammaGamma", "GammaGamma"]
 

@@ -14,8 +14,9 @@ import numpy.typing as npt
 
 from crmcore.analytics.amounts_ahead import BetaPrimeSums
 from crmcore.analytics.blocks import anywhere, by_blocks
-from crmcore.analytics.checks import BoolArray, Checks, FloatArray, positive
+from crmcore.analytics.checks import BoolArray, Checks, FloatArray, as_number
 from crmcore.analytics.gamma_gamma_likelihood import GammaGammaLikelihood
+from crmcore.analytics.options import positive
 from crmcore.domain.errors import Refused
 
 __all__ = ["GammaGammaSpend", "NoFiniteMean", "checked_spend"]
@@ -35,9 +36,9 @@ class GammaGammaSpend:
     array([24.66, 35.22])
     """
 
-    p: float = attrs.field(converter=float, validator=positive)
-    q: float = attrs.field(converter=float, validator=positive)
-    v: float = attrs.field(converter=float, validator=positive)
+    p: float = attrs.field(converter=as_number, validator=positive)
+    q: float = attrs.field(converter=as_number, validator=positive)
+    v: float = attrs.field(converter=as_number, validator=positive)
 
     @property
     def params(self) -> dict[str, float]:
@@ -136,6 +137,7 @@ class GammaGammaSpend:
         """
         checks = Checks()
         x = checks.counts("frequency", frequency)
+        checks.whole("seed", seed)
         checks.close()
         draw = np.random.default_rng(seed)
         # nu ~ Gamma(q, v); the sum of x purchases is Gamma(p x, nu)

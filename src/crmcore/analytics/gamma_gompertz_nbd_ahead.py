@@ -38,6 +38,17 @@ class GompertzAhead:
         lived = lifetime_worth(self.stays, t, b=self.b, s=self.s, rate=0.0)
         return np.asarray(self.shape / self.since * lived)
 
+    def discounted(self, rate: float, end: float) -> FloatArray:
+        """What one unit of money per purchase within `end` is worth now."""
+        ends = np.full(len(self.stays), end)
+        lived = lifetime_worth(self.stays, ends, b=self.b, s=self.s, rate=rate)
+        return np.asarray(self.shape / self.since * lived)
+
+    def exactly(self, n: FloatArray, t: FloatArray) -> FloatArray:
+        """P(X = n) within t, as the difference of two upper tails."""
+        some = np.where(n > 0, self.at_least(np.maximum(n, 1.0), t), 1.0)
+        return np.maximum(some - self.at_least(n + 1, t), 0.0)
+
     def at_least(self, n: FloatArray, t: FloatArray) -> FloatArray:
         """P(X >= n) within t, for n at or above 1."""
         chance, some = np.zeros(t.shape), t > 0

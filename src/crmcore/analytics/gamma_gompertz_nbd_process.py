@@ -11,21 +11,20 @@ from __future__ import annotations
 
 import attrs
 import numpy as np
-from scipy.special import expit
 
-from crmcore.analytics.checks import FloatArray, positive
-from crmcore.analytics.gamma_gompertz_nbd_ahead import GompertzAhead, lifetime_worth
+from crmcore.analytics.any_time_process import AnyTimeProcess
+from crmcore.analytics.checks import FloatArray, as_number
+from crmcore.analytics.gamma_gompertz_nbd_ahead import GompertzAhead
 from crmcore.analytics.gamma_gompertz_nbd_likelihood import GammaGompertzNBDLikelihood
 from crmcore.analytics.gompertz_silences import log_odds_gone, stays_from
-from crmcore.analytics.histories import Cells, History, once_each
-from crmcore.analytics.purchase_process import PurchaseProcess
-from crmcore.analytics.simulation import Drawn
+from crmcore.analytics.histories import Cells
+from crmcore.analytics.options import positive
 
 __all__ = ["GammaGompertzNBDProcess"]
 
 
 @attrs.frozen(kw_only=True)
-class GammaGompertzNBDProcess(PurchaseProcess):
+class GammaGompertzNBDProcess(AnyTimeProcess):
     """The GGom/NBD model with known parameters, all above zero: what it predicts.
 
     `r` and `alpha` (a time) are shape and rate of the gamma distribution of purchase rates, so
@@ -46,11 +45,7 @@ class GammaGompertzNBDProcess(PurchaseProcess):
         1.0
     """
 
-    r: float = attrs.field(converter=float, validator=positive)
-    alpha: float = attrs.field(converter=float, validator=positive)
-    b: float = attrs.field(converter=float, validator=positive)
-    s: float = attrs.field(converter=float, validator=positive)
-    beta: float = attrs.field(converter=float, validator=positive)
+    b: float = attrs.field(converter=as_number, validator=positive)
 
     @property
     def params(self) -> dict[str, float]:
@@ -60,49 +55,10 @@ class GammaGompertzNBDProcess(PurchaseProcess):
     def _likelihood(self, cells: Cells) -> GammaGompertzNBDLikelihood:
         return GammaGompertzNBDLikelihood.of(cells)
 
-    def _alive(self, history: History) -> FloatArray:
-        return once_each(self._alive_of, history.x, history.recency, history.T)
-
-    def _expected(self, history: History, t: FloatArray) -> FloatArray:
-        def mean(x: FloatArray, recency: FloatArray, age: FloatArray, t: FloatArray) -> FloatArray:
-            alive = self._alive_of(x, recency, age)
-            return np.asarray(alive * self._ahead(x, age).mean(t))
-
-        return once_each(mean, history.x, history.recency, history.T, t)
-
-    def _exactly(self, history: History, t: FloatArray, n: FloatArray) -> FloatArray:
-        def chance(
-            x: FloatArray, recency: FloatArray, age: FloatArray, t: FloatArray, n: FloatArray
-        ) -> FloatArray:
-            alive, ahead = self._alive_of(x, recency, age), self._ahead(x, age)
-            some = np.where(n > 0, ahead.at_least(np.maximum(n, 1.0), t) * alive, 1.0)
-            return np.maximum(some - ahead.at_least(n + 1, t) * alive, 0.0)
-
-        return once_each(chance, history.x, history.recency, history.T, t, n)
-
-    def _at_least(self, history: History, t: FloatArray, n: FloatArray) -> FloatArray:
-        def chance(
-            x: FloatArray, recency: FloatArray, age: FloatArray, t: FloatArray, n: FloatArray
-        ) -> FloatArray:
-            some = self._ahead(x, age).at_least(np.maximum(n, 1.0), t)
-            return np.asarray(np.where(n > 0, self._alive_of(x, recency, age) * some, 1.0))
-
-        return once_each(chance, history.x, history.recency, history.T, t, n)
-
-    def _discounted(self, history: History, rate: float, end: float) -> FloatArray:
-        def present(x: FloatArray, recency: FloatArray, age: FloatArray) -> FloatArray:
-            stays, ends = stays_from(age, b=self.b, beta=self.beta), np.full(len(age), end)
-            lived = lifetime_worth(stays, ends, b=self.b, s=self.s, rate=rate)
-            pace = (self.r + x) / (self.alpha + age)
-            return np.asarray(self._alive_of(x, recency, age) * pace * lived)
-
-        return once_each(present, history.x, history.recency, history.T)
-
-    def _alive_of(self, x: FloatArray, recency: FloatArray, age: FloatArray) -> FloatArray:
-        odds = log_odds_gone(
+    def _log_odds_gone(self, x: FloatArray, recency: FloatArray, age: FloatArray) -> FloatArray:
+        return log_odds_gone(
             self.r + x, recency, age, alpha=self.alpha, b=self.b, s=self.s, beta=self.beta
         )
-        return np.asarray(expit(-odds))
 
     def _ahead(self, x: FloatArray, age: FloatArray) -> GompertzAhead:
         return GompertzAhead(
@@ -110,13 +66,5 @@ class GammaGompertzNBDProcess(PurchaseProcess):
             stays=stays_from(age, b=self.b, beta=self.beta),
         )  # fmt: skip
 
-    def _draw(self, draw: np.random.Generator, age: FloatArray) -> Drawn:
-        n = len(age)
-        rate = draw.gamma(self.r, 1 / self.alpha, n)
-        dropout = draw.gamma(self.s, 1 / self.beta, n)
-        with np.errstate(divide="ignore"):
-            leaves = np.log1p(draw.standard_exponential(n) / dropout) / self.b
-        stays = np.minimum(leaves, age)
-        who = np.repeat(np.arange(n), draw.poisson(rate * stays))
-        times = draw.random(len(who)) * stays[who]
-        return Drawn(who, times[np.lexsort((times, who))], rate, dropout)
+    def _leaves(self, dropout: FloatArray, waited: FloatArray) -> FloatArray:
+        return np.asarray(np.log1p(waited / dropout) / self.b)

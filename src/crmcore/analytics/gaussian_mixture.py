@@ -9,11 +9,12 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from crmcore.analytics.checks import FloatArray, at_least_1, positive
+from crmcore.analytics.checks import FloatArray, as_number
 from crmcore.analytics.clustering import Clustering, largest_first, silhouette
 from crmcore.analytics.features import Features, Scale, a_scale, clusters_up_to_100
 from crmcore.analytics.kmeans import START_ROWS, KMeans, searched
 from crmcore.analytics.mixture_steps import Mixture, climbed
+from crmcore.analytics.options import a_seed, at_least_1, one_of, positive
 
 __all__ = ["FittedGaussianMixture", "GaussianMixture"]
 
@@ -59,12 +60,12 @@ class GaussianMixture:
 
     clusters: int = attrs.field(default=8, validator=clusters_up_to_100)
     covariance: Literal["diag", "full"] = attrs.field(
-        default="diag", validator=attrs.validators.in_(("diag", "full")), kw_only=True
+        default="diag", validator=one_of("diag", "full"), kw_only=True
     )
-    seed: int = attrs.field(default=0, kw_only=True)
+    seed: int = attrs.field(default=0, validator=a_seed, kw_only=True)
     starts: int = attrs.field(default=3, validator=at_least_1, kw_only=True)
     scale: Scale = attrs.field(default="standard", validator=a_scale, kw_only=True)
-    floor: float = attrs.field(default=1e-3, validator=positive, kw_only=True)
+    floor: float = attrs.field(default=1e-3, converter=as_number, validator=positive, kw_only=True)
     steps: int = attrs.field(default=200, validator=at_least_1, kw_only=True)
 
     def fit(

@@ -12,7 +12,7 @@ from scipy.special import expit, logit
 from scipy.stats import chi2, norm
 
 from crmcore.analytics.ascent import Likelihood, Slope, climb
-from crmcore.analytics.checks import FloatArray, IntArray
+from crmcore.analytics.checks import FloatArray, IntArray, as_number
 from crmcore.domain.errors import InvalidInput
 
 __all__ = ["LEVEL", "Interval", "IntervalOf", "checked_level", "interval_of", "profile_interval"]
@@ -73,7 +73,7 @@ class IntervalOf:
 
 def checked_level(level: float) -> float:
     """`level` if it lies between 0 and 1; else InvalidInput."""
-    if not 0 < level < 1:
+    if not 0 < as_number(level) < 1:
         raise InvalidInput.of("level", "must lie between 0 and 1")
     return float(level)
 
@@ -120,7 +120,7 @@ def profile_interval(
 
     `params` are those of the maximum. InvalidInput where `name` is none of them.
     """
-    if name not in likelihood.names:
+    if not isinstance(name, str) or name not in likelihood.names:
         raise InvalidInput.of("name", f"must be one of {', '.join(likelihood.names)}")
     place = likelihood.names.index(name)
     summit = np.log([params[each] for each in likelihood.names])
@@ -185,10 +185,9 @@ def interval_of(
     `curvature` is level, or without one the parameters of infinite variance. InvalidInput where a
     value is below 0 or above `upper`.
     """
-    value = np.asarray(predict(model), np.float64)
-    bounded = bool(np.isfinite(upper))
-    if not upper > 0:
+    if not as_number(upper) > 0:
         raise InvalidInput.of("upper", "must be above 0")
+    value, bounded = np.asarray(predict(model), np.float64), bool(np.isfinite(upper))
     if not ((value >= 0) & (value <= upper * (1 + 1e-9))).all():
         raise InvalidInput.of("predict", "must tell values from 0 to upper")
 

@@ -8,10 +8,10 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from crmcore.analytics.checks import at_least_1
 from crmcore.analytics.clustering import Clustering, largest_first, silhouette
 from crmcore.analytics.features import Features, Scale, a_scale, clusters_up_to_100
 from crmcore.analytics.lloyd import Lloyd, assigned, lloyd, scattered
+from crmcore.analytics.options import a_seed, at_least_1
 
 __all__ = ["START_ROWS", "FittedKMeans", "KMeans", "searched"]
 
@@ -50,7 +50,7 @@ class KMeans:
     """
 
     clusters: int = attrs.field(default=8, validator=clusters_up_to_100)
-    seed: int = attrs.field(default=0, kw_only=True)
+    seed: int = attrs.field(default=0, validator=a_seed, kw_only=True)
     starts: int = attrs.field(default=10, validator=at_least_1, kw_only=True)
     scale: Scale = attrs.field(default="standard", validator=a_scale, kw_only=True)
     steps: int = attrs.field(default=300, validator=at_least_1, kw_only=True)

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from crmcore.analytics.checks import Checks, FloatArray
+from crmcore.analytics.forecasts import answers
 from crmcore.domain.errors import InvalidInput
 from crmcore.domain.html import html_table
 
@@ -125,6 +126,9 @@ def lifetime_value(
         30.24
     """
     checks = Checks()
+    answers(checks, "purchases", purchases, "discounted_purchases")
+    answers(checks, "value", value, "expected_average_value")
+    checks.close()
     kept = checks.number("margin", margin)
     bought = average = np.zeros(0)
     try:

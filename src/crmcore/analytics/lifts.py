@@ -8,9 +8,9 @@ import numpy.typing as npt
 from scipy import stats
 
 from crmcore.analytics.checks import Checks, FloatArray
-from crmcore.domain.errors import InvalidInput
+from crmcore.analytics.intervals import checked_level
 
-__all__ = ["Lift", "MeanDifference", "a_level", "lift", "mean_difference"]
+__all__ = ["Lift", "MeanDifference", "lift", "mean_difference"]
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -69,7 +69,7 @@ def lift(
         if not size > 0:
             checks.refuse(path, "must be above 0: nobody can be compared with nobody")
     checks.close()
-    z = float(stats.norm.ppf(0.5 + a_level(level) / 2))
+    z = float(stats.norm.ppf(0.5 + checked_level(level) / 2))
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = (x / m) / (y / n)
         low, high = _ends((x, m), (y, n), z, ratio)
@@ -143,7 +143,7 @@ def mean_difference(
     checks.close()
     difference = float(one.mean() - two.mean())
     low = high = None
-    t = a_level(level)
+    t = checked_level(level)
     if min(len(one), len(two)) > 1:
         a, b = one.var(ddof=1) / len(one), two.var(ddof=1) / len(two)
         reach = 0.0
@@ -157,10 +157,3 @@ def mean_difference(
         mean_inside=float(one.mean()), mean_outside=float(two.mean()), difference=difference,
         low=low, high=high, superiority=wins / (len(one) * len(two)),
     )  # fmt: skip
-
-
-def a_level(level: float) -> float:
-    """`level`, if it is one of confidence: above 0 and below 1; else InvalidInput."""
-    if not isinstance(level, int | float) or not 0 < level < 1:
-        raise InvalidInput.of("level", "must lie between 0 and 1")
-    return float(level)

@@ -88,6 +88,11 @@ def likelihood_ratio_test(
         (362.46, 2, True)
     """
     checks = Checks()
+    checks.flag("on_boundary", on_boundary)
+    for path, model in (("simple", simple), ("general", general)):
+        if not all(hasattr(model, each) for each in ("params", "log_likelihood", "n_customers")):
+            checks.refuse(path, "is no fitted model")
+    checks.close()
     if simple.n_customers != general.n_customers:
         checks.refuse("general", "was fitted to another number of customers than simple")
     degrees = general.n_parameters - simple.n_parameters

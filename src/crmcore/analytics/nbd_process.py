@@ -10,9 +10,10 @@ import attrs
 import numpy as np
 from scipy.special import betaln, xlogy
 
-from crmcore.analytics.checks import FloatArray, positive
+from crmcore.analytics.checks import FloatArray, as_number
 from crmcore.analytics.histories import Cells, History
 from crmcore.analytics.nbd_likelihood import NBDLikelihood
+from crmcore.analytics.options import positive
 from crmcore.analytics.purchase_process import PurchaseProcess
 from crmcore.analytics.purchases_ahead import beta_below
 from crmcore.analytics.simulation import Drawn
@@ -36,8 +37,8 @@ class NBDProcess(PurchaseProcess):
         [0.5, 0.25, 0.125]
     """
 
-    r: float = attrs.field(converter=float, validator=positive)
-    alpha: float = attrs.field(converter=float, validator=positive)
+    r: float = attrs.field(converter=as_number, validator=positive)
+    alpha: float = attrs.field(converter=as_number, validator=positive)
 
     @property
     def params(self) -> dict[str, float]:

@@ -76,8 +76,7 @@ def summarize_occasions(
         ([1.0, 0.0], [2.0, 0.0], [4.0, 3.0])
     """
     checks = Checks()
-    if occasion not in get_args(Occasion):
-        checks.refuse("occasion", f"must be one of {', '.join(get_args(Occasion))}")
+    checks.word("occasion", occasion, get_args(Occasion))
     cut = one_day(checks, "as_of", as_of)
     end = cut if holdout_until is None else one_day(checks, "holdout_until", holdout_until)
     if end < cut:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import attrs
 import numpy as np
-from scipy.special import expit, gammaln
+from scipy.special import expit, exprel, gammaln
 
 from crmcore.analytics.checks import FloatArray
 from crmcore.analytics.legendre import NEGLIGIBLE, parts, rule, sizes
@@ -36,6 +36,17 @@ class ParetoAhead:
     since: FloatArray
     s: float
     stays: FloatArray
+
+    def mean(self, t: FloatArray) -> FloatArray:
+        """Purchases expected within t."""
+        grown = np.log1p(t / self.stays)
+        lived = self.stays * grown * exprel((1 - self.s) * grown)  # of the t to come, on average
+        return np.asarray(self.shape / self.since * lived)
+
+    def discounted(self, rate: float, end: float) -> FloatArray:
+        """What one unit of money per purchase within `end` is worth now."""
+        lived = lifetime_worth(self.stays, s=self.s, rate=rate, end=end)
+        return np.asarray(self.shape / self.since * lived)
 
     def at_least(self, n: FloatArray, t: FloatArray) -> FloatArray:
         """P(X >= n) within t, for n at or above 1."""

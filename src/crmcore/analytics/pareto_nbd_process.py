@@ -11,21 +11,19 @@ from __future__ import annotations
 
 import attrs
 import numpy as np
-from scipy.special import expit, exprel
 
-from crmcore.analytics.checks import FloatArray, positive
-from crmcore.analytics.histories import Cells, History, once_each
-from crmcore.analytics.pareto_nbd_ahead import ParetoAhead, lifetime_worth
+from crmcore.analytics.any_time_process import AnyTimeProcess
+from crmcore.analytics.checks import FloatArray
+from crmcore.analytics.histories import Cells
+from crmcore.analytics.pareto_nbd_ahead import ParetoAhead
 from crmcore.analytics.pareto_nbd_likelihood import ParetoNBDLikelihood
-from crmcore.analytics.purchase_process import PurchaseProcess
 from crmcore.analytics.silences import log_odds_gone
-from crmcore.analytics.simulation import Drawn
 
 __all__ = ["ParetoNBDProcess"]
 
 
 @attrs.frozen(kw_only=True)
-class ParetoNBDProcess(PurchaseProcess):
+class ParetoNBDProcess(AnyTimeProcess):
     """The Pareto/NBD model with known parameters, all above zero: what it predicts.
 
     `r` and `alpha` (a time) are shape and rate of the gamma distribution of purchase rates, so
@@ -47,11 +45,6 @@ class ParetoNBDProcess(PurchaseProcess):
         0.693147
     """
 
-    r: float = attrs.field(converter=float, validator=positive)
-    alpha: float = attrs.field(converter=float, validator=positive)
-    s: float = attrs.field(converter=float, validator=positive)
-    beta: float = attrs.field(converter=float, validator=positive)
-
     @property
     def params(self) -> dict[str, float]:
         """The parameters by name."""
@@ -60,63 +53,13 @@ class ParetoNBDProcess(PurchaseProcess):
     def _likelihood(self, cells: Cells) -> ParetoNBDLikelihood:
         return ParetoNBDLikelihood.of(cells)
 
-    def _alive(self, history: History) -> FloatArray:
-        return once_each(self._alive_of, history.x, history.recency, history.T)
-
-    def _expected(self, history: History, t: FloatArray) -> FloatArray:
-        def mean(x: FloatArray, recency: FloatArray, age: FloatArray, t: FloatArray) -> FloatArray:
-            since = self.beta + age
-            grown = np.log1p(t / since)
-            lived = since * grown * exprel((1 - self.s) * grown)  # of the t to come, on average
-            return np.asarray(self._alive_of(x, recency, age) * self._pace(x, age) * lived)
-
-        return once_each(mean, history.x, history.recency, history.T, t)
-
-    def _exactly(self, history: History, t: FloatArray, n: FloatArray) -> FloatArray:
-        def chance(
-            x: FloatArray, recency: FloatArray, age: FloatArray, t: FloatArray, n: FloatArray
-        ) -> FloatArray:
-            alive = self._alive_of(x, recency, age)
-            some = alive * self._ahead(x, age).exactly(n, t)
-            return np.minimum(some + np.where(n == 0, 1 - alive, 0.0), 1.0)
-
-        return once_each(chance, history.x, history.recency, history.T, t, n)
-
-    def _at_least(self, history: History, t: FloatArray, n: FloatArray) -> FloatArray:
-        def chance(
-            x: FloatArray, recency: FloatArray, age: FloatArray, t: FloatArray, n: FloatArray
-        ) -> FloatArray:
-            some = self._ahead(x, age).at_least(np.maximum(n, 1.0), t)
-            return np.asarray(np.where(n > 0, self._alive_of(x, recency, age) * some, 1.0))
-
-        return once_each(chance, history.x, history.recency, history.T, t, n)
-
-    def _discounted(self, history: History, rate: float, end: float) -> FloatArray:
-        def present(x: FloatArray, recency: FloatArray, age: FloatArray) -> FloatArray:
-            lived = lifetime_worth(self.beta + age, s=self.s, rate=rate, end=end)
-            return np.asarray(self._alive_of(x, recency, age) * self._pace(x, age) * lived)
-
-        return once_each(present, history.x, history.recency, history.T)
-
-    def _alive_of(self, x: FloatArray, recency: FloatArray, age: FloatArray) -> FloatArray:
-        odds = log_odds_gone(self.r + x, recency, age, alpha=self.alpha, s=self.s, beta=self.beta)
-        return np.asarray(expit(-odds))
-
-    def _pace(self, x: FloatArray, age: FloatArray) -> FloatArray:
-        """Purchases per unit of time while alive, whenever that is."""
-        return np.asarray((self.r + x) / (self.alpha + age))
+    def _log_odds_gone(self, x: FloatArray, recency: FloatArray, age: FloatArray) -> FloatArray:
+        return log_odds_gone(self.r + x, recency, age, alpha=self.alpha, s=self.s, beta=self.beta)
 
     def _ahead(self, x: FloatArray, age: FloatArray) -> ParetoAhead:
         return ParetoAhead(
             shape=self.r + x, since=self.alpha + age, s=self.s, stays=self.beta + age
         )
 
-    def _draw(self, draw: np.random.Generator, age: FloatArray) -> Drawn:
-        n = len(age)
-        rate = draw.gamma(self.r, 1 / self.alpha, n)
-        dropout = draw.gamma(self.s, 1 / self.beta, n)
-        with np.errstate(divide="ignore"):
-            stays = np.minimum(draw.standard_exponential(n) / dropout, age)
-        who = np.repeat(np.arange(n), draw.poisson(rate * stays))
-        times = draw.random(len(who)) * stays[who]
-        return Drawn(who, times[np.lexsort((times, who))], rate, dropout)
+    def _leaves(self, dropout: FloatArray, waited: FloatArray) -> FloatArray:
+        return np.asarray(waited / dropout)

@@ -11,10 +11,25 @@ import numpy.typing as npt
 from crmcore.analytics.checks import Checks, FloatArray
 from crmcore.analytics.covariate_design import Acting, Effect, alike, covariate_columns, scale_of
 from crmcore.analytics.covariate_kinds import KINDS, Kind, kind_of
+from crmcore.analytics.options import Checked
 from crmcore.analytics.process_of_each import ProcessOfEach
 from crmcore.analytics.purchase_process import PurchaseProcess
 
 __all__ = ["ProcessWithCovariates"]
+
+
+@Checked
+def _baseline(checks: Checks, path: str, value: object) -> None:
+    """A process that covariates can act on."""
+    if not isinstance(value, tuple(kind.process for kind in KINDS.values())):
+        checks.refuse(path, f"must be a process of {', '.join(KINDS)}")
+
+
+@Checked
+def _effects(checks: Checks, path: str, value: object) -> None:
+    """A tuple of effects."""
+    if not isinstance(value, tuple) or not all(isinstance(each, Effect) for each in value):
+        checks.refuse(path, "must be a tuple of effects")
 
 
 @attrs.frozen(kw_only=True)
@@ -26,11 +41,8 @@ class ProcessWithCovariates:
     of customers with certain covariates. What effects do: see `WithCovariates`.
     """
 
-    baseline: PurchaseProcess
-    effects: tuple[Effect, ...]
-
-    def __attrs_post_init__(self) -> None:
-        kind_of(self.baseline)
+    baseline: PurchaseProcess = attrs.field(validator=_baseline)
+    effects: tuple[Effect, ...] = attrs.field(validator=_effects)
 
     @property
     def params(self) -> dict[str, float]:

@@ -113,12 +113,13 @@ class PurchaseDays:
 def _amounts(checks: Checks, amount: npt.ArrayLike, minor_digits: int) -> IntArray | FloatArray:
     """Amounts as integers of minor units, or floats where they are not integers."""
     checked = checks.numbers("amount", amount)
-    if not 0 <= minor_digits <= 18:
-        checks.refuse("minor_digits", "must lie between 0 and 18")
+    checks.whole("minor_digits", minor_digits, most=18)
     if checked.ndim != 1:
         checks.refuse("amount", "must have one dimension")
+    if checks.faults:
+        return np.zeros(0)
     raw = np.asarray(amount)
-    if raw.dtype.kind not in "iu" or checks.faults:
+    if raw.dtype.kind not in "iu":
         return checked
     if float(checked.sum()) >= 2.0**62:
         checks.refuse("amount", "is too large in sum for 64-bit integers")

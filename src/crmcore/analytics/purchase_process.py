@@ -16,7 +16,13 @@ from crmcore.analytics.ascent import Likelihood
 from crmcore.analytics.beta_mean import unit_nodes
 from crmcore.analytics.checks import Checks, FloatArray
 from crmcore.analytics.histories import Cells, History
-from crmcore.analytics.simulation import Drawn, SimulatedPurchases
+from crmcore.analytics.simulation import (
+    MOST_CUSTOMERS,
+    MOST_PURCHASES,
+    Drawn,
+    SimulatedPurchases,
+)
+from crmcore.domain.errors import InvalidInput
 
 __all__ = ["FORGOTTEN", "PurchaseProcess"]
 
@@ -217,12 +223,16 @@ class PurchaseProcess:
         """
         checks = Checks()
         age = self._histories.span(checks, "T", T)
-        if n_customers < 0:
-            checks.refuse("n_customers", "must not be negative")
-        elif age.ndim and len(age) != n_customers:
+        n_customers = checks.whole("n_customers", n_customers, most=MOST_CUSTOMERS)
+        if not checks.faults and age.ndim and len(age) != n_customers:
             checks.refuse("T", f"must be one number or one per customer, {n_customers} in all")
+        checks.whole("seed", seed)
         checks.close()
         age = np.broadcast_to(age, (n_customers,)).copy()
+        if n_customers:
+            each = float(np.max(self._expected_new(np.asarray(age.max()))))
+            if each * n_customers > MOST_PURCHASES:
+                raise InvalidInput.of("T", "is so long that 10**9 purchases or more are expected")
         drawn = self._draw(np.random.default_rng(seed), age)
         order = np.argsort(drawn.customer, kind="stable")
         return SimulatedPurchases(

@@ -68,12 +68,11 @@ def survivors_of(
         [[2.0, 1.0, 1.0, 0.0], [1.0, 1.0], [1.0, 1.0, 1.0]]
     """
     checks = Checks()
-    made, over = checks.counts("renewals", renewals), np.asarray(ended)
+    flags = Checks()
+    made, over = checks.counts("renewals", renewals), flags.counts("ended", ended)
     if made.ndim != 1:
         checks.refuse("renewals", "must have one dimension")
-    elif over.shape != made.shape or (
-        made.size and (over.dtype.kind not in "iub" or (over > 1).any())
-    ):
+    elif flags.faults or over.shape != made.shape or (over > 1).any():
         checks.refuse("ended", f"must be true or false, {made.size} in all")
     rows = checks.weights(weights, rows=made.size)
     checks.close()

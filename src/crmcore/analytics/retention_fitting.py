@@ -7,11 +7,12 @@ from typing import Generic, TypeVar
 
 import attrs
 
-from crmcore.analytics.checks import Checks, at_least_1
+from crmcore.analytics.checks import Checks
 from crmcore.analytics.estimate import Estimate
 from crmcore.analytics.fitted import Fitted
 from crmcore.analytics.fitting import Startable, maximum, start_or_none
 from crmcore.analytics.intervals import Interval
+from crmcore.analytics.options import at_least_1
 from crmcore.analytics.renewals import Cohorts, Renewals
 from crmcore.analytics.retention_process import RetentionProcess
 

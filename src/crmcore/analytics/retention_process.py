@@ -14,6 +14,7 @@ import numpy.typing as npt
 from crmcore.analytics.ascent import Likelihood
 from crmcore.analytics.checks import BoolArray, Checks, FloatArray
 from crmcore.analytics.renewals import Cohorts, Renewals
+from crmcore.analytics.simulation import MOST_CUSTOMERS
 
 __all__ = ["RetentionProcess", "SimulatedContracts"]
 
@@ -161,8 +162,8 @@ class RetentionProcess:
         end = checks.counts("T", T)
         if end.ndim:
             checks.refuse("T", "must be one number")
-        if n_customers < 0:
-            checks.refuse("n_customers", "must not be negative")
+        checks.whole("n_customers", n_customers, most=MOST_CUSTOMERS)
+        checks.whole("seed", seed)
         checks.close()
         lifetime, churn = self._draw(np.random.default_rng(seed), n_customers)
         return SimulatedContracts(

@@ -15,7 +15,8 @@ import attrs
 import numpy as np
 import numpy.typing as npt
 
-from crmcore.analytics.checks import Checks, FloatArray, IntArray, at_least_1, positive
+from crmcore.analytics.checks import Checks, FloatArray, IntArray, as_number
+from crmcore.analytics.options import at_least_1, positive
 from crmcore.domain.errors import InvalidInput
 
 __all__ = ["FittedRuleTree", "Leaf", "RuleTree", "Split"]
@@ -77,7 +78,7 @@ class RuleTree:
 
     leaves: int = attrs.field(default=32, validator=at_least_1)
     depth: int = attrs.field(default=12, validator=at_least_1)
-    smallest: float = attrs.field(default=1.0, converter=float, validator=positive)
+    smallest: float = attrs.field(default=1.0, converter=as_number, validator=positive)
 
     def fit(
         self,
@@ -113,10 +114,15 @@ def _read(
     wanted = checks.counts("labels", labels)
     if wanted.ndim != 1:
         checks.refuse("labels", "must have one dimension")
+    if not isinstance(columns, Mapping):
+        raise InvalidInput.of("columns", "must hold arrays by name")
     for name, values in columns.items():
         try:
-            array = np.asarray(values, np.float64)
-        except (TypeError, ValueError):
+            array = np.asarray(values)
+            if array.dtype.kind not in "iufbO":
+                raise ValueError
+            array = np.ma.filled(np.ma.asarray(values).astype(np.float64), np.nan)
+        except (TypeError, ValueError, OverflowError):
             checks.refuse(name, "must be numbers")
             continue
         if array.shape != wanted.shape:

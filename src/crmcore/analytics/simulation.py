@@ -8,7 +8,10 @@ import numpy.typing as npt
 
 from crmcore.analytics.checks import FloatArray, IntArray
 
-__all__ = ["Drawn", "SimulatedPurchases"]
+__all__ = ["MOST_CUSTOMERS", "MOST_PURCHASES", "Drawn", "SimulatedPurchases"]
+
+MOST_CUSTOMERS = MOST_PURCHASES = 10**9
+"""More are not simulated at once."""
 
 
 @attrs.frozen(eq=False)

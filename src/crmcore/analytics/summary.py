@@ -15,7 +15,7 @@ from crmcore.analytics.days import Day, Days, one_day
 from crmcore.analytics.purchase_days import PurchaseDays
 from crmcore.domain.html import html_table
 
-__all__ = ["COLUMNS", "DAYS", "Library", "Summary", "Unit", "summarize"]
+__all__ = ["COLUMNS", "DAYS", "Library", "Summary", "Unit", "checked_unit", "summarize"]
 
 Unit: TypeAlias = Literal["day", "week"]
 Library: TypeAlias = Literal["pandas", "polars", "pyarrow"]
@@ -158,8 +158,8 @@ def summarize(
         4.0
     """
     checks = Checks()
-    if unit not in get_args(Unit):
-        checks.refuse("unit", "must be day or week: other units have no fixed number of days")
+    checked_unit(checks, unit)
+    checks.flag("log_intervals", log_intervals)
     cut = one_day(checks, "as_of", as_of)
     end = cut if holdout_until is None else one_day(checks, "holdout_until", holdout_until)
     if end < cut or (end == cut and holdout_until is not None):
@@ -191,6 +191,12 @@ def summarize(
         acquired_later=None if holdout_until is None else int((~known).sum()),
         log_intervals=_logs(day, bought.opening, cut, unit)[known] if log_intervals else None,
     )
+
+
+def checked_unit(checks: Checks, unit: object) -> None:
+    """A fault is noted where days cannot be counted in this unit."""
+    if not isinstance(unit, str) or unit not in get_args(Unit):
+        checks.refuse("unit", "must be day or week: other units have no fixed number of days")
 
 
 def _logs(day: IntArray, opening: npt.NDArray[np.intp], cut: int, unit: Unit) -> FloatArray:

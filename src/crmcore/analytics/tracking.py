@@ -12,9 +12,9 @@ import numpy.typing as npt
 
 from crmcore.analytics.checks import BoolArray, Checks, FloatArray, IntArray
 from crmcore.analytics.days import Day, Days, one_day
-from crmcore.analytics.forecasts import ForeseesNewcomers, told
+from crmcore.analytics.forecasts import ForeseesNewcomers, answers, told
 from crmcore.analytics.purchase_days import PurchaseDays
-from crmcore.analytics.summary import DAYS, Unit
+from crmcore.analytics.summary import DAYS, Unit, checked_unit
 from crmcore.domain.html import html_table
 
 __all__ = ["AgeUntil", "Tracking", "tracking"]
@@ -143,13 +143,10 @@ def tracking(
         ([0, 1, 1], [0, 1, 2], [False, False, True])
     """
     checks = Checks()
-    if unit not in get_args(Unit):
-        checks.refuse("unit", "must be day or week: other units have no fixed number of days")
-    if age_until not in get_args(AgeUntil):
-        checks.refuse("age_until", "must be 'last day' or 'next day'")
-    if type(period_days) is not int or period_days < 1:
-        checks.refuse("period_days", "must be a whole number above 0")
-        period_days = 1
+    answers(checks, "model", model, "expected_purchases_new")
+    checked_unit(checks, unit)
+    checks.word("age_until", age_until, get_args(AgeUntil))
+    period_days = checks.whole("period_days", period_days, least=1, most=DAYS_AT_MOST)
     cut, end = one_day(checks, "as_of", as_of), one_day(checks, "until", until)
     if end < cut:
         checks.refuse("until", "must not be before as_of")
