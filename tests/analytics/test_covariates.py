@@ -30,6 +30,7 @@ from crmcore.analytics import (
     conditional_expectations,
     lifetime_value,
     likelihood_ratio_test,
+    process_of_each,
 )
 from crmcore.analytics.covariate_data import CovariateData
 from crmcore.analytics.covariate_kinds import KINDS
@@ -49,7 +50,7 @@ EFFECTS = (
     Effect("purchases", "age", 0.02),
     Effect("dropout", "web", -0.8),
 )
-NAMES = {"purchases": ("web", "age"), "dropout": ("web",)}
+NAMES: dict[str, Any] = {"purchases": ("web", "age"), "dropout": ("web",)}
 
 
 def named(model: Any) -> str:
@@ -662,3 +663,29 @@ def test_a_start_that_is_none_is_refused() -> None:
         of(BetaGeoNBD(), dropout="age", start={"r": 1, "alpha": 1, "a": 1}).fit(
             **who, covariates={"age": [1, 2]}
         )
+
+
+def test_many_customers_are_answered_as_each_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    draw = np.random.default_rng(3)
+    truth = ProcessWithCovariates(
+        baseline=ParetoNBDProcess(r=0.8, alpha=8, s=0.7, beta=9),
+        effects=(Effect("purchases", "web", 0.5), Effect("dropout", "age", 0.8)),
+    )
+    many = truth.given({"web": draw.normal(size=40), "age": draw.normal(size=40)})
+    seen = many.simulate(n_customers=40, T=30, seed=1)
+    who: dict[str, Any] = {"frequency": seen.frequency, "recency": seen.recency, "T": 30}
+    asked: list[tuple[str, dict[str, Any]]] = [
+        ("probability_alive", who),
+        ("expected_purchases", {"t": 39, **who}),
+        ("probability_of_purchases", {"n": 2, "t": 39, **who}),
+        ("probability_of_at_least", {"n": np.arange(40), "t": 39, **who}),
+        ("discounted_purchases", {"discount_rate": 0.01, **who}),
+        ("expected_purchases_new", {"t": 39}),
+        ("probability_of_n", {"n": 1, "t": 39}),
+    ]
+    together = [getattr(many, ask)(**each) for ask, each in asked]
+    monkeypatch.setattr(process_of_each, "FEW", 1000)
+    for (ask, each), found in zip(asked, together, strict=True):
+        assert found == pytest.approx(getattr(many, ask)(**each), rel=1e-12)
+    with pytest.raises(InvalidInput, match="have 40 rows"):
+        many.expected_purchases_new(t=[1, 2])

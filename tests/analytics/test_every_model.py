@@ -142,7 +142,7 @@ def test_almost_nobody_is_no_error(model: Any, n: int) -> None:
 
 
 @pytest.mark.parametrize("model", MODELS)
-@settings(max_examples=15)
+@settings(max_examples=5)
 @given(seed=st.integers(0, 10_000))
 def test_hard_subsamples_never_raise(model: Any, seed: int) -> None:
     """Of samples of 50 many have their optimum on a boundary, and say so."""
@@ -160,7 +160,7 @@ def test_hard_subsamples_never_raise(model: Any, seed: int) -> None:
 
 
 @pytest.mark.parametrize("model", MODELS)
-@pytest.mark.parametrize("scale", [1e-6, 1e9])
+@pytest.mark.parametrize("scale", [1e-6])
 def test_the_unit_of_time_does_not_matter(model: Any, scale: float) -> None:
     columns = asked(model, data(500))
     if "T" not in columns or model is crmcore.analytics.BetaGeoBetaBinom:

@@ -93,7 +93,7 @@ def test_there_are_processes() -> None:
 
 
 @every
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(data=st.data())
 def test_no_input_overflows(kind: Any, data: st.DataObject) -> None:
     process, who = data.draw(any_process(kind)), data.draw(any_history(kind))
@@ -119,7 +119,7 @@ def test_no_input_overflows(kind: Any, data: st.DataObject) -> None:
 
 
 @every
-@settings(max_examples=30)
+@settings(max_examples=12)
 @given(data=st.data())
 def test_the_longer_the_silence_the_less_likely_alive(kind: Any, data: st.DataObject) -> None:
     process, who = data.draw(any_process(kind)), data.draw(any_history(kind))
@@ -129,7 +129,7 @@ def test_the_longer_the_silence_the_less_likely_alive(kind: Any, data: st.DataOb
 
 
 @every
-@settings(max_examples=30)
+@settings(max_examples=12)
 @given(data=st.data())
 def test_expectations_rise_and_slow_down(kind: Any, data: st.DataObject) -> None:
     process, who = data.draw(any_process(kind)), data.draw(any_history(kind))
@@ -143,7 +143,7 @@ def test_expectations_rise_and_slow_down(kind: Any, data: st.DataObject) -> None
 
 
 @every
-@settings(max_examples=25)
+@settings(max_examples=10)
 @given(data=st.data())
 def test_tails_add_up_to_the_expectation(kind: Any, data: st.DataObject) -> None:
     process, who = data.draw(any_process(kind)), data.draw(any_history(kind))
@@ -264,7 +264,7 @@ def test_simulation_repeats_itself(kind: Any) -> None:
 
 
 @every
-@settings(max_examples=40)
+@settings(max_examples=15)
 @given(data=st.data())
 def test_derivatives_equal_finite_differences(kind: Any, data: st.DataObject) -> None:
     process = data.draw(any_process(kind))

@@ -7,6 +7,7 @@ times what that new customer would do.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 import attrs
@@ -63,17 +64,21 @@ class AnyTimeProcess(PurchaseProcess):
         """The age at which the rate of leaving has added up to `waited`, (n)."""
         raise NotImplementedError
 
+    def _once(self, answer: Callable[..., FloatArray], *columns: FloatArray) -> FloatArray:
+        """What `answer` says of each row of the columns, computed once for rows that are equal."""
+        return once_each(answer, *columns)
+
     def _alive_of(self, x: FloatArray, recency: FloatArray, age: FloatArray) -> FloatArray:
         return np.asarray(expit(-self._log_odds_gone(x, recency, age)))
 
     def _alive(self, history: History) -> FloatArray:
-        return once_each(self._alive_of, history.x, history.recency, history.T)
+        return self._once(self._alive_of, history.x, history.recency, history.T)
 
     def _expected(self, history: History, t: FloatArray) -> FloatArray:
         def mean(x: FloatArray, recency: FloatArray, age: FloatArray, t: FloatArray) -> FloatArray:
             return np.asarray(self._alive_of(x, recency, age) * self._ahead(x, age).mean(t))
 
-        return once_each(mean, history.x, history.recency, history.T, t)
+        return self._once(mean, history.x, history.recency, history.T, t)
 
     def _exactly(self, history: History, t: FloatArray, n: FloatArray) -> FloatArray:
         def chance(
@@ -83,7 +88,7 @@ class AnyTimeProcess(PurchaseProcess):
             some = alive * self._ahead(x, age).exactly(n, t)
             return np.minimum(some + np.where(n == 0, 1 - alive, 0.0), 1.0)
 
-        return once_each(chance, history.x, history.recency, history.T, t, n)
+        return self._once(chance, history.x, history.recency, history.T, t, n)
 
     def _at_least(self, history: History, t: FloatArray, n: FloatArray) -> FloatArray:
         def chance(
@@ -92,14 +97,14 @@ class AnyTimeProcess(PurchaseProcess):
             some = self._ahead(x, age).at_least(np.maximum(n, 1.0), t)
             return np.asarray(np.where(n > 0, self._alive_of(x, recency, age) * some, 1.0))
 
-        return once_each(chance, history.x, history.recency, history.T, t, n)
+        return self._once(chance, history.x, history.recency, history.T, t, n)
 
     def _discounted(self, history: History, rate: float, end: float) -> FloatArray:
         def present(x: FloatArray, recency: FloatArray, age: FloatArray) -> FloatArray:
             worth = self._ahead(x, age).discounted(rate, end)
             return np.asarray(self._alive_of(x, recency, age) * worth)
 
-        return once_each(present, history.x, history.recency, history.T)
+        return self._once(present, history.x, history.recency, history.T)
 
     def _draw(self, draw: np.random.Generator, age: FloatArray) -> Drawn:
         n = len(age)

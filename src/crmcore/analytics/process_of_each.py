@@ -11,11 +11,16 @@ import numpy.typing as npt
 from crmcore.analytics.checks import Checks, FloatArray, IntArray
 from crmcore.analytics.estimate import Estimate
 from crmcore.analytics.histories import History
+from crmcore.analytics.pareto_nbd_of_each import ParetoNBDOfEach
+from crmcore.analytics.pareto_nbd_process import ParetoNBDProcess
 from crmcore.analytics.purchase_process import PurchaseProcess
 from crmcore.analytics.simulation import Drawn
 from crmcore.domain.errors import InvalidInput
 
 __all__ = ["ProcessOfEach"]
+
+FEW = 8
+"""So few processes are quicker asked one after the other, each about equal customers once."""
 
 
 @attrs.frozen(kw_only=True, eq=False)
@@ -138,6 +143,9 @@ class ProcessOfEach(PurchaseProcess):
         """What each customer's own process answers."""
         if self.size is None:
             return question(self.processes[0], *columns)
+        joined = self._joined
+        if joined is not None:
+            return question(joined, *self._aligned(*columns))
         out = np.empty(self.size)
         for process, rows, own in self._split(*columns):
             out[rows] = question(process, *own)
@@ -150,14 +158,30 @@ class ProcessOfEach(PurchaseProcess):
         if self.rows is None:
             yield self.processes[0], slice(None), columns
             return
+        columns = self._aligned(*columns)
+        for process, rows in zip(self.processes, self.rows, strict=True):
+            yield process, rows, tuple(column[rows] for column in columns)
+
+    def _aligned(self, *columns: FloatArray) -> tuple[FloatArray, ...]:
+        """The columns, one entry for each customer. InvalidInput where they are of others."""
         for column in columns:
             if column.ndim and len(column) != self.size:
                 raise InvalidInput.of(
                     "covariates", f"have {self.size} rows where the histories have {len(column)}"
                 )
-        columns = tuple(np.broadcast_to(column, (self.size or 0,)) for column in columns)
-        for process, rows in zip(self.processes, self.rows, strict=True):
-            yield process, rows, tuple(column[rows] for column in columns)
+        return tuple(np.broadcast_to(column, (self.size or 0,)) for column in columns)
+
+    @property
+    def _joined(self) -> PurchaseProcess | None:
+        """One process of all customers where many differ and the model can be asked so."""
+        if len(self.processes) < FEW or not isinstance(self.processes[0], ParetoNBDProcess):
+            return None
+        params: dict[str, FloatArray] = {}
+        for name in ("alpha", "beta"):
+            params[name] = np.empty(self.size or 0)
+            for process, rows in zip(self.processes, self.rows or (), strict=True):
+                params[name][rows] = process.params[name]
+        return ParetoNBDOfEach.of(self.processes[0], params)
 
 
 def _columns(history: History) -> tuple[FloatArray, FloatArray, FloatArray]:
