@@ -84,7 +84,7 @@ def test_newcomers_spend_it_as_often_as_told(name: str) -> None:
 def test_the_edges_are_told(name: str) -> None:
     model: Any = MODELS[name]
     told = probability_of_reaching(
-        purchases=model, t=[0, 26, 26, 1e9], gap=[1, 0, 1e300, 1e-9], frequency=5, recency=48, T=52
+        purchases=model, t=[0, 26, 26, 1e9], gap=[1, 0, 1e100, 1e-9], frequency=5, recency=48, T=52
     )
     alive = float(model.probability_alive(frequency=5, recency=48, T=52))
     assert told.probability[:3].tolist() == [0, 1, 0]

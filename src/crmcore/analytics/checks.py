@@ -113,7 +113,7 @@ class Checks:
         if not (number >= 0) or (np.isinf(number) and not infinite):
             self.refuse(path, "must be a number at or above 0" + ("" if infinite else ", finite"))
         elif LARGEST < number < np.inf:
-            self.refuse(path, "must not exceed 1e100")
+            self.refuse(path, "must not exceed 1e100 in size")
         return number
 
     def whole(self, path: str, value: object, *, least: int = 0, most: float = np.inf) -> int:

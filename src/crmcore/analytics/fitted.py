@@ -115,8 +115,9 @@ class Fitted:
 
     def _profile(self, likelihood: Likelihood, name: str, *, level: float) -> Interval:
         """The profile interval of a parameter in the likelihood of the data that were fitted."""
-        if name not in likelihood.names:
-            raise InvalidInput.of("name", f"must be one of {', '.join(likelihood.names)}")
+        checks = Checks()
+        checks.word("name", name, likelihood.names)
+        checks.close()
         self._same_data(likelihood, self.params)
         return profile_interval(likelihood, self.params, name, level=level)
 

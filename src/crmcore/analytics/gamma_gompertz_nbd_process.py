@@ -46,6 +46,8 @@ class GammaGompertzNBDProcess(AnyTimeProcess):
     """
 
     b: float = attrs.field(converter=as_number, validator=positive)
+    s: float = attrs.field(converter=as_number, validator=positive)  # again: in the papers' order
+    beta: float = attrs.field(converter=as_number, validator=positive)
 
     @property
     def params(self) -> dict[str, float]:

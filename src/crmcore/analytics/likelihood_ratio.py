@@ -90,7 +90,9 @@ def likelihood_ratio_test(
     checks = Checks()
     checks.flag("on_boundary", on_boundary)
     for path, model in (("simple", simple), ("general", general)):
-        if not all(hasattr(model, each) for each in ("params", "log_likelihood", "n_customers")):
+        if not all(
+            hasattr(model, each) for each in ("n_parameters", "log_likelihood", "n_customers")
+        ):
             checks.refuse(path, "is no fitted model")
     checks.close()
     if simple.n_customers != general.n_customers:

@@ -206,7 +206,7 @@ class PurchaseProcess:
         checks = Checks()
         rate = checks.number("discount_rate", discount_rate)
         end = checks.number("horizon", horizon, infinite=True)
-        if np.isfinite(end):
+        if np.isfinite(end) and not checks.faults:
             self._histories.span(checks, "horizon", end)
         if np.isinf(end) and rate == 0:
             checks.refuse("horizon", "must be finite where discount_rate is 0")
