@@ -11,7 +11,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
-from crmcore.adapters.codec import Codec, codec_of, encoder_without
+from crmcore.adapters.codec import Codec, codec_of, update_of
 from crmcore.adapters.profile_codec import FIXED_COLUMNS, FOLDED, ProfileCodec
 from crmcore.adapters.sql import bulk, statements
 from crmcore.adapters.sql.driver import found_by, text_of
@@ -32,7 +32,6 @@ CHUNK = 1000
 IDLE = 50
 """So many lost connections are replaced at most: more than a pool keeps."""
 
-NONE = frozenset[str]()
 KEY = ("tenant", "kind", "scope", "value", "id", "claim")
 Params = dict[str, Any]
 
@@ -42,16 +41,6 @@ def chunks(values: Collection[T]) -> Iterator[list[T]]:
     remaining = iter(values)
     while found := list(islice(remaining, CHUNK)):
         yield found
-
-
-def _kept(kind: AggregateKind[A], before: A | None, after: A) -> frozenset[str]:
-    """The heavy field, if the next state has it from the one before: to write it out takes longer
-    than the rest of the update.
-    """
-    if before is None or kind.heavy is None:
-        return NONE
-    same = getattr(before, kind.heavy) is getattr(after, kind.heavy)
-    return frozenset((kind.heavy,)) if same else NONE
 
 
 class SqlRecords:
@@ -77,6 +66,12 @@ class SqlRecords:
         self.model = model
         self.profile_codec: ProfileCodec = ProfileCodec(model)
         self._connect = connect
+        self._texts: dict[UUID, tuple[Any, str]] = {}
+        """Of the aggregates that the transaction has locked, the text of the heavy field."""
+        self.locked = set[bytes]()
+        """The customers whose profiles the transaction has locked: until its end, nobody else can
+        remove them.
+        """
 
     def run(self, statement: sa.Executable, params: Params | None = None) -> sa.CursorResult[Any]:
         """Run one statement."""
@@ -147,14 +142,20 @@ class SqlRecords:
     def fetch(
         self, kind: AggregateKind[A], ids: Collection[UUID], *, lock: bool = False
     ) -> dict[UUID, A]:
-        codec = codec_of(kind.cls)
+        codec, found = codec_of(kind.cls), dict[UUID, A]()
+        names = [column.name for column in codec.columns]
+        place = names.index(kind.heavy) if lock and kind.heavy else None
 
         def make(one: bool) -> sa.Select[Any]:
             return statements.fetch(self.tables, kind, one=one, lock=lock)
 
         with translated():
-            rows = self.rows_of(make, [id.bytes for id in ids], "id")
-            return {found.id: found for found in map(codec.decode, rows)}
+            for row in self.rows_of(make, [id.bytes for id in ids], "id"):
+                made = codec.decode(row)
+                found[made.id] = made
+                if place is not None:
+                    self._texts[made.id] = made, row[place]
+        return found
 
     def replace(
         self,
@@ -162,26 +163,42 @@ class SqlRecords:
         saved: Sequence[tuple[A, Collection[Key] | None]],
         held: Mapping[UUID, A] | None = None,
     ) -> None:
-        by_kept: dict[frozenset[str], list[A]] = {}
+        update = update_of(kind.cls, kind.heavy)
+        names = [f"new_{column.name}" for column in update.columns]
+        whole, light = list[Params](), list[Params]()
         for aggregate, _ in saved:
-            kept = _kept(kind, (held or {}).get(aggregate.id), aggregate)
-            by_kept.setdefault(kept, []).append(aggregate)
+            row: Params = dict(zip(names, update.encode(aggregate), strict=True))
+            row |= {"who": row.pop("new_id"), "held": aggregate.version - 1}
+            before = held.get(aggregate.id) if held else None
+            if (text := self._heavy(kind, before, aggregate)) is None:
+                light.append(row)
+            else:
+                row[f"new_{kind.heavy}"] = text
+                whole.append(row)
         with translated():
-            changed = sum(self._replaced(kind, some, kept) for kept, some in by_kept.items())
+            changed = self._updated(kind, light) + self._updated(kind, whole)
             if changed != len(saved):
                 raise self._stale(kind, [aggregate for aggregate, _ in saved])
             self._rekey(kind, [(a, keys) for a, keys in saved if keys is not None])
 
-    def _replaced(self, kind: AggregateKind[A], saved: list[A], kept: frozenset[str]) -> int:
-        """Write all columns but those `kept`; answer how many rows there were."""
-        columns, encode = encoder_without(kind.cls, kept)
-        names = [f"new_{column.name}" for column in columns]
-        data = []
-        for aggregate in saved:
-            row: Params = dict(zip(names, encode(aggregate), strict=True))
-            row |= {"who": row.pop("new_id"), "held": aggregate.version - 1}
-            data.append(row)
-        statement = statements.replace(self.tables, kind, tuple(column.name for column in columns))
+    def _heavy(self, kind: AggregateKind[A], before: A | None, after: A) -> str | None:
+        """The text of the heavy field, where it has changed: it takes longer than all the rest."""
+        if kind.heavy is None:
+            return None
+        update, value = update_of(kind.cls, kind.heavy), getattr(after, kind.heavy)
+        if before is None:
+            return update.write(value)
+        if (former := getattr(before, kind.heavy)) is value:
+            return None
+        read, text = self._texts.get(after.id, (None, ""))
+        return update.rewrite(value, former, text) if read is before else update.write(value)
+
+    def _updated(self, kind: AggregateKind[A], data: list[Params]) -> int:
+        """Set the `new_…` of each row, by column; answer how many rows there were."""
+        if not data:
+            return 0
+        columns = tuple(name.removeprefix("new_") for name in data[0] if name.startswith("new_"))
+        statement = statements.replace(self.tables, kind, columns)
         return bulk.update(self.connection, statement, {"of_tenant": self.tenant}, data)
 
     def _stale(self, kind: AggregateKind[A], saved: list[A]) -> Stale:
@@ -197,6 +214,7 @@ class SqlRecords:
         profiles = self.tables.profiles
         with translated():
             if isinstance(aggregate, Customer):
+                self.locked.discard(id)
                 self.connection.execute(
                     sa.delete(profiles).where(
                         profiles.c.tenant == self.tenant, profiles.c.customer_id == id
