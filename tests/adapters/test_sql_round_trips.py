@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
 
+import attrs
 import pytest
 import sqlalchemy as sa
 from sqlalchemy import event
@@ -13,6 +15,7 @@ from sqlalchemy import event
 import crmcore
 from crmcore import NotFound, StorageError
 from crmcore.adapters.sql import SqlBackend, engine_for
+from crmcore.domain.ids import CustomerId
 from crmcore.testing import a_customer, an_order
 from tests import servers
 
@@ -133,3 +136,20 @@ def test_a_failing_look_up_gives_its_connection_back(backend: SqlBackend):
     with pytest.raises(NotFound), backend.reading() as uow:
         uow.customers.get(crmcore.CustomerId(an_order(ANA).id))
     assert backend.engine.pool.checkedout() == 0  # type: ignore[attr-defined]
+
+
+def test_any_text_is_saved_in_bulk_as_it_is(backend: SqlBackend):
+    """Of many rows the values go together, in the database's own text of a list."""
+    odd = ['"', "\\", '\\"', "{a,b}", "NULL", "null", "%s", "'", "ñ€😀", "$1", ",", "()", "x"]
+    people = [attrs.evolve(ANA, id=CustomerId(uuid4()), contact_points=()) for _ in odd * 2]
+    told = [None if text == "x" else text for text in odd * 2]
+    with backend.unit_of_work() as uow:
+        uow.customers.add_many(people)
+        stored = uow.customers.get_many(person.id for person in people)
+        renamed = zip(people, told, strict=True)
+        uow.customers.save_many(attrs.evolve(stored[p.id], name=name) for p, name in renamed)
+
+    with backend.reading() as uow:
+        found = uow.customers.get_many(person.id for person in people)
+        assert [found[person.id].name for person in people] == told
+        assert [uow.profiles.get(person.id)["name"] for person in people] == told

@@ -65,8 +65,9 @@ def _made(cls: Any) -> Codec[Any]:
 
 @attrs.frozen
 class Update(Generic[T]):
-    """What writes the next state of a stored class: `encode` all but its heavy field, in the order
-    of `columns`; `write` that one, or `rewrite` it, given the value before and its text.
+    """What writes the next state of a stored class: `encode` what changes, but its heavy field, in
+    the order of `columns`; `write` the heavy one, or `rewrite` it, given the value before and its
+    text.
     """
 
     columns: tuple[Column, ...]
@@ -75,15 +76,17 @@ class Update(Generic[T]):
     rewrite: Callable[[Any, Any, str], str]
 
 
-def update_of(cls: type[T], heavy: str | None) -> Update[T]:
-    """The update of a stored class, of which one nested field may be heavy."""
-    made: Update[T] = _update(cast(Any, cls), heavy)
+def update_of(
+    cls: type[T], heavy: str | None, stays: frozenset[str] = frozenset[str]()
+) -> Update[T]:
+    """The update of a stored class, of which one nested field may be heavy, and some stay."""
+    made: Update[T] = _update(cast(Any, cls), heavy, stays)
     return made
 
 
-@lru_cache(maxsize=256)
-def _update(cls: Any, heavy: str | None) -> Update[Any]:
-    fields = tuple(field for field in fields_of(cls) if field.name != heavy)
+@lru_cache(maxsize=512)
+def _update(cls: Any, heavy: str | None, stays: frozenset[str]) -> Update[Any]:
+    fields = tuple(f for f in fields_of(cls) if f.name != heavy and f.name not in stays)
     columns = tuple(column for field in fields for column in _columns(field))
     hint = next((field.python for field in fields_of(cls) if field.name == heavy), str)
     return Update(columns, _encoder(fields), json_writer(hint), json_rewriter(hint))

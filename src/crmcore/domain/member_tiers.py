@@ -25,7 +25,7 @@ from crmcore.domain.trusted import built, changed
 
 __all__ = ["LoyaltyAdvance", "MemberTiers", "change_of"]
 
-PAGE = 2_000
+PAGE = 4_000
 
 
 @attrs.frozen
@@ -268,10 +268,12 @@ def change_of(
 
 def _behind(member: Membership, changes: Sequence[TierChange]) -> Membership:
     """The membership after these tier changes."""
+    tier, since, until = member.tier, member.tier_since, member.tier_until
     for change in changes:
-        since = member.tier_since if change.tier == member.tier else change.at
-        member = changed(member, tier=change.tier, tier_since=since, tier_until=change.until)
-    return changed(member, due_at=min(member.due_at, member.tier_until))
+        since = since if change.tier == tier else change.at
+        tier, until = change.tier, change.until
+    due_at = min(member.due_at, until)
+    return changed(member, tier=tier, tier_since=since, tier_until=until, due_at=due_at)
 
 
 def _next_change(member: Membership, changes: Iterable[TierChange], at: datetime) -> datetime:

@@ -17,6 +17,7 @@ from crmcore.adapters.sql import bulk, statements
 from crmcore.adapters.sql.driver import found_by, text_of
 from crmcore.adapters.sql.engine import translated
 from crmcore.adapters.sql.tables import Tables
+from crmcore.adapters.sql.types import MARIADB
 from crmcore.adapters.sql.words import add_words, change_words
 from crmcore.domain.customer import Customer
 from crmcore.domain.errors import AlreadyExists, Busy, IdentifierTaken, Stale, StorageError
@@ -29,6 +30,10 @@ __all__ = ["SqlRecords", "chunks"]
 
 T = TypeVar("T")
 CHUNK = 1000
+"""So many ids a statement: of more MariaDB makes a table, and may walk ours whole to join it."""
+LONG = 4000
+"""Elsewhere: PostgreSQL walks a table whole once a statement, until it is large."""
+NONE = frozenset[str]()
 IDLE = 50
 """So many lost connections are replaced at most: more than a pool keeps."""
 
@@ -36,11 +41,26 @@ KEY = ("tenant", "kind", "scope", "value", "id", "claim")
 Params = dict[str, Any]
 
 
-def chunks(values: Collection[T]) -> Iterator[list[T]]:
+def chunks(values: Collection[T], size: int = CHUNK) -> Iterator[list[T]]:
     """`values` in lists short enough to be the parameters of one statement."""
     remaining = iter(values)
-    while found := list(islice(remaining, CHUNK)):
+    while found := list(islice(remaining, size)):
         yield found
+
+
+def _stays(
+    kind: AggregateKind[A],
+    saved: Sequence[tuple[A, Collection[Key] | None]],
+    held: Mapping[UUID, A] | None,
+) -> frozenset[str]:
+    """The fields that all the next states have from those before: they need not be written."""
+    if held is None:
+        return NONE
+    stays = {field.name for field in kind.fields} - {"id", kind.heavy}
+    for after, _ in saved:
+        before = held[after.id]
+        stays = {name for name in stays if getattr(before, name) is getattr(after, name)}
+    return frozenset(stays)
 
 
 class SqlRecords:
@@ -66,7 +86,7 @@ class SqlRecords:
         self.model = model
         self.profile_codec: ProfileCodec = ProfileCodec(model)
         self._connect = connect
-        self._texts: dict[UUID, tuple[Any, str]] = {}
+        self._texts: dict[int, tuple[Any, str]] = {}
         """Of the aggregates that the transaction has locked, the text of the heavy field."""
         self.locked = set[bytes]()
         """The customers whose profiles the transaction has locked: until its end, nobody else can
@@ -108,7 +128,8 @@ class SqlRecords:
             params[name] = values[0]
             yield from self.rows(make(True), params)
             return
-        for chunk in chunks(values):
+        size = CHUNK if self.connection.dialect.name in MARIADB else LONG
+        for chunk in chunks(values, size):
             yield from self.run(make(False), params | {f"{name}s": chunk}).all()
 
     def insert(self, kind: AggregateKind[A], added: Sequence[tuple[A, Collection[Key]]]) -> None:
@@ -154,7 +175,7 @@ class SqlRecords:
                 made = codec.decode(row)
                 found[made.id] = made
                 if place is not None:
-                    self._texts[made.id] = made, row[place]
+                    self._texts[id(made)] = made, row[place]
         return found
 
     def replace(
@@ -163,7 +184,7 @@ class SqlRecords:
         saved: Sequence[tuple[A, Collection[Key] | None]],
         held: Mapping[UUID, A] | None = None,
     ) -> None:
-        update = update_of(kind.cls, kind.heavy)
+        update = update_of(kind.cls, kind.heavy, _stays(kind, saved, held))
         names = [f"new_{column.name}" for column in update.columns]
         whole, light = list[Params](), list[Params]()
         for aggregate, _ in saved:
@@ -190,7 +211,7 @@ class SqlRecords:
             return update.write(value)
         if (former := getattr(before, kind.heavy)) is value:
             return None
-        read, text = self._texts.get(after.id, (None, ""))
+        read, text = self._texts.get(id(before), (None, ""))
         return update.rewrite(value, former, text) if read is before else update.write(value)
 
     def _updated(self, kind: AggregateKind[A], data: list[Params]) -> int:
