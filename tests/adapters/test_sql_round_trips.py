@@ -16,10 +16,13 @@ import crmcore
 from crmcore import NotFound, StorageError
 from crmcore.adapters.sql import SqlBackend, engine_for
 from crmcore.domain.ids import CustomerId
+from crmcore.domain.model import Model
+from crmcore.domain.programme import Programme, Rules, Tier
 from crmcore.testing import a_customer, an_order
 from tests import servers
 
 ANA = a_customer()
+CLUB = Model(programmes=[Programme("club", Rules(tiers=[Tier("classic")]))])
 
 
 @contextmanager
@@ -33,7 +36,7 @@ def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqlBacke
     try:
         with file(tmp_path) if name == "sqlite" else getattr(servers, name)() as url:
             engine = engine_for(url, pool_size=1, max_overflow=1)
-            made = SqlBackend(engine, tenant="round-trips", prefix="rt_")
+            made = SqlBackend(engine, model=CLUB, tenant="round-trips", prefix="rt_")
             made.migrate()
             with made.unit_of_work() as uow:
                 uow.customers.add(ANA)
@@ -153,3 +156,13 @@ def test_any_text_is_saved_in_bulk_as_it_is(backend: SqlBackend):
         found = uow.customers.get_many(person.id for person in people)
         assert [found[person.id].name for person in people] == told
         assert [uow.profiles.get(person.id)["name"] for person in people] == told
+
+
+def test_what_was_held_is_let_go_of_at_the_end(backend: SqlBackend):
+    """A unit of work may be kept for long, and a base is advanced by thousands of members."""
+    with backend.unit_of_work() as uow:
+        member = uow.memberships.enrol(CustomerId(ANA.id), "club", at=ANA.at)
+        uow.memberships.bonus(member, 10, at=ANA.at)
+        assert uow.transaction.texts  # type: ignore[attr-defined]
+
+    assert not uow.transaction.texts  # type: ignore[attr-defined]

@@ -86,8 +86,10 @@ class SqlRecords:
         self.model = model
         self.profile_codec: ProfileCodec = ProfileCodec(model)
         self._connect = connect
-        self._texts: dict[int, tuple[Any, str]] = {}
-        """Of the aggregates that the transaction has locked, the text of the heavy field."""
+        self.texts: dict[int, tuple[Any, str]] = {}
+        """Of the aggregates that the transaction has locked, the text of the heavy field; let go of
+        at its end, for a unit of work may outlive it until the collector comes.
+        """
         self.locked = set[bytes]()
         """The customers whose profiles the transaction has locked: until its end, nobody else can
         remove them.
@@ -175,7 +177,7 @@ class SqlRecords:
                 made = codec.decode(row)
                 found[made.id] = made
                 if place is not None:
-                    self._texts[id(made)] = made, row[place]
+                    self.texts[id(made)] = made, row[place]
         return found
 
     def replace(
@@ -211,7 +213,7 @@ class SqlRecords:
             return update.write(value)
         if (former := getattr(before, kind.heavy)) is value:
             return None
-        read, text = self._texts.get(id(before), (None, ""))
+        read, text = self.texts.get(id(before), (None, ""))
         return update.rewrite(value, former, text) if read is before else update.write(value)
 
     def _updated(self, kind: AggregateKind[A], data: list[Params]) -> int:
