@@ -23,71 +23,71 @@ ROWS = 10_000
 MEASURES = ("order_count", "purchase_count", "revenue", "first_purchase_at", "last_purchase_at")
 
 
+SHARED = {"of_tenant": "main"}
+
+
 def main() -> list[Comparison]:
-    """COPY on PostgreSQL, joined updates on MariaDB."""
+    """COPY on PostgreSQL, joined updates on PostgreSQL and MariaDB."""
     people = customers()[:ROWS]
+    rows = [customer_row(customer) for customer in people]
     found: list[Comparison] = []
-    with servers.started("postgres", durable=True) as server:
-        backend: Any = crmcore.connect(server.url)
-        backend.migrate()
-        table = backend.tables.kinds["customers"]
-        rows = [customer_row(customer) for customer in people]
-
-        def inserted(write: Any) -> None:
-            with backend.engine.connect() as connection, connection.begin() as transaction:
-                write(connection)
-                transaction.rollback()
-
-        def one_by_one(connection: sa.Connection) -> None:
-            text = insert_text(table, CUSTOMER, connection.dialect).text
-            done_by(connection, text, rows)
-
-        copied = partial(bulk.insert, table=table, names=CUSTOMER, rows=rows)
-        found.append(
-            compare(
-                "COPY, PostgreSQL", partial(inserted, copied), partial(inserted, one_by_one),
-                rival_name="executemany", rows=ROWS,
-            )
-        )  # fmt: skip
-        backend.close()
-    with servers.started("mariadb", durable=True) as server:
-        backend = crmcore.connect(server.url)
-        backend.migrate()
-        with backend.engine.begin() as connection:
-            bulk.insert(
-                connection, backend.tables.kinds["customers"], CUSTOMER,
-                [customer_row(customer) for customer in people],
-            )  # fmt: skip
-            bulk.insert(
-                connection, backend.tables.profiles, PROFILE,
-                [profile_row(customer) for customer in people],
-            )  # fmt: skip
-        measures = tuple(m for m in backend.model.all_measures if m.name in MEASURES)
-        statement = merge_statement(backend.tables, measures)
-        changes = [
-            {
-                "new_order_count": count, "new_purchase_count": count, "new_revenue_minor": total,
-                "new_first_purchase_at": first, "new_last_purchase_at": last, "who": id,
-            }
-            for count, total, first, last, id in sums(orders(people, AT, ROWS))
-        ]  # fmt: skip
-
-        def together() -> None:
+    for name in ("postgres", "mariadb"):
+        with servers.started(name, durable=True) as server:
+            backend: Any = crmcore.connect(server.url)
+            backend.migrate()
+            table = backend.tables.kinds["customers"]
+            if name == "postgres":
+                found.append(copied(backend, table, rows))
             with backend.engine.begin() as connection:
-                bulk.update(connection, statement, {"of_tenant": "main"}, changes)
-
-        def each() -> None:
-            with backend.engine.begin() as connection:
-                prepared = text_of(statement, connection.dialect)
-                given = [change | {"of_tenant": "main"} for change in changes]
-                values = [[one[name] for name in prepared.names] for one in given]
-                done_by(connection, prepared.text, values)
-
-        found.append(
-            compare(
-                "joined updates, MariaDB", together, each,
-                rival_name="executemany", rows=len(changes),
-            )
-        )  # fmt: skip
-        backend.close()
+                profiles = [profile_row(customer) for customer in people]
+                bulk.insert(connection, table, CUSTOMER, rows)
+                bulk.insert(connection, backend.tables.profiles, PROFILE, profiles)
+            found.append(joined(backend, name, people))
+            backend.close()
     return found
+
+
+def copied(backend: Any, table: sa.Table, rows: list[Any]) -> Comparison:
+    """New customers, which are rolled back each time."""
+
+    def inserted(write: Any) -> None:
+        with backend.engine.connect() as connection, connection.begin() as transaction:
+            write(connection)
+            transaction.rollback()
+
+    def one_by_one(connection: sa.Connection) -> None:
+        text = insert_text(table, CUSTOMER, connection.dialect).text
+        done_by(connection, text, rows)
+
+    together = partial(bulk.insert, table=table, names=CUSTOMER, rows=rows)
+    return compare(
+        "COPY, postgres", partial(inserted, together), partial(inserted, one_by_one),
+        rival_name="executemany", rows=ROWS,
+    )  # fmt: skip
+
+
+def joined(backend: Any, name: str, people: list[Any]) -> Comparison:
+    """What orders add to profiles."""
+    measures = tuple(m for m in backend.model.all_measures if m.name in MEASURES)
+    statement = merge_statement(backend.tables, measures)
+    changes = [
+        {
+            "new_order_count": count, "new_purchase_count": count, "new_revenue_minor": total,
+            "new_first_purchase_at": first, "new_last_purchase_at": last, "who": id,
+        }
+        for count, total, first, last, id in sums(orders(people, AT, ROWS))
+    ]  # fmt: skip
+
+    def together() -> None:
+        with backend.engine.begin() as connection:
+            bulk.update(connection, statement, SHARED, changes)
+
+    def each() -> None:
+        with backend.engine.begin() as connection:
+            prepared = text_of(statement, connection.dialect)
+            values = [[(change | SHARED)[name] for name in prepared.names] for change in changes]
+            done_by(connection, prepared.text, values)
+
+    return compare(
+        f"joined updates, {name}", together, each, rival_name="executemany", rows=len(changes)
+    )

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
 
+import attrs
 import pytest
 import sqlalchemy as sa
 from sqlalchemy import event
@@ -13,10 +15,14 @@ from sqlalchemy import event
 import crmcore
 from crmcore import NotFound, StorageError
 from crmcore.adapters.sql import SqlBackend, engine_for
+from crmcore.domain.ids import CustomerId
+from crmcore.domain.model import Model
+from crmcore.domain.programme import Programme, Rules, Tier
 from crmcore.testing import a_customer, an_order
 from tests import servers
 
 ANA = a_customer()
+CLUB = Model(programmes=[Programme("club", Rules(tiers=[Tier("classic")]))])
 
 
 @contextmanager
@@ -30,7 +36,7 @@ def backend(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqlBacke
     try:
         with file(tmp_path) if name == "sqlite" else getattr(servers, name)() as url:
             engine = engine_for(url, pool_size=1, max_overflow=1)
-            made = SqlBackend(engine, tenant="round-trips", prefix="rt_")
+            made = SqlBackend(engine, model=CLUB, tenant="round-trips", prefix="rt_")
             made.migrate()
             with made.unit_of_work() as uow:
                 uow.customers.add(ANA)
@@ -133,3 +139,30 @@ def test_a_failing_look_up_gives_its_connection_back(backend: SqlBackend):
     with pytest.raises(NotFound), backend.reading() as uow:
         uow.customers.get(crmcore.CustomerId(an_order(ANA).id))
     assert backend.engine.pool.checkedout() == 0  # type: ignore[attr-defined]
+
+
+def test_any_text_is_saved_in_bulk_as_it_is(backend: SqlBackend):
+    """Of many rows the values go together, in the database's own text of a list."""
+    odd = ['"', "\\", '\\"', "{a,b}", "NULL", "null", "%s", "'", "ñ€😀", "$1", ",", "()", "x"]
+    people = [attrs.evolve(ANA, id=CustomerId(uuid4()), contact_points=()) for _ in odd * 2]
+    told = [None if text == "x" else text for text in odd * 2]
+    with backend.unit_of_work() as uow:
+        uow.customers.add_many(people)
+        stored = uow.customers.get_many(person.id for person in people)
+        renamed = zip(people, told, strict=True)
+        uow.customers.save_many(attrs.evolve(stored[p.id], name=name) for p, name in renamed)
+
+    with backend.reading() as uow:
+        found = uow.customers.get_many(person.id for person in people)
+        assert [found[person.id].name for person in people] == told
+        assert [uow.profiles.get(person.id)["name"] for person in people] == told
+
+
+def test_what_was_held_is_let_go_of_at_the_end(backend: SqlBackend):
+    """A unit of work may be kept for long, and a base is advanced by thousands of members."""
+    with backend.unit_of_work() as uow:
+        member = uow.memberships.enrol(CustomerId(ANA.id), "club", at=ANA.at)
+        uow.memberships.bonus(member, 10, at=ANA.at)
+        assert uow.transaction.texts  # type: ignore[attr-defined]
+
+    assert not uow.transaction.texts  # type: ignore[attr-defined]

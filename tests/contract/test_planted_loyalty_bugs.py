@@ -40,8 +40,8 @@ DAY = timedelta(days=1)
 REACHED = Rules.rank_reached
 
 
-def ask_for_more(self, points, spend, purchases, *, above=0):
-    return REACHED(self, points - 1, spend - 1, purchases - 1, above=above)
+def ask_for_more(self, points, spend, purchases):
+    return REACHED(self, points - 1, spend - 1, purchases - 1)
 
 
 def end_a_day_early(self, at, end=periods.Expiry.end, **more):

@@ -13,7 +13,7 @@ from typing import Any, Generic, TypeVar, cast
 
 import attrs
 
-from crmcore.adapters.nested_json import json_reader, json_writer
+from crmcore.adapters.nested_json import json_reader, json_rewriter, json_writer
 from crmcore.domain.facts import Fact
 from crmcore.domain.fields import Field, FieldType, fields_of
 from crmcore.domain.instants import from_millis, to_millis
@@ -22,7 +22,7 @@ from crmcore.domain.ports import Recording
 from crmcore.domain.trusted import compiled, id_of, setters
 
 __all__ = [
-    "Codec", "Column", "codec_of", "encoder_without", "indexes_by_key", "recorded_encoder",
+    "Codec", "Column", "Update", "codec_of", "indexes_by_key", "recorded_encoder", "update_of",
 ]  # fmt: skip
 
 SET_MINOR, SET_CURRENCY = setters(Money)["minor"], setters(Money)["currency"]
@@ -63,19 +63,33 @@ def _made(cls: Any) -> Codec[Any]:
     return Codec(columns, _encoder(fields), _decoder(cls, fields))
 
 
-def encoder_without(
-    cls: type[T], left_out: frozenset[str]
-) -> tuple[tuple[Column, ...], Callable[[T], tuple[Any, ...]]]:
-    """The columns of a stored class but for those of some fields, and what encodes these alone."""
-    made: tuple[tuple[Column, ...], Callable[[T], tuple[Any, ...]]]
-    made = _made_without(cast(Any, cls), left_out)
+@attrs.frozen
+class Update(Generic[T]):
+    """What writes the next state of a stored class: `encode` what changes, but its heavy field, in
+    the order of `columns`; `write` the heavy one, or `rewrite` it, given the value before and its
+    text.
+    """
+
+    columns: tuple[Column, ...]
+    encode: Callable[[T], tuple[Any, ...]]
+    write: Callable[[Any], str]
+    rewrite: Callable[[Any, Any, str], str]
+
+
+def update_of(
+    cls: type[T], heavy: str | None, stays: frozenset[str] = frozenset[str]()
+) -> Update[T]:
+    """The update of a stored class, of which one nested field may be heavy, and some stay."""
+    made: Update[T] = _update(cast(Any, cls), heavy, stays)
     return made
 
 
-@lru_cache(maxsize=256)
-def _made_without(cls: Any, left_out: frozenset[str]) -> tuple[tuple[Column, ...], Any]:
-    fields = tuple(field for field in fields_of(cls) if field.name not in left_out)
-    return tuple(column for field in fields for column in _columns(field)), _encoder(fields)
+@lru_cache(maxsize=512)
+def _update(cls: Any, heavy: str | None, stays: frozenset[str]) -> Update[Any]:
+    fields = tuple(f for f in fields_of(cls) if f.name != heavy and f.name not in stays)
+    columns = tuple(column for field in fields for column in _columns(field))
+    hint = next((field.python for field in fields_of(cls) if field.name == heavy), str)
+    return Update(columns, _encoder(fields), json_writer(hint), json_rewriter(hint))
 
 
 def recorded_encoder(codec: Codec[F], recording: Recording) -> Callable[[F], list[Any]]:

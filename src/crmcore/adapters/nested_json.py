@@ -2,6 +2,9 @@
 
 Writing goes through the one converter. Reading builds the values without validating them again:
 the text is our own, and most of the time of a look-up would go into checking it twice.
+
+Of some classes a row holds many (a member's lots), of which a change touches a few: what stays is
+written again by the text that it was read of, not anew.
 """
 
 from __future__ import annotations
@@ -26,7 +29,7 @@ from crmcore.domain.money import Money
 from crmcore.domain.predicates import Predicate
 from crmcore.domain.trusted import built, compiled, id_of_text, setters
 
-__all__ = ["json_reader", "json_text", "json_writer"]
+__all__ = ["json_reader", "json_rewriter", "json_text", "json_writer"]
 
 Read = Callable[[Any], Any]
 
@@ -49,15 +52,36 @@ MANY = (Lot,)
 """Classes of which a row may hold many: their text is written at once, past the converter."""
 
 
+def _is_many(cls: Any) -> bool:
+    return get_origin(cls) is tuple and get_args(cls)[0] in MANY
+
+
 def json_writer(cls: Any) -> Callable[[Any], str]:
     """From values annotated `cls` to compact JSON text."""
-    if get_origin(cls) is tuple and get_args(cls)[0] in MANY:
+    if _is_many(cls):
         text = _object_text(get_args(cls)[0])
         return lambda values: f"[{','.join(map(text, values))}]"
     unstructure = converter().get_unstructure_hook(cls)
     if cls is Predicate:  # it has no truth value
         return lambda value: json_text(unstructure(value))
     return lambda value: json_text(unstructure(value)) if value else "[]"
+
+
+def json_rewriter(cls: Any) -> Callable[[Any, Any, str], str]:
+    """As `json_writer`, of the values after those `before`, which were read of this text."""
+    if not _is_many(cls):
+        write = json_writer(cls)
+        return lambda values, _, __: write(values)
+    text = _object_text(get_args(cls)[0])
+
+    def rewritten(values: Any, before: Any, read: str) -> str:
+        parts, known = read[2:-2].split("},{"), dict[int, str]()
+        if len(parts) == len(before):  # else another hand has written it
+            known = {id(v): f"{{{part}}}" for v, part in zip(before, parts, strict=True)}
+        told = [known.get(id(value)) or text(value) for value in values]
+        return f"[{','.join(told)}]"
+
+    return rewritten
 
 
 def json_reader(cls: Any) -> Callable[[str], Any]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from itertools import islice
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 import attrs
@@ -165,12 +164,10 @@ class Facts(Generic[F]):
                 reason = "needs a source: the fact's own, or unit_of_work(source=...)"
                 raise InvalidInput.of(f"[{index}].source_key", reason)
         facts = self._distinct(facts)
-        customers = sorted({fact.customer_id for fact in facts}, key=attrgetter("int"))
+        customers = {fact.customer_id for fact in facts}
         transaction = unit.writes
-        known = transaction.lock_profiles(customers)
-        for customer_id in customers:
-            if customer_id not in known:
-                raise NotFound("customers", str(customer_id))
+        if unknown := customers - transaction.lock_profiles(customers):
+            raise NotFound("customers", str(min(unknown)))
         if kind.of_order:
             facts = self._new(transaction, facts)
         facts = self._prepared(transaction, facts, restores=restores)

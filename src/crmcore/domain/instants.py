@@ -61,7 +61,7 @@ def to_millis(at: datetime) -> int:
 
 def from_millis(millis: int) -> datetime:
     """The instant that `to_millis` counted."""
-    return EPOCH + timedelta(0, 0, millis * 1000)
+    return EPOCH + MILLISECOND * millis
 
 
 def zone_named(name: str) -> ZoneInfo:

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
-from typing import Any
+from functools import lru_cache
+from typing import Any, cast
 from uuid import UUID
 
 import attrs
@@ -70,11 +71,17 @@ def changes_between(before: Any, after: Any) -> tuple[dict[str, Any], dict[str, 
     """
     changed: dict[str, Any] = {}
     personal: dict[str, Any] = {}
-    for known in fields_of(type(before)):
-        old, new = getattr(before, known.name), getattr(after, known.name)
-        if known.told and known.name != "version" and old != new:
-            (personal if known.personal else changed)[known.name] = [plain(old), plain(new)]
+    for name, is_personal in _told(cast(Any, type(before))):
+        old, new = getattr(before, name), getattr(after, name)
+        if old is not new and old != new:
+            (personal if is_personal else changed)[name] = [plain(old), plain(new)]
     return changed, personal
+
+
+@lru_cache(maxsize=256)
+def _told(cls: Any) -> list[tuple[str, bool]]:
+    """The fields that the journal tells of, and whether they are personal."""
+    return [(f.name, f.personal) for f in fields_of(cls) if f.told and f.name != "version"]
 
 
 def plain(value: Any) -> Any:

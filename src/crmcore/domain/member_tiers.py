@@ -25,7 +25,7 @@ from crmcore.domain.trusted import built, changed
 
 __all__ = ["LoyaltyAdvance", "MemberTiers", "change_of"]
 
-PAGE = 2_000
+PAGE = 4_000
 
 
 @attrs.frozen
@@ -191,7 +191,8 @@ class MemberTiers(MemberRecords):
         self, held: Mapping[UUID, Membership], at: datetime
     ) -> tuple[list[Membership], int, int]:
         open_ = {id: member for id, member in held.items() if member.is_open}
-        moving = [member for member in open_.values() if _may_move(member, at)]
+        first = {id: min(ledger.dues(m.lots), default=LATEST) for id, m in open_.items()}
+        moving = [member for id, member in open_.items() if _may_move(member, first[id], at)]
         customers = {member.customer_id for member in moving}
         counts = self._unit.reads.counts(customers)
         changes = self._changes_by_member(moving)
@@ -201,16 +202,20 @@ class MemberTiers(MemberRecords):
             if not member.is_open and member.due_at < LATEST
         ]
         for id, member in open_.items():
-            programme = self._programme(member.programme)
-            due = ledger.fallen_due(programme, member, at)
-            moved, made, next_due = due.membership, list[TierChange](), member.tier_until
+            programme, lots_due = self._programme(member.programme), first[id]
+            moved, made, entries = member, list[TierChange](), tuple[PointsEntry, ...]()
+            if lots_due <= at:
+                due = ledger.fallen_due(programme, member, at)
+                moved, entries = due.membership, due.entries
+                lots_due = min(ledger.dues(moved.lots), default=LATEST)
+            next_due = member.tier_until
             if id in changes:
                 after = standing_by(programme, member, counts.get(id, ()), changes[id], at=at)
                 made, next_due = _changes_in(member, after.steps), after.due_at
                 moved = _behind(moved, made)
-            moved = changed(moved, due_at=min([next_due, *ledger.dues(moved.lots)]))
+            moved = changed(moved, due_at=min(next_due, lots_due))
             if member.due_at <= at or changed(moved, due_at=member.due_at) != member:
-                found.append((moved, due.entries, made))
+                found.append((moved, entries, made))
         stored = self._changed(found, held)
         return stored, sum(len(e) for _, e, _ in found), sum(len(c) for _, _, c in found)
 
@@ -220,11 +225,10 @@ def _is_known(member: Membership, at: datetime) -> bool:
     return at >= max(member.entered_at, member.tier_since, member.closed_at or member.at)
 
 
-def _may_move(member: Membership, at: datetime) -> bool:
-    """May the tier of a member change until `at`? Not where it does not end and a lot alone is due:
-    whatever counts makes them due from when it is dated.
+def _may_move(member: Membership, lots: datetime, at: datetime) -> bool:
+    """May the tier of a member change until `at`? Not where it does not end and a lot alone is due,
+    the first at `lots`: whatever counts makes them due from when it is dated.
     """
-    lots = min(ledger.dues(member.lots), default=LATEST)
     return member.tier_until <= at or member.due_at <= member.entered_at or member.due_at < lots
 
 
@@ -264,10 +268,12 @@ def change_of(
 
 def _behind(member: Membership, changes: Sequence[TierChange]) -> Membership:
     """The membership after these tier changes."""
+    tier, since, until = member.tier, member.tier_since, member.tier_until
     for change in changes:
-        since = member.tier_since if change.tier == member.tier else change.at
-        member = changed(member, tier=change.tier, tier_since=since, tier_until=change.until)
-    return changed(member, due_at=min(member.due_at, member.tier_until))
+        since = since if change.tier == tier else change.at
+        tier, until = change.tier, change.until
+    due_at = min(member.due_at, until)
+    return changed(member, tier=tier, tier_since=since, tier_until=until, due_at=due_at)
 
 
 def _next_change(member: Membership, changes: Iterable[TierChange], at: datetime) -> datetime:

@@ -105,7 +105,11 @@ class Calendar:
 
     def period(self, at: datetime, joined: datetime, zone: str) -> tuple[datetime, datetime]:
         """Begin and end of the period that an instant lies in."""
-        day = _local_day(at, zone)
+        # The month in UTC is most often the local one too, and the stretch says whether it is.
+        begin, end = self._around(at, zone)
+        return (begin, end) if begin <= at < end else self._around(_local_day(at, zone), zone)
+
+    def _around(self, day: date, zone: str) -> tuple[datetime, datetime]:
         count = day.year * 12 + day.month - self.month
         return _stretch(count - count % self.months + self.month - 1, self.months, zone)
 

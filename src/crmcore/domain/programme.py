@@ -204,14 +204,24 @@ class Rules:
                 return rank
         raise InvalidInput.of("tier", f"is none of {', '.join(t.name for t in self.tiers)}")
 
-    def rank_reached(self, points: int, spend: int, purchases: int, *, above: int = 0) -> int:
-        """The place of the highest tier that is reached with these sums of a period, or `above`."""
+    def rank_reached(self, points: int, spend: int, purchases: int) -> int:
+        """The place of the highest tier that is reached with these sums of a period."""
         for rank, of_points, of_spend, of_purchases in self._thresholds:
-            if rank <= above:
-                break
             if points >= of_points or spend >= of_spend or purchases >= of_purchases:
                 return rank
-        return above
+        return 0
+
+    def least_above(self, rank: int) -> tuple[float, float, float]:
+        """With fewer points, less spend and fewer purchases than these no tier above is reached."""
+        return self._least[rank]
+
+    @cached_property
+    def _least(self) -> list[tuple[float, float, float]]:
+        found = [(inf, inf, inf)]
+        for _, *asked in self._thresholds:
+            points, spend, purchases = map(min, found[-1], asked)
+            found.append((points, spend, purchases))
+        return found[::-1]
 
     @cached_property
     def _thresholds(self) -> list[tuple[int, float, float, float]]:

@@ -145,11 +145,11 @@ class Aggregates(Generic[A]):
         if held is None:
             held = unit.writes.fetch(self._kind, sorted(by_id), lock=True)
         for id, aggregate in by_id.items():
-            if id not in held:
+            if (before := held.get(id)) is None:
                 raise NotFound(self._kind.name, str(id))
-            if held[id].version != aggregate.version:
+            if before.version != aggregate.version:
                 raise Stale(self._kind.name, str(id), aggregate.version)
-            self._check(aggregate, held[id])
+            self._check(aggregate, before)
         stored = [self._loaded(changed(a, version=a.version + 1)) for a in aggregates]
         with unit.writing() as transaction:
             states = [(a, self._keys(a, held[a.id])) for a in stored]

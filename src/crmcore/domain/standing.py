@@ -11,9 +11,10 @@ whatever comes back later. At its end it is renewed, or after the grace it falls
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
-from operator import itemgetter
+from math import inf
+from operator import itemgetter, lt
 from uuid import UUID
 
 import attrs
@@ -25,20 +26,17 @@ from crmcore.domain.points import PointsEntry
 from crmcore.domain.programme import Downgrade, Programme, Rules
 
 __all__ = [
-    "Count",
-    "Entitlement",
-    "Standing",
-    "Step",
-    "Sums",
-    "behind",
-    "counted",
-    "counts_of",
-    "entitled",
-    "entitlements",
-    "period_sums",
-    "standing",
-    "standing_by",
-]
+    "Count", "Entitlement", "Standing", "Step", "Sums", "behind", "counted", "counts_of",
+    "entitled", "entitlements", "period_sums", "standing", "standing_by",
+]  # fmt: skip
+
+
+Count = tuple[datetime, int, int, int]
+"""What counts for a tier: when it was earned; points, spend in minor units, purchases. A tuple, for
+of a base that is advanced there are as many as entries.
+"""
+
+AT: Callable[[Count], datetime] = itemgetter(0)
 
 
 @attrs.frozen
@@ -60,12 +58,6 @@ class Sums:
     def rank(self, rules: Rules) -> int:
         """The place of the highest tier that they reach."""
         return rules.rank_reached(self.points, self.spend, self.purchases)
-
-
-Count = tuple[datetime, int, int, int]
-"""What counts for a tier: when it was earned; points, spend in minor units, purchases. A tuple, for
-of a base that is advanced there are as many as entries.
-"""
 
 
 @attrs.frozen
@@ -114,11 +106,15 @@ def counted(counts: Iterable[Count]) -> list[Count]:
     """What counts for a tier, by when it was earned: returns are taken out of there, and what came
     back whole is as if it never was.
     """
-    found: dict[datetime, Count] = {}
-    for own in counts:
-        before = found.get(own[0])
-        found[own[0]] = own if before is None else _both(before, own)
-    return [found[at] for at in sorted(found) if any(found[at][1:])]
+    known = sorted(counts, key=AT)
+    instants = list(map(AT, known))
+    if not all(map(lt, instants, instants[1:])):
+        found: dict[datetime, Count] = {}
+        for own in known:
+            before = found.get(own[0])
+            found[own[0]] = own if before is None else _both(before, own)
+        known = list(found.values())
+    return [own for own in known if own[1] or own[2] or own[3]]
 
 
 def _both(one: Count, other: Count) -> Count:
@@ -135,17 +131,19 @@ def entitlements(
     """
     found: list[Entitlement] = []
     rules, begin, end, until = None, LATEST, LATEST, None
+    alone = programme.rules[0] if len(programme.rules) == 1 else None
     points = spend = purchases = reached = 0
+    of_points = of_spend = of_purchases = inf
     for place, (at, more_points, more_spend, more_purchases) in enumerate(earned):
-        held = programme.rules_from(at)
-        if isinstance(held.window, Rolling):
-            rules, begin = None, LATEST
-            if held.tier_expiry is not None:
-                sums = _rolling(programme, held.window, earned[: place + 1], at)
-                if rank := held.rank_reached(sums.points, sums.spend, sums.purchases):
-                    found.append(Entitlement(at, _end(programme, held, at, joined), rank))
-            continue
+        held = alone or programme.rules_from(at)
         if held is not rules or not begin <= at < end:
+            if isinstance(held.window, Rolling):
+                rules, begin = None, LATEST
+                if held.tier_expiry is not None:
+                    sums = _rolling(programme, held.window, earned[: place + 1], at)
+                    if rank := held.rank_reached(sums.points, sums.spend, sums.purchases):
+                        found.append(Entitlement(at, _end(programme, held, at, joined), rank))
+                continue
             rules, before = held, begin
             begin, end = held.window.period(at, joined, programme.zone)
             if begin == end:
@@ -154,18 +152,21 @@ def entitlements(
             if begin != before:
                 points = spend = purchases = 0
             reached, until = 0, None
+            of_points, of_spend, of_purchases = held.least_above(reached)
         points += more_points
         spend += more_spend
         purchases += more_purchases
-        rank = held.rank_reached(points, spend, purchases, above=reached)
-        if rank > reached:
-            if until is None:
-                until = _end(programme, held, at, joined)
-            found.append(Entitlement(at, until, rank))
-            if held.tier_expiry is not None and held.tier_expiry.months is None:
-                reached = rank
-            else:
-                until = None
+        if points < of_points and spend < of_spend and purchases < of_purchases:
+            continue
+        rank = held.rank_reached(points, spend, purchases)
+        if until is None:
+            until = _end(programme, held, at, joined)
+        found.append(Entitlement(at, until, rank))
+        if held.tier_expiry is not None and held.tier_expiry.months is None:
+            reached = rank
+            of_points, of_spend, of_purchases = held.least_above(reached)
+        else:
+            until = None
     return [*found, *_while_it_holds(programme, earned)]
 
 
@@ -195,7 +196,7 @@ def _while_it_holds(programme: Programme, earned: Sequence[Count]) -> Iterator[E
         rules, own = programme.rules_from(at), Sums(*more)
         if isinstance(rules.window, Rolling) and rules.tier_expiry is None:
             events += [(at, own, 1), (rules.window.leaves(at, programme.zone), own, -1)]
-    events.sort(key=itemgetter(0))
+    events.sort(key=lambda event: event[0])
     total = Sums()
     for place, (at, own, sign) in enumerate(events):
         total = total.plus(own, sign)

@@ -64,13 +64,20 @@ def _copier(cls: Any) -> Callable[[Any], Any]:
     return compiled("copy", f"def copy(o):\n    {body}", names)
 
 
+@lru_cache(maxsize=256)
+def _builder(cls: Any) -> Callable[..., Any]:
+    """What makes an instance of its fields: a function written out for the class."""
+    put = setters(cls)
+    names: dict[str, Any] = {"new": object.__new__, "cls": cls}
+    names |= {f"put_{name}": put[name] for name in put}
+    body = "\n    ".join(["n = new(cls)", *(f"put_{name}(n, {name})" for name in put), "return n"])
+    return compiled("build", f"def build(*, {', '.join(put)}):\n    {body}", names)
+
+
 def built(cls: type[T], **fields: Any) -> T:
     """An instance with these fields, which must be all of them."""
-    new = object.__new__(cls)
-    known = setters(cast(Any, cls))
-    for name, value in fields.items():
-        known[name](new, value)
-    return new
+    made: T = _builder(cast(Any, cls))(**fields)
+    return made
 
 
 def changed(value: T, **fields: Any) -> T:

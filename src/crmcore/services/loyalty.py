@@ -64,7 +64,7 @@ def advance_programmes(
 
 
 def _page(unit: UnitOfWork, programme: str, at: datetime) -> LoyaltyAdvance:
-    return unit.memberships.advance_page(programme, at=at, limit=PAGE)
+    return unit.memberships.advance_page(programme, at=at)
 
 
 def near_promotion(

@@ -20,6 +20,8 @@ from crmcore.adapters.sql.types import MARIADB
 
 __all__ = ["insert", "inserted", "update"]
 
+LONG = 500
+"""Characters of a text, from which on PostgreSQL updates go faster row by row."""
 Row = tuple[Any, ...]
 TAKEN = ("SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY")
 FEW = 20
@@ -70,6 +72,11 @@ def _is_taken(error: IntegrityError) -> bool:
     return getattr(driver, "sqlite_errorname", None) in TAKEN
 
 
+def _is_long(value: Any) -> bool:
+    """A text that takes longer to be quoted than the driver takes to send it by itself."""
+    return isinstance(value, str) and len(value) > LONG
+
+
 def update(
     connection: sa.Connection,
     statement: sa.Update,
@@ -81,8 +88,11 @@ def update(
     """
     if not rows:
         return 0
-    if connection.dialect.name in MARIADB and len(rows) > FEW:
-        return bulk_mariadb.update(connection, statement, shared, rows)
+    if len(rows) > FEW:
+        if connection.dialect.name in MARIADB:
+            return bulk_mariadb.update(connection, statement, shared, rows)
+        if connection.dialect.name == "postgresql" and not any(map(_is_long, rows[0].values())):
+            return bulk_postgresql.update(connection, statement, shared, rows)
     prepared = text_of(statement, connection.dialect)
     pick = itemgetter(*prepared.names)
     return done_by(connection, prepared.text, [pick(row | shared) for row in rows])

@@ -75,8 +75,10 @@ class SqlFacts(SqlRecords):
 
         found: dict[bytes, list[Count]] = {}
         with translated():
-            for member, at, *sums in self.rows_of(make, [id.bytes for id in customers], "id"):
-                found.setdefault(member, []).append((from_millis(at), *sums))
+            rows = self.rows_of(make, [id.bytes for id in customers], "id")
+            for member, at, points, spend, purchases in rows:
+                own = (from_millis(at), points, spend, purchases)
+                found.setdefault(member, []).append(own)
         return {id_of(member): counts for member, counts in found.items()}
 
     def _read(

@@ -65,8 +65,9 @@ class SqlProfiles(SqlFacts):
 
         by_bytes = {customer.bytes: customer for customer in customers}
         with translated():
-            rows = self.rows_of(make, sorted(by_bytes), "id")
-            return {by_bytes[row[0]] for row in rows}
+            rows = self.rows_of(make, sorted(by_bytes.keys() - self.locked), "id")
+            self.locked.update(row[0] for row in rows)
+        return {customer for id, customer in by_bytes.items() if id in self.locked}
 
     def copy_to_profiles(
         self, customers: Sequence[Customer], *, held: Mapping[CustomerId, Customer]

@@ -12,12 +12,13 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
-from crmcore.adapters.codec import Codec, codec_of, encoder_without
+from crmcore.adapters.codec import Codec, codec_of, update_of
 from crmcore.adapters.profile_codec import FIXED_COLUMNS, FOLDED, ProfileCodec
 from crmcore.adapters.sql import bulk, statements
 from crmcore.adapters.sql.driver import found_by, text_of, text_of_many
 from crmcore.adapters.sql.engine import translated
 from crmcore.adapters.sql.tables import Tables
+from crmcore.adapters.sql.types import MARIADB
 from crmcore.adapters.sql.words import add_words, change_words
 from crmcore.domain.customer import Customer
 from crmcore.domain.errors import AlreadyExists, Busy, IdentifierTaken, Stale, StorageError
@@ -30,29 +31,37 @@ __all__ = ["SqlRecords", "chunks"]
 
 T = TypeVar("T")
 CHUNK = 1000
+"""So many ids a statement: of more MariaDB makes a table, and may walk ours whole to join it."""
+LONG = 4000
+"""Elsewhere: PostgreSQL walks a table whole once a statement, until it is large."""
+NONE = frozenset[str]()
 IDLE = 50
 """So many lost connections are replaced at most: more than a pool keeps."""
 
-NONE = frozenset[str]()
 KEY = ("tenant", "kind", "scope", "value", "id", "claim")
 Params = dict[str, Any]
 
 
-def chunks(values: Collection[T]) -> Iterator[list[T]]:
+def chunks(values: Collection[T], size: int = CHUNK) -> Iterator[list[T]]:
     """`values` in lists short enough to be the parameters of one statement."""
     remaining = iter(values)
-    while found := list(islice(remaining, CHUNK)):
+    while found := list(islice(remaining, size)):
         yield found
 
 
-def _kept(kind: AggregateKind[A], before: A | None, after: A) -> frozenset[str]:
-    """The heavy field, if the next state has it from the one before: to write it out takes longer
-    than the rest of the update.
-    """
-    if before is None or kind.heavy is None:
+def _stays(
+    kind: AggregateKind[A],
+    saved: Sequence[tuple[A, Collection[Key] | None]],
+    held: Mapping[UUID, A] | None,
+) -> frozenset[str]:
+    """The fields that all the next states have from those before: they need not be written."""
+    if held is None:
         return NONE
-    same = getattr(before, kind.heavy) is getattr(after, kind.heavy)
-    return frozenset((kind.heavy,)) if same else NONE
+    stays = {field.name for field in kind.fields} - {"id", kind.heavy}
+    for after, _ in saved:
+        before = held[after.id]
+        stays = {name for name in stays if getattr(before, name) is getattr(after, name)}
+    return frozenset(stays)
 
 
 class SqlRecords:
@@ -78,6 +87,14 @@ class SqlRecords:
         self.model = model
         self.profile_codec: ProfileCodec = ProfileCodec(model)
         self._connect = connect
+        self.texts: dict[int, tuple[Any, str]] = {}
+        """Of the aggregates that the transaction has locked, the text of the heavy field; let go of
+        at its end, for a unit of work may outlive it until the collector comes.
+        """
+        self.locked = set[bytes]()
+        """The customers whose profiles the transaction has locked: until its end, nobody else can
+        remove them.
+        """
 
     def run(self, statement: sa.Executable, params: Params | None = None) -> sa.CursorResult[Any]:
         """Run one statement."""
@@ -115,9 +132,10 @@ class SqlRecords:
             yield from self.rows(make(True), params)
             return
         statement, dialect, names = make(False), self.connection.dialect, f"{name}s"
-        for chunk in chunks(values):
+        size = CHUNK if dialect.name in MARIADB else LONG
+        for chunk in chunks(values, size):
             # Filled up with the last one, so that a statement has a text for a few lengths only.
-            count = min(CHUNK, 1 << (len(chunk) - 1).bit_length())
+            count = min(size, 1 << (len(chunk) - 1).bit_length())
             prepared = text_of_many(statement, names, count, dialect)
             each = chain(chunk, repeat(chunk[-1]))
             asked = [next(each) if one == names else params[one] for one in prepared.names]
@@ -154,14 +172,20 @@ class SqlRecords:
     def fetch(
         self, kind: AggregateKind[A], ids: Collection[UUID], *, lock: bool = False
     ) -> dict[UUID, A]:
-        codec = codec_of(kind.cls)
+        codec, found = codec_of(kind.cls), dict[UUID, A]()
+        names = [column.name for column in codec.columns]
+        place = names.index(kind.heavy) if lock and kind.heavy else None
 
         def make(one: bool) -> sa.Select[Any]:
             return statements.fetch(self.tables, kind, one=one, lock=lock)
 
         with translated():
-            rows = self.rows_of(make, [id.bytes for id in ids], "id")
-            return {found.id: found for found in map(codec.decode, rows)}
+            for row in self.rows_of(make, [id.bytes for id in ids], "id"):
+                made = codec.decode(row)
+                found[made.id] = made
+                if place is not None:
+                    self.texts[id(made)] = made, row[place]
+        return found
 
     def replace(
         self,
@@ -169,26 +193,42 @@ class SqlRecords:
         saved: Sequence[tuple[A, Collection[Key] | None]],
         held: Mapping[UUID, A] | None = None,
     ) -> None:
-        by_kept: dict[frozenset[str], list[A]] = {}
+        update = update_of(kind.cls, kind.heavy, _stays(kind, saved, held))
+        names = [f"new_{column.name}" for column in update.columns]
+        whole, light = list[Params](), list[Params]()
         for aggregate, _ in saved:
-            kept = _kept(kind, (held or {}).get(aggregate.id), aggregate)
-            by_kept.setdefault(kept, []).append(aggregate)
+            row: Params = dict(zip(names, update.encode(aggregate), strict=True))
+            row |= {"who": row.pop("new_id"), "held": aggregate.version - 1}
+            before = held.get(aggregate.id) if held else None
+            if (text := self._heavy(kind, before, aggregate)) is None:
+                light.append(row)
+            else:
+                row[f"new_{kind.heavy}"] = text
+                whole.append(row)
         with translated():
-            changed = sum(self._replaced(kind, some, kept) for kept, some in by_kept.items())
+            changed = self._updated(kind, light) + self._updated(kind, whole)
             if changed != len(saved):
                 raise self._stale(kind, [aggregate for aggregate, _ in saved])
             self._rekey(kind, [(a, keys) for a, keys in saved if keys is not None])
 
-    def _replaced(self, kind: AggregateKind[A], saved: list[A], kept: frozenset[str]) -> int:
-        """Write all columns but those `kept`; answer how many rows there were."""
-        columns, encode = encoder_without(kind.cls, kept)
-        names = [f"new_{column.name}" for column in columns]
-        data = []
-        for aggregate in saved:
-            row: Params = dict(zip(names, encode(aggregate), strict=True))
-            row |= {"who": row.pop("new_id"), "held": aggregate.version - 1}
-            data.append(row)
-        statement = statements.replace(self.tables, kind, tuple(column.name for column in columns))
+    def _heavy(self, kind: AggregateKind[A], before: A | None, after: A) -> str | None:
+        """The text of the heavy field, where it has changed: it takes longer than all the rest."""
+        if kind.heavy is None:
+            return None
+        update, value = update_of(kind.cls, kind.heavy), getattr(after, kind.heavy)
+        if before is None:
+            return update.write(value)
+        if (former := getattr(before, kind.heavy)) is value:
+            return None
+        read, text = self.texts.get(id(before), (None, ""))
+        return update.rewrite(value, former, text) if read is before else update.write(value)
+
+    def _updated(self, kind: AggregateKind[A], data: list[Params]) -> int:
+        """Set the `new_…` of each row, by column; answer how many rows there were."""
+        if not data:
+            return 0
+        columns = tuple(name.removeprefix("new_") for name in data[0] if name.startswith("new_"))
+        statement = statements.replace(self.tables, kind, columns)
         return bulk.update(self.connection, statement, {"of_tenant": self.tenant}, data)
 
     def _stale(self, kind: AggregateKind[A], saved: list[A]) -> Stale:
@@ -204,6 +244,7 @@ class SqlRecords:
         profiles = self.tables.profiles
         with translated():
             if isinstance(aggregate, Customer):
+                self.locked.discard(id)
                 self.connection.execute(
                     sa.delete(profiles).where(
                         profiles.c.tenant == self.tenant, profiles.c.customer_id == id

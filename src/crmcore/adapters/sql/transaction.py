@@ -121,6 +121,7 @@ class SqlTransaction(SqlProfiles):
         return sa.func.instr(ids, id.bytes)
 
     def commit(self) -> None:
+        self.texts.clear()
         if self._joined is not None:
             with translated():
                 self._joined.commit()
@@ -132,6 +133,7 @@ class SqlTransaction(SqlProfiles):
             self.close()
 
     def rollback(self) -> None:
+        self.texts.clear()
         if self._joined is not None:
             if self._joined.is_active:
                 with translated():

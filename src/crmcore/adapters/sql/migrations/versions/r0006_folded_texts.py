@@ -56,7 +56,7 @@ def fill(profiles: sa.TableClause) -> None:
             profiles.c.tenant == sa.bindparam("of_tenant"),
             profiles.c.customer_id == sa.bindparam("who"),
         )
-        .values({COLUMN: sa.bindparam("folded")})
+        .values({COLUMN: sa.bindparam("folded", type_=TEXT)})
     )
     for rows in pages(profiles):
         by_tenant: dict[str, list[dict[str, Any]]] = {}
