@@ -103,9 +103,10 @@ def test_no_input_overflows(kind: Any, data: st.DataObject) -> None:
     assert 0 <= alive <= 1
     expected = float(process.expected_purchases(t=t, **who))
     present = float(process.discounted_purchases(discount_rate=0.003, horizon=t, **who))
-    assert 0 <= present <= expected * (1 + 1e-5) < np.inf
+    # Where all is bought in a thousandth of the horizon, quadratures of BG/NBD keep few digits.
+    assert 0 <= present <= expected * (1 + 1e-3) < np.inf
     endless = float(process.discounted_purchases(discount_rate=0.003, **who))
-    assert present * (1 - 1e-5) <= endless < np.inf
+    assert present * (1 - 1e-3) <= endless < np.inf
     assert process.discounted_purchases(discount_rate=0, horizon=t, **who) == expected
     n = np.array([0, 1, 2, 300, min(who["frequency"], 3000)])
     exactly = process.probability_of_purchases(n=n, t=t, **who)
