@@ -116,7 +116,7 @@ def fall_due_never(member, lots, entry, behind=ledger._with):
     return attrs.evolve(behind(member, lots, entry), due_at=LATEST)
 
 
-def forget_what_comes_later(programme, member, *given, at, known=standing.standing_by, **more):
+def forget_what_comes_later(programme, member, *given, at, known=standing.standing, **more):
     found = known(programme, member, *given, at=at, **more)
     rank = programme.rank_of(found.tier)
     return attrs.evolve(found, due_at=found.until if rank else LATEST)
@@ -161,7 +161,7 @@ BUGS = {
     "days of another zone": (periods, "_local_day", forget_the_zone),
     "transferred points without their end": (ledger, "gain", lose_the_end),
     "what never falls due": (ledger, "_with", fall_due_never),
-    "what comes later forgotten": (member_tiers, "standing_by", forget_what_comes_later),
+    "what comes later forgotten": (member_tiers, "standing", forget_what_comes_later),
     "a revoked decision that holds": (standing, "_rights", let_it_hold),
     "a projection in which nothing ends": (vars(foresight)["ledger"], "fallen_due", foresee_no_end),
     "a fall to the bottom": (standing, "_fallen", fall_to_the_bottom),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 import attrs
@@ -14,7 +15,8 @@ from crmcore.domain.membership import Membership, TierChange, TierReason
 from crmcore.domain.periods import Anniversary, Calendar, Expiry, Fixed, Rolling
 from crmcore.domain.points import PointsEntry
 from crmcore.domain.programme import Programme, Rules, Tier
-from crmcore.domain.standing import Standing, standing
+from crmcore.domain.standing import Standing, counts_of
+from crmcore.domain.standing import standing as by_counts
 from tests.domain.loyalty import START, WHO, a_member, a_programme, counting, day, euros
 
 WINDOWS = [
@@ -40,6 +42,19 @@ EARNED = st.lists(
 
 def entries_of(member: Membership, earned: list[tuple[int, int]]) -> list[PointsEntry]:
     return [counting(member, day(number), points) for number, points in earned]
+
+
+def standing(
+    programme: Programme,
+    member: Membership,
+    entries: Iterable[PointsEntry],
+    changes: Iterable[TierChange],
+    *,
+    at: datetime,
+) -> Standing:
+    """By a ledger."""
+    counts = counts_of(entries).get(member.id, [])
+    return by_counts(programme, member, counts, changes, at=at)
 
 
 def rank(programme: Programme, found: Standing) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
 from operator import attrgetter
 
@@ -16,9 +16,9 @@ from crmcore.domain.ledger import Posting
 from crmcore.domain.membership import Membership, TierChange
 from crmcore.domain.money import Money
 from crmcore.domain.order import Order
-from crmcore.domain.points import Movement, PointsEntry
+from crmcore.domain.points import Movement
 from crmcore.domain.programme import Programme, Rules
-from crmcore.domain.standing import Standing, Step, Sums, period_sums, standing
+from crmcore.domain.standing import Count, Standing, Step, Sums, counts_of, period_sums, standing
 
 __all__ = ["Missing", "Projection", "missing", "projection", "tier_at"]
 
@@ -83,8 +83,8 @@ def missing(rules: Rules, rank: int, counts: Sums, currency: str) -> Missing | N
 def tier_at(
     programme: Programme,
     member: Membership,
-    entries: Sequence[PointsEntry],
-    changes: Iterable[TierChange],
+    counts: Iterable[Count],
+    changes: Collection[TierChange],
     *,
     at: datetime,
 ) -> str:
@@ -94,23 +94,24 @@ def tier_at(
     if at < member.tier_since:
         before = [change for change in changes if change.at <= at]
         return max(before, key=attrgetter("at")).tier if before else programme.tiers[0]
-    return standing(programme, member, entries, changes, at=at).tier
+    return standing(programme, member, counts, changes, at=at).tier
 
 
 def projection(
     programme: Programme,
     member: Membership,
-    entries: Sequence[PointsEntry],
+    earned_before: Sequence[Count],
     changes: Iterable[TierChange],
     *,
     at: datetime,
     currency: str,
     planned: Iterable[tuple[Order, Money]] = (),
 ) -> Projection:
-    """What a member's tier and points will be at `at`; `planned` are purchases with what each is
-    worth in the model's currency, `changes` the tier changes that hold still.
+    """What a member's tier and points will be at `at`, by what they earned that counts for a tier
+    and the tier `changes` that hold still; `planned` are purchases with what each is worth in the
+    model's currency.
     """
-    known, changes = list(entries), list(changes)
+    known, changes = list(earned_before), list(changes)
     if not member.is_open:
         counts, ends = period_sums(programme, member, known, at)
         return Projection(
@@ -133,7 +134,7 @@ def projection(
                 counts=Sums(given.qualifying, worth.minor, 1),
             )
         )
-        known = [*entries, *posting.entries]
+        known = [*earned_before, *counts_of(posting.entries).get(member.id, ())]
     posting = posting.then(ledger.fallen_due(programme, posting.membership, at))
     then = standing(programme, member, known, changes, at=at)
     rules, rank = programme.rules_from(at), programme.rank_of(then.tier)

@@ -16,6 +16,7 @@ from crmcore.domain.membership import Membership, TierChange, member_value, numb
 from crmcore.domain.points import PointsBalance, PointsEntry
 from crmcore.domain.programme import Programme
 from crmcore.domain.repositories import Aggregates
+from crmcore.domain.standing import Count
 from crmcore.domain.text import checked_text
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class MemberRecords(Aggregates[Membership]):
 
     def entries_of(self, memberships: Iterable[Membership]) -> dict[UUID, list[PointsEntry]]:
         """By membership, the entries of its ledger, by `at`."""
-        return self._by_member(list(memberships))[0]
+        return self._entries_by_member(list(memberships))
 
     def page(
         self, programme: str, *, after: MembershipId | None = None, limit: int = PAGE
@@ -126,14 +127,17 @@ class MemberRecords(Aggregates[Membership]):
         found = self._unit.reads.facts(TIER_CHANGES, customers=customers)
         return [change for change in found if change.membership_id in ids]
 
-    def _by_member(
-        self, members: Collection[Membership]
-    ) -> tuple[dict[UUID, list[PointsEntry]], dict[UUID, list[TierChange]]]:
-        """The ledger entries of each of these members, and their tier changes."""
+    def _entries_by_member(self, members: Collection[Membership]) -> dict[UUID, list[PointsEntry]]:
+        """The ledger entries of each of these members."""
         entries: dict[UUID, list[PointsEntry]] = {member.id: [] for member in members}
-        for entry in self._entries(members):
+        for entry in self._entries(members) if members else ():
             entries[entry.membership_id].append(entry)
-        return entries, self._changes_by_member(members)
+        return entries
+
+    def _counts(self, members: Collection[Membership]) -> dict[UUID, list[Count]]:
+        """What each of these members earned that counts for a tier."""
+        known = self._unit.reads.counts({member.customer_id for member in members})
+        return {member.id: known.get(member.id, []) for member in members}
 
     def _changes_by_member(self, members: Collection[Membership]) -> dict[UUID, list[TierChange]]:
         """The tier changes of each of these members."""

@@ -20,7 +20,7 @@ from crmcore.domain.money import Money
 from crmcore.domain.order import Order
 from crmcore.domain.points import PointsEntry
 from crmcore.domain.rebuilding import rebuilt
-from crmcore.domain.standing import Step, behind, entitled, standing, standing_by
+from crmcore.domain.standing import Count, Step, behind, counts_of, entitled, standing
 from crmcore.domain.trusted import built, changed
 
 __all__ = ["LoyaltyAdvance", "MemberTiers", "change_of"]
@@ -67,9 +67,9 @@ class MemberTiers(MemberRecords):
         """
         member, at, until = self._one(membership), instant(at), instant(until, "until")
         programme = self._programme(member.programme)
-        entries, changes = self._entries([member]), self._changes([member])
+        counts, changes = self._counts([member])[member.id], self._changes([member])
         held: dict[UUID, Membership] = {member.id: member}
-        made = _changes_in(member, standing(programme, member, entries, changes, at=at).steps)
+        made = _changes_in(member, standing(programme, member, counts, changes, at=at).steps)
         member = _behind(member, made)
         if programme.rank_of(tier) <= programme.rank_of(member.tier):
             raise Refused("tiers.higher", f"is in {member.tier} already", str(member.id))
@@ -85,7 +85,7 @@ class MemberTiers(MemberRecords):
         """
         member, at = self._one(membership), instant(at)
         decision = FactId(as_id(decision_id, "decision_id"))
-        changes, entries = self._changes([member]), self._entries([member])
+        counts, changes = self._counts([member])[member.id], self._changes([member])
         resting = [change for change in changes if change.decision_id == decision]
         if not resting:
             raise NotFound("tier_changes", str(decision), "decision_id")
@@ -93,11 +93,11 @@ class MemberTiers(MemberRecords):
             return member
         programme = self._programme(member.programme)
         held: dict[UUID, Membership] = {member.id: member}
-        made = _changes_in(member, standing(programme, member, entries, changes, at=at).steps)
+        made = _changes_in(member, standing(programme, member, counts, changes, at=at).steps)
         member, known = _behind(member, made), [*changes, *made]
         when = _next_change(member, known, at)
         left = [change for change in known if change.decision_id != decision]
-        tier, until = entitled(programme, member, entries, left, at=when)
+        tier, until = entitled(programme, member, counts, left, at=when)
         change = change_of(member, tier, when, until, TierReason.REVOKED, decision_id=decision)
         return self._changed([(_behind(member, [change]), (), [*made, change])], held)[0]
 
@@ -158,24 +158,27 @@ class MemberTiers(MemberRecords):
         currency = self._unit.model.currency
         return {
             id: projection(
-                self._programme(member.programme), member, entries, changes,
+                self._programme(member.programme), member, counts, changes,
                 at=at, currency=currency, planned=planned,
             )
-            for id, (member, entries, changes) in self._known_by(members, at).items()
+            for id, (member, counts, changes) in self._known_by(members, at).items()
         }  # fmt: skip
 
     def _known_by(
         self, members: Sequence[Membership], at: datetime
-    ) -> dict[MembershipId, tuple[Membership, list[PointsEntry], list[TierChange]]]:
-        """Members with their ledgers and tier changes; of whom something later than `at` is dated,
-        all three are as they were then, without the promotions that were revoked by then.
+    ) -> dict[MembershipId, tuple[Membership, list[Count], list[TierChange]]]:
+        """Members with what counts for their tiers and their tier changes; of whom something later
+        than `at` is dated, all three are as they were then, without the promotions that were
+        revoked by then.
         """
-        entries, changes = self._by_member(members)
-        found = {}
+        entries = self._entries_by_member([m for m in members if not _is_known(m, at)])
+        counts = self._counts([member for member in members if member.id not in entries])
+        changes, found = self._changes_by_member(members), {}
         for now in members:
-            member, posted, made = now, entries[now.id], changes[now.id]
-            if not _is_known(now, at):
-                posted = [entry for entry in posted if entry.at <= at]
+            member, own, made = now, counts.get(now.id, []), changes[now.id]
+            if now.id in entries:
+                posted = [entry for entry in entries[now.id] if entry.at <= at]
+                own = counts_of(posted).get(now.id, [])
                 made = [change for change in made if change.at <= at]
                 member = rebuilt(self._programme(now.programme), now, posted, made)
                 closed = (
@@ -184,7 +187,7 @@ class MemberTiers(MemberRecords):
                 member = changed(member, closed_at=closed)
                 revoked = {c.decision_id for c in made if c.reason is TierReason.REVOKED}
                 made = [c for c in made if c.decision_id is None or c.decision_id not in revoked]
-            found[now.id] = member, posted, made
+            found[now.id] = member, own, made
         return found
 
     def _advanced(
@@ -193,9 +196,7 @@ class MemberTiers(MemberRecords):
         open_ = {id: member for id, member in held.items() if member.is_open}
         first = {id: min(ledger.dues(m.lots), default=LATEST) for id, m in open_.items()}
         moving = [member for id, member in open_.items() if _may_move(member, first[id], at)]
-        customers = {member.customer_id for member in moving}
-        counts = self._unit.reads.counts(customers)
-        changes = self._changes_by_member(moving)
+        counts, changes = self._counts(moving), self._changes_by_member(moving)
         found: list[tuple[Membership, Sequence[PointsEntry], Sequence[TierChange]]] = [
             (changed(member, due_at=LATEST), (), ())
             for member in held.values()
@@ -210,7 +211,7 @@ class MemberTiers(MemberRecords):
                 lots_due = min(ledger.dues(moved.lots), default=LATEST)
             next_due = member.tier_until
             if id in changes:
-                after = standing_by(programme, member, counts.get(id, ()), changes[id], at=at)
+                after = standing(programme, member, counts[id], changes[id], at=at)
                 made, next_due = _changes_in(member, after.steps), after.due_at
                 moved = _behind(moved, made)
             moved = changed(moved, due_at=min(next_due, lots_due))

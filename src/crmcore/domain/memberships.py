@@ -28,7 +28,7 @@ from crmcore.domain.order import Order
 from crmcore.domain.order_facts import Cancellation, Return
 from crmcore.domain.points import Movement, PointsEntry
 from crmcore.domain.reversing import reversal
-from crmcore.domain.standing import Sums
+from crmcore.domain.standing import Count, Sums, counts_of
 from crmcore.domain.text import checked_text
 
 __all__ = ["Memberships"]
@@ -285,7 +285,7 @@ class Memberships(MemberTiers):
         made = unit.reads.recorded(POINTS, probes, SOURCE) if probes else {}
         postings: dict[UUID, Posting] = {}
         posted = set[str | None]()
-        known: tuple[dict[UUID, list[PointsEntry]], dict[UUID, list[TierChange]]] | None = None
+        known: tuple[dict[UUID, list[Count]], dict[UUID, list[TierChange]]] | None = None
         for place, (order, id) in enumerate(wanted):
             before = postings.get(id, Posting(held[id], ()))
             member, programme = before.membership, programmes[held[id].programme]
@@ -299,9 +299,10 @@ class Memberships(MemberTiers):
             known_tier = member.tier_since <= order.at < member.due_at
             if not known_tier and any(rule.tiers for rule in rules.earning):
                 if known is None:
-                    known = self._by_member(list(held.values()))
-                entries = [*known[0][id], *before.entries]
-                tier = tier_at(programme, member, entries, known[1][id], at=order.at)
+                    members = list(held.values())
+                    known = self._counts(members), self._changes_by_member(members)
+                counts = [*known[0][id], *counts_of(before.entries).get(id, ())]
+                tier = tier_at(programme, member, counts, known[1][id], at=order.at)
             given = earned(order, worth, tier, rules.earning, rules.rounding)
             posting = ledger.gain(
                 programme, member, given.points, at=order.at, movement=Movement.EARN,

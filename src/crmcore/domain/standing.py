@@ -27,7 +27,7 @@ from crmcore.domain.programme import Downgrade, Programme, Rules
 
 __all__ = [
     "Count", "Entitlement", "Standing", "Step", "Sums", "behind", "counted", "counts_of",
-    "entitled", "entitlements", "period_sums", "standing", "standing_by",
+    "entitled", "entitlements", "period_sums", "standing",
 ]  # fmt: skip
 
 
@@ -206,14 +206,13 @@ def _while_it_holds(programme: Programme, earned: Sequence[Count]) -> Iterator[E
 
 
 def period_sums(
-    programme: Programme, membership: Membership, entries: Iterable[PointsEntry], at: datetime
+    programme: Programme, membership: Membership, counts: Iterable[Count], at: datetime
 ) -> tuple[Sums, datetime]:
     """What counts at `at` in the period that it lies in, and when that period ends; a rolling one
     does not.
     """
     rules, total = programme.rules_from(at), Sums()
-    known = counts_of(entries).get(membership.id, [])
-    earned = [own for own in counted(known) if own[0] <= at]
+    earned = [own for own in counted(counts) if own[0] <= at]
     if isinstance(rules.window, Rolling):
         return _rolling(programme, rules.window, earned, at), LATEST
     begin, end = rules.window.period(at, membership.at, programme.zone)
@@ -226,28 +225,15 @@ def period_sums(
 def standing(
     programme: Programme,
     membership: Membership,
-    entries: Iterable[PointsEntry],
-    changes: Iterable[TierChange],
-    *,
-    at: datetime,
-) -> Standing:
-    """The tier of a member at `at`, from the last of their tier changes on, by all that is known of
-    them. What was given is kept to its end, unless it was revoked. Two changes are never of one
-    instant: one that comes about with another is dated right behind it.
-    """
-    known = counts_of(entries).get(membership.id, [])
-    return standing_by(programme, membership, known, changes, at=at)
-
-
-def standing_by(
-    programme: Programme,
-    membership: Membership,
     counts: Iterable[Count],
     changes: Iterable[TierChange],
     *,
     at: datetime,
 ) -> Standing:
-    """`standing`, by what counts alone: when each was earned, and how much."""
+    """The tier of a member at `at`, from the last of their tier changes on, by all that counts of
+    what they earned. What was given is kept to its end, unless it was revoked. Two changes are
+    never of one instant: one that comes about with another is dated right behind it.
+    """
     changes = list(changes)
     rights = _rights(programme, membership, counts, changes)
     last = max((change.at for change in changes), default=membership.tier_since)
@@ -300,13 +286,12 @@ def behind(changes: Iterable[TierChange], at: datetime) -> datetime | None:
 def entitled(
     programme: Programme,
     membership: Membership,
-    entries: Iterable[PointsEntry],
+    counts: Iterable[Count],
     changes: Iterable[TierChange],
     *,
     at: datetime,
 ) -> tuple[str, datetime]:
     """The tier that somebody is entitled to at `at`, whatever they are in, and until when."""
-    counts = counts_of(entries).get(membership.id, [])
     rights = _rights(programme, membership, counts, changes)
     rank = _rank_at(rights, at)
     return programme.tiers[rank], _kept(programme, rights, rank, at) if rank else LATEST
