@@ -132,7 +132,7 @@ def _ranks(column: FloatArray, weights: FloatArray) -> FloatArray:
     return np.asarray(share[place], np.float64)
 
 
-a_scale = one_of(*get_args(Scale))
+a_scale: Checked = one_of(*get_args(Scale))
 
 
 @Checked

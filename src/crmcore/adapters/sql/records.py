@@ -91,7 +91,7 @@ class SqlRecords:
         """Of the aggregates that the transaction has locked, the text of the heavy field; let go of
         at its end, for a unit of work may outlive it until the collector comes.
         """
-        self.locked = set[bytes]()
+        self.locked: set[bytes] = set()
         """The customers whose profiles the transaction has locked: until its end, nobody else can
         remove them.
         """
