@@ -84,7 +84,7 @@ class Memberships(MemberTiers):
         """
         unit, found = self._unit, list[Posting]()
         order = unit.orders.get(fact.order_id)
-        held = self._held(self._of_customers([order.customer_id]))
+        held = self._held_by([order.customer_id])
         entries = unit.points.of(order.customer_id)
         returns = unit.returns.of_order(order.id)
         known = False
@@ -203,10 +203,12 @@ class Memberships(MemberTiers):
 
     # how
 
-    def _of_customers(self, customers: Collection[CustomerId]) -> list[UUID]:
-        keys = [member_value(id, p.name) for p in self._unit.model.programmes for id in customers]
-        found = self._unit.reads.find(MEMBERSHIPS, "member", keys) if keys else {}
-        return [id for ids in found.values() for id in ids]
+    def _held_by(self, customers: Collection[CustomerId]) -> dict[UUID, Membership]:
+        """All memberships of these customers, held against others."""
+        programmes = self._unit.model.programmes
+        keys = {member_value(id, each.name): id for each in programmes for id in customers}
+        found = self._unit.reads.find(MEMBERSHIPS, "member", list(keys)) if keys else {}
+        return self._held_of({id: keys[value] for value, ids in found.items() for id in ids})
 
     def _again(
         self,
@@ -265,7 +267,7 @@ class Memberships(MemberTiers):
         unit, programmes = self._unit, {p.name: p for p in self._unit.model.programmes}
         if not orders:
             return []
-        held = self._held(self._of_customers({order.customer_id for order in orders}))
+        held = self._held_by({order.customer_id for order in orders})
         by_customer: dict[CustomerId, list[UUID]] = {}
         for id, member in held.items():
             by_customer.setdefault(member.customer_id, []).append(id)
