@@ -83,7 +83,7 @@ def batches(texts: Iterable[str], size: int) -> Iterator[Batch]:
 
 def storable(text: str) -> bool:
     """No NUL and no half of a surrogate pair, told in another way than the library does."""
-    return "\0" not in text and not any(unicodedata.category(c) == "Cs" for c in text)
+    return not any(c == "\0" or unicodedata.category(c) == "Cs" for c in set(text))
 
 
 def longest(text: str) -> int:
@@ -98,7 +98,8 @@ def _batch(texts: tuple[str, ...]) -> Batch:
     made, rows, undecided = [], {}, []
     stored = refused = 0
     for nth, text in enumerate(texts):
-        kinds = examples(nth)
+        kinds, fits = examples(nth), storable(text)
+        surely = fits and bool(text.strip()) and longest(text) <= SHORTEST_LIMIT
         for kind in KINDS:
             for place in places(kind.cls):
                 if place.closed or place.name in OF_A_FORM:
@@ -109,8 +110,7 @@ def _batch(texts: tuple[str, ...]) -> Batch:
                 except InvalidInput:
                     taken = False
                 stored, refused = stored + taken, refused + (not taken)
-                expected = storable(text) and bool(text.strip()) and longest(text) <= SHORTEST_LIMIT
-                if taken != expected and (expected or not storable(text)):
+                if taken != surely and (surely or not fits):
                     undecided.append(text)
         ana = kinds["customers"]
         tag = kinds["products"].sku

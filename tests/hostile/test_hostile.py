@@ -70,6 +70,12 @@ def test_so_is_any_other_text(store: str):
         draw()
 
 
+def test_a_text_that_an_example_has_by_itself_is_no_second_of_its_kind():
+    """A number that an unstorable text left as it was must not be what the next text says."""
+    with opened("memory") as make:
+        assert tally_of(make, ["\ud800", "0", "card 0x"]).findings == []
+
+
 Rewrite = Callable[[str, Any], tuple[str, Any]]
 
 

@@ -21,7 +21,7 @@ __all__ = ["ForesightContract"]
 
 
 class ForesightContract(LoyaltySubject):
-    """Of instants to come, and of those that are past."""
+    """What is told of a member, of instants to come and of those that are past."""
 
     def test_a_projection_comes_about(self, club: Backend) -> None:
         """O4: what is told today is what `advance` makes of it; what is planned is reckoned in."""

@@ -204,7 +204,7 @@ def examples(nth: int) -> dict[str, Any]:
     order = attrs.evolve(order, base_amount=order.total)
     payment, back = a_payment(order, **key), a_return(order, "0.50", reason="too blue", **key)
     lots = (Lot(FactId(order.id), 40, AT, AT + timedelta(days=9), True, AT + timedelta(days=1)),)
-    member = a_membership(ana, number=f"{nth}", lots=lots, closed_at=AT + timedelta(days=9))
+    member = a_membership(ana, number=f"card {nth}", lots=lots, closed_at=AT + timedelta(days=9))
     entry = a_points_entry(member, reason="sorry for the wait", **key)
     decision = a_decision(ana, reasons=[Reason("r", "why", (order.id,))], cost="5.00", **key)
     facts = {
