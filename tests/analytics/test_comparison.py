@@ -26,6 +26,7 @@ from crmcore.analytics import (
 from crmcore.domain.errors import InvalidInput
 from tests.analytics.test_conditional_expectations import SHOP, Linear, of_cdnow, split
 
+KNOWN = ("frequency", "recency", "T")
 PRINTED = BetaGeoNBDProcess(r=0.243, alpha=4.414, a=0.793, b=2.426)
 
 
@@ -90,7 +91,7 @@ def test_without_a_holdout_only_the_calibration_is_compared() -> None:
 
 def test_all_parameters_that_were_estimated_count() -> None:
     data = split(400, 1)
-    known = {name: data[name] for name in ("frequency", "recency", "T")}
+    known = {name: data[name] for name in KNOWN}
     traits = {"web": np.arange(400) % 2, "same": np.ones(400)}
     plain = BetaGeoNBD().fit(**known)
     fitted = WithCovariates(BetaGeoNBD(), purchases=("web", "same"), dropout="web").fit(
@@ -105,6 +106,15 @@ def test_all_parameters_that_were_estimated_count() -> None:
     assert compared["web"].bic == pytest.approx(fitted.bic)
     assert given.estimate is fitted.estimate
     assert likelihood_ratio_test(plain, fitted).degrees == 2
+
+
+def test_a_coefficient_that_is_estimated_as_0_counts() -> None:
+    alike = {name: np.tile(data, 2) for name, data in split(200, 1).items() if name in KNOWN}
+    fitted = WithCovariates(BetaGeoNBD(), purchases="half").fit(
+        **alike, covariates={"half": np.repeat([0, 1], 200)}
+    )
+    assert fitted.coefficients == {"purchases.half": pytest.approx(0, abs=1e-6)}
+    assert fitted.n_parameters == 5
 
 
 def test_coefficients_count_where_parameters_are_known() -> None:

@@ -66,7 +66,10 @@ class FittedWithCovariates(ProcessWithCovariates, Fitted):
     @property
     def n_parameters(self) -> int:
         """How many were estimated: not the effects that the data could not tell, which are 0."""
-        return len(self.params) - sum(effect.coefficient == 0 for effect in self.effects)
+        untold = self.estimate.undetermined
+        return len(self.params) - sum(
+            effect.coefficient == 0 and effect.name in untold for effect in self.effects
+        )
 
     def given(self, covariates: Mapping[str, npt.ArrayLike]) -> ProcessOfEach:
         """The model of customers with these covariates, as without a fit, with the `estimate`."""

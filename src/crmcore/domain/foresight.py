@@ -100,7 +100,7 @@ def tier_at(
 def projection(
     programme: Programme,
     member: Membership,
-    earned_before: Sequence[Count],
+    counts: Sequence[Count],
     changes: Iterable[TierChange],
     *,
     at: datetime,
@@ -111,11 +111,11 @@ def projection(
     and the tier `changes` that hold still; `planned` are purchases with what each is worth in the
     model's currency.
     """
-    known, changes = list(earned_before), list(changes)
+    known, changes = list(counts), list(changes)
     if not member.is_open:
-        counts, ends = period_sums(programme, member, known, at)
+        sums, ends = period_sums(programme, member, known, at)
         return Projection(
-            at, member.tier, member.tier_until, member.points, (), counts, ends,
+            at, member.tier, member.tier_until, member.points, (), sums, ends,
             None, None, None, None,
         )  # fmt: skip
     posting = Posting(member, ())
@@ -134,17 +134,17 @@ def projection(
                 counts=Sums(given.qualifying, worth.minor, 1),
             )
         )
-        known = [*earned_before, *counts_of(posting.entries).get(member.id, ())]
+        known = [*counts, *counts_of(posting.entries).get(member.id, ())]
     posting = posting.then(ledger.fallen_due(programme, posting.membership, at))
     then = standing(programme, member, known, changes, at=at)
     rules, rank = programme.rules_from(at), programme.rank_of(then.tier)
-    counts, ends = period_sums(programme, member, known, at)
+    sums, ends = period_sums(programme, member, known, at)
     falls_at, falls_to = _fall(
         programme, then, at, lambda when: standing(programme, member, known, changes, at=when)
     )
     return Projection(
-        at, then.tier, then.until, posting.membership.points, then.steps, counts, ends,
-        missing(rules, rank + 1, counts, currency), missing(rules, rank, counts, currency),
+        at, then.tier, then.until, posting.membership.points, then.steps, sums, ends,
+        missing(rules, rank + 1, sums, currency), missing(rules, rank, sums, currency),
         falls_at, falls_to,
     )  # fmt: skip
 

@@ -20,8 +20,6 @@ from crmcore.adapters.sql.types import MARIADB
 
 __all__ = ["insert", "inserted", "update"]
 
-LONG = 500
-"""Characters of a text, from which on PostgreSQL updates go faster row by row."""
 Row = tuple[Any, ...]
 TAKEN = ("SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY")
 FEW = 20
@@ -72,11 +70,6 @@ def _is_taken(error: IntegrityError) -> bool:
     return getattr(driver, "sqlite_errorname", None) in TAKEN
 
 
-def _is_long(value: Any) -> bool:
-    """A text that takes longer to be quoted than the driver takes to send it by itself."""
-    return isinstance(value, str) and len(value) > LONG
-
-
 def update(
     connection: sa.Connection,
     statement: sa.Update,
@@ -91,7 +84,7 @@ def update(
     if len(rows) > FEW:
         if connection.dialect.name in MARIADB:
             return bulk_mariadb.update(connection, statement, shared, rows)
-        if connection.dialect.name == "postgresql" and not any(map(_is_long, rows[0].values())):
+        if connection.dialect.name == "postgresql" and bulk_postgresql.is_worth_joining(rows[0]):
             return bulk_postgresql.update(connection, statement, shared, rows)
     prepared = text_of(statement, connection.dialect)
     pick = itemgetter(*prepared.names)

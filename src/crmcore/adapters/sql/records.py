@@ -55,7 +55,7 @@ def _stays(
     held: Mapping[UUID, A] | None,
 ) -> frozenset[str]:
     """The fields that all the next states have from those before: they need not be written."""
-    if held is None:
+    if not held:
         return NONE
     stays = {field.name for field in kind.fields} - {"id", kind.heavy}
     for after, _ in saved:
@@ -199,7 +199,7 @@ class SqlRecords:
         for aggregate, _ in saved:
             row: Params = dict(zip(names, update.encode(aggregate), strict=True))
             row |= {"who": row.pop("new_id"), "held": aggregate.version - 1}
-            before = held.get(aggregate.id) if held else None
+            before = held[aggregate.id] if held else None
             if (text := self._heavy(kind, before, aggregate)) is None:
                 light.append(row)
             else:
