@@ -48,7 +48,7 @@ LATER = POINTS_END + timedelta(hours=1)
 HANDS: dict[str, Any] = {"sqlite": LoyaltySqlite, "postgres": LoyaltyPostgres}
 
 Copied = Callable[[str], str]
-"""The URL of a fresh copy of the filled store, of that name; the one before it is gone."""
+"""The URL of a fresh copy of the filled store, of that name; the one before it may be gone."""
 
 
 @contextmanager
@@ -62,8 +62,9 @@ def opened(name: str) -> Iterator[tuple[list[Any], Copied]]:
 
             def copied(side: str) -> str:
                 copy = filled.with_name(f"{side}.db")
-                for end in ("-wal", "-shm"):
-                    copy.with_name(copy.name + end).unlink(missing_ok=True)
+                for former in filled.parent.iterdir():
+                    if former != filled:
+                        former.unlink()
                 shutil.copyfile(filled, copy)
                 return f"sqlite:///{copy}"
 

@@ -29,7 +29,7 @@ from crmcore.domain.measures import Fold
 from crmcore.domain.repositories import Aggregates
 from crmcore.domain.unit_of_work import UnitOfWork
 from crmcore.testing import FrozenClock
-from crmcore.testing.contract import BackendContract, consuming
+from crmcore.testing.contract import BackendContract, consuming, machine_of
 from crmcore.testing.contract.predicates import people
 from crmcore.testing.contract.redaction import WITH_PERSONAL
 from crmcore.testing.contract.subject import Make, everything_in, neighbour_in, opened
@@ -407,7 +407,7 @@ def test_the_promise_is_kept_without_the_bug(promise: str, given):
 
 
 def found_in(memory, seeded: int) -> Outcome:
-    return live(memory, Promises, times=300, seeded=seeded, shrink=False)
+    return live(machine_of(memory, Promises), times=300, seeded=seeded, shrink=False)
 
 
 @pytest.mark.parametrize("bug", FROM_ANY_SEED)
@@ -458,4 +458,4 @@ def test_ten_seeds_of_ten_notice(bug: str, monkeypatch, capsys):
 
 
 def test_without_a_bug_no_history_is_noticed(memory):
-    assert live(memory, Promises, times=30, seeded=0, shrink=False).violations == 0
+    assert live(machine_of(memory, Promises), times=30, seeded=0, shrink=False).violations == 0
