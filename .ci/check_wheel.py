@@ -21,7 +21,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 
 # Extra -> the modules (with all below them) that need it. Every other module is core. An extra
-# without modules only brings a driver, or its modules are still to be written.
+# without modules only brings a driver or an engine.
 EXTRAS: dict[str, tuple[str, ...]] = {
     "sql": ("crmcore.adapters.sql",),
     "postgres": (),  # a driver for crmcore.adapters.sql
@@ -41,7 +41,7 @@ EXTRAS: dict[str, tuple[str, ...]] = {
     "spark": (),  # an engine for crmcore.adapters.columns
     "report": ("crmcore.report",),
     "cli": ("crmcore.cli",),
-    "contact": (),  # to come
+    "contact": ("crmcore.services.contact",),
     "testing": ("crmcore.testing.contract", "crmcore.testing.strategies", "crmcore_pytest"),
     "all": (),  # the others together
 }

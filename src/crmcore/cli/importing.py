@@ -63,6 +63,7 @@ def import_file(
     encoding: str | None = None,
     decimal: str | None = None,
     day_first: Annotated[bool | None, Parameter(negative="--month-first")] = None,
+    phone_region: str | None = None,
     anonymous: str | None = None,
     repeated: str | None = None,
     rates: Path | None = None,
@@ -108,6 +109,8 @@ def import_file(
         The mark before decimals: a point or a comma.
     day_first
         Is 03/04/2026 in April or in March?
+    phone_region
+        The country, as ES, whose telephone numbers need no +34.
     anonymous
         Of order lines without a customer: skip them, or give all to one.
     repeated
@@ -126,8 +129,9 @@ def import_file(
         raise InvalidInput.of("KIND", f"is none of {', '.join(IMPORTED)}")
     given = {
         "zone": zone, "currency": currency, "rejects": rejects, "dry_run": dry_run or None,
-        "encoding": encoding, "decimal": decimal, "day_first": day_first, "anonymous": anonymous,
-        "repeated": repeated, "restore": restore or None,
+        "encoding": encoding, "decimal": decimal, "day_first": day_first,
+        "phone_region": phone_region, "anonymous": anonymous, "repeated": repeated,
+        "restore": restore or None,
     }  # fmt: skip
     options = {name: value for name, value in given.items() if value is not None}
     use = _service_for(kind, options)

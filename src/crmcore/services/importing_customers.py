@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
 from os import PathLike
@@ -53,6 +53,7 @@ def import_customers(
     encoding: str | None = None,
     delimiter: str | None = None,
     day_first: bool | None = None,
+    phone_region: str | None = None,
     rejects: str | PathLike[str] | None = None,
     actor: str = "import",
     dry_run: bool = False,
@@ -66,8 +67,10 @@ def import_customers(
     column `customer`; a later row of theirs is an update. An empty cell leaves what is known, an
     earlier date than the known one counts. `at` says since when customers without a date are
     known (the clock's instant by default); days without time are in `zone` (the model's by
-    default). Rows that cannot be read, or that the model refuses, go to the file `rejects`. A
-    file that cannot be opened, or has not the columns, is `InvalidInput`.
+    default). Telephone numbers are international (+34...), or with `phone_region="ES"` as they are
+    dialled in that country, which needs the extra `contact`. Rows that cannot be read, or that the
+    model refuses, go to the file `rejects`. A file that cannot be opened, or has not the columns,
+    is `InvalidInput`.
 
     With `dry_run` nothing is stored, and the report is that of a real run. It reads what is
     stored, locks nothing, and keeps in memory whom it would have stored.
@@ -76,6 +79,7 @@ def import_customers(
     zone_named(zone)
     source = checked_source(source)
     since = instant(at or backend.clock())
+    phone = _phone_of(phone_region)
     writing = Writing(encoding=encoding, delimiter=delimiter, day_first=day_first)
     added = updated = unchanged = 0
     rehearsed: dict[str, Customer] = {}
@@ -84,7 +88,7 @@ def import_customers(
         dates=("at",), numbers=(), writing=writing,
     ) as came:  # fmt: skip
         rejected, named = came.rejected, came.columns
-        read = _Reader(named, source, zone, came.notation, since, backend.model.life_cycle)
+        read = _Reader(named, source, zone, came.notation, since, backend.model.life_cycle, phone)
         for batch in accepted(came.rows, read, rejected):
             if dry_run:
                 with backend.reading() as unit:
@@ -145,6 +149,7 @@ class _Reader:
     notation: Notation
     since: datetime
     life_cycle: LifeCycle
+    phone: Callable[[str], ContactPoint]
 
     def __call__(self, index: int, row: Row) -> _Given:
         """What the row says; all its faults together are `InvalidInput`."""
@@ -154,7 +159,7 @@ class _Reader:
         kind = cells.read(columns.kind, CustomerKind)
         points = (
             cells.read(columns.email, partial(ContactPoint, ContactKind.EMAIL)),
-            cells.read(columns.phone, partial(ContactPoint, ContactKind.PHONE)),
+            cells.read(columns.phone, self.phone),
         )
         texts: dict[str, Any] = {
             field.name: cells.read(getattr(columns, field.name), partial(_checked, field))
@@ -177,6 +182,15 @@ class _Reader:
 
     def _moment(self, text: str) -> datetime:
         return moment(text, self.zone, self.notation.day_first)
+
+
+def _phone_of(region: str | None) -> Callable[[str], ContactPoint]:
+    if region is None:
+        return partial(ContactPoint, ContactKind.PHONE)
+    from crmcore.services.contact import checked_region, phone_number  # needs an extra
+
+    checked_region(region, "phone_region")
+    return lambda text: ContactPoint(ContactKind.PHONE, phone_number(text, region=region))
 
 
 PLAIN: tuple[attrs.Attribute[Any], ...] = tuple(
