@@ -33,6 +33,7 @@ from crmcore.domain.ports import Query
 from crmcore.domain.predicate_checks import checked
 from crmcore.domain.predicates import And, Birthday, Not, Or, terms
 from crmcore.domain.profiles import ProfileQuery
+from crmcore.testing import a_programme
 from crmcore.testing.strategies import predicates, scalars
 
 TYPES = [
@@ -256,6 +257,25 @@ def test_an_unknown_field_comes_with_a_suggestion():
         with pytest.raises(UnknownField) as refused:
             Model().checked(p)
         assert (refused.value.name, refused.value.suggestion) == ("langauge", "language")
+
+
+def test_a_stage_kind_or_tier_that_there_is_none_of_is_told_when_it_is_written():
+    """By `model.field`: nobody could be in it, and most likely it is misspelt."""
+    model = Model(programmes=[a_programme("club")])
+    for name, word, near in (
+        ("stage", "actve", "active"), ("kind", "persn", "person"), ("club_tier", "gld", "gold"),
+    ):  # fmt: skip
+        known = model.field(name)
+        for write in (
+            lambda word, known=known: known == word,
+            lambda word, known=known: known != word,
+            lambda word, known=known, near=near: known.is_in(near, word),
+        ):
+            with pytest.raises(InvalidInput, match=f"{name}: is none of .*did you mean '{near}'"):
+                write(word)
+            assert model.checked(write(near)) == write(near)
+        assert model.field("language").is_in(word) == field("language").is_in(word)
+    assert model.checked(field("stage") == "actve") == (field("stage") == "actve")
 
 
 def test_what_is_no_predicate_is_refused():
