@@ -263,7 +263,7 @@ def test_a_stage_kind_or_tier_that_there_is_none_of_is_told_when_it_is_written()
     """By `model.field`: nobody could be in it, and most likely it is misspelt."""
     model = Model(programmes=[a_programme("club")])
     for name, word, near in (
-        ("stage", "actve", "active"), ("kind", "persn", "person"), ("club_tier", "gld", "gold"),
+        ("stage", "lapse", "lapsed"), ("kind", "persn", "person"), ("club_tier", "gld", "gold"),
     ):  # fmt: skip
         known = model.field(name)
         for write in (
@@ -275,7 +275,7 @@ def test_a_stage_kind_or_tier_that_there_is_none_of_is_told_when_it_is_written()
                 write(word)
             assert model.checked(write(near)) == write(near)
         assert model.field("language").is_in(word) == field("language").is_in(word)
-    assert model.checked(field("stage") == "actve") == (field("stage") == "actve")
+    assert model.checked(field("stage") == "lapse") == (field("stage") == "lapse")
 
 
 def test_what_is_no_predicate_is_refused():
