@@ -172,6 +172,16 @@ def test_a_number_that_is_none_compares_with_none_and_is_not_absent():
     assert list(count_each(asked, frame, model=MODEL).values()) == [1, 1, 1, 2, 1, 1]
 
 
+@pytest.mark.parametrize("minus", [False, True])
+def test_zero_is_in_a_set_with_minus_zero(minus: bool):
+    """pandas tells them apart within a set, and in no comparison."""
+    zeros = pd.DataFrame({"weight": pd.array([0.0, -0.0, 1.0, None], dtype="float64[pyarrow]")})
+    zero = -0.0 if minus else 0.0
+    asked = {"==": field("weight") == zero, "in": field("weight").is_in(zero, 3.0)}
+    for frame in (zeros, pl.from_pandas(zeros), duckdb.from_df(zeros)):
+        assert count_each(asked, frame, model=MODEL) == {"==": 2, "in": 2}
+
+
 def test_categories_are_compared_as_texts():
     words = ["b", "a", None, "c"]
     for type in (pl.Categorical(), pl.Enum(["c", "b", "a"])):

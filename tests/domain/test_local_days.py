@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from crmcore import InvalidInput, Model, field
-from crmcore.domain.expressions import ago, from_now, start_of
+from crmcore.domain.expressions import ago, facts, from_now, in_segment, start_of
 from crmcore.domain.matching import matcher
 from crmcore.domain.relative import Period, Relative, Unit, day_of, instant_of
 from crmcore.domain.resolving import zone_names
@@ -178,3 +178,15 @@ def test_what_lies_beyond_the_calendar_is_refused(value: Relative, asked: str):
     """From year 1000 to 9999 everything is known; beyond it is `InvalidInput`, never a guess."""
     with pytest.raises(InvalidInput):
         instant_of(value, at=utc(asked), zone="UTC")
+
+
+def test_what_lies_beyond_the_calendar_is_told_with_its_place():
+    far, model = ago(years=100_000, zone="customer"), Model()
+    for asked, path in (
+        (~(field("last_purchase_at") < far), "last_purchase_at"),
+        (facts("purchases").between(far, None).count() >= 1, "facts.since"),
+        (facts("purchases").where(field("at") > far).count() >= 1, "at"),
+    ):
+        with pytest.raises(InvalidInput, match="beyond the calendar") as told:
+            model.resolved(model.checked(asked), at=utc("2024-01-01"), definition=in_segment)
+        assert [fault.path for fault in told.value.faults] == [path]

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crmcore import (
+    AttributeType,
     Channel,
     InvalidInput,
     MixedCurrencies,
@@ -24,13 +25,15 @@ from crmcore import (
     facts,
     field,
     in_segment,
+    to_json,
 )
 from crmcore.domain.fields import Field, FieldType
 from crmcore.domain.matching import matcher
 from crmcore.domain.ports import Query
 from crmcore.domain.predicate_checks import checked
-from crmcore.domain.predicates import And, Not, Or, terms
+from crmcore.domain.predicates import And, Birthday, Not, Or, terms
 from crmcore.domain.profiles import ProfileQuery
+from crmcore.testing import a_programme
 from crmcore.testing.strategies import predicates, scalars
 
 TYPES = [
@@ -208,6 +211,29 @@ def test_an_integer_stands_for_a_float_or_a_decimal():
     assert holds(field("decimal_a") == 2, {"decimal_a": Decimal("2.000000")})
 
 
+def test_minus_zero_is_zero():
+    """As it is stored; not every engine finds the one in a set with the other."""
+    for p in (field("float_a") == -0.0, field("float_a").is_in(-0.0)):
+        assert "-0.0" not in to_json(checked(p, FIELDS, "EUR"))
+
+
+def test_birthdays_are_asked_from_the_first_day_to_the_last():
+    """A stretch that ends before it begins is a mistake, not today."""
+    born, model = field("born"), Model(attributes=[AttributeType("born", "date")])
+    for asked, days in (
+        (born.has_birthday(), (0, 0)),
+        (born.has_birthday(after=5), (5, 5)),
+        (born.has_birthday(after=-7), (-7, 0)),
+        (born.has_birthday(after=-7, within=-3), (-7, -3)),
+    ):
+        found = model.checked(asked)
+        assert isinstance(found, Birthday)
+        assert (found.first, found.last) == days
+    for wrong in (born.has_birthday(within=-1), born.has_birthday(after=5, within=2)):
+        with pytest.raises(InvalidInput, match=r"born: .*the first one first"):
+            model.checked(wrong)
+
+
 def test_an_enumerated_word_is_its_text():
     assert holds(field("text_a") == Channel.PHONE, {"text_a": "phone"})
     assert holds(field("text_a").is_in(Channel.PHONE, "web"), {"text_a": "phone"})
@@ -233,6 +259,25 @@ def test_an_unknown_field_comes_with_a_suggestion():
         assert (refused.value.name, refused.value.suggestion) == ("langauge", "language")
 
 
+def test_a_stage_kind_or_tier_that_there_is_none_of_is_told_when_it_is_written():
+    """By `model.field`: nobody could be in it, and most likely it is misspelt."""
+    model = Model(programmes=[a_programme("club")])
+    for name, word, near in (
+        ("stage", "lapse", "lapsed"), ("kind", "persn", "person"), ("club_tier", "gld", "gold"),
+    ):  # fmt: skip
+        known = model.field(name)
+        for write in (
+            lambda word, known=known: known == word,
+            lambda word, known=known: known != word,
+            lambda word, known=known, near=near: known.is_in(near, word),
+        ):
+            with pytest.raises(InvalidInput, match=f"{name}: is none of .*did you mean '{near}'"):
+                write(word)
+            assert model.checked(write(near)) == write(near)
+        assert model.field("language").is_in(word) == field("language").is_in(word)
+    assert model.checked(field("stage") == "lapse") == (field("stage") == "lapse")
+
+
 def test_what_is_no_predicate_is_refused():
     for wrong in ("stage", None, And(("x",)), Not(None)):  # type: ignore[arg-type]
         with pytest.raises(InvalidInput):
@@ -254,6 +299,8 @@ def test_no_repr_shows_what_a_field_is_compared_with():
     [
         (lambda: "gold" & field("tags").has("vip"), "parentheses around each comparison"),
         (lambda: "gold" | field("tags").has("vip"), "parentheses around each comparison"),
+        (lambda: field("visits") == 1 & field("paid"), "parentheses around each comparison"),
+        (lambda: field("visits") == 1 | field("paid"), "parentheses around each comparison"),
         (lambda: "vip" in field("tags"), r"\.has\(value\)"),
         (lambda: field("tags") and field("tags").has("vip"), r"join with & \| ~"),
     ],

@@ -24,6 +24,7 @@ import attrs
 from crmcore.domain.errors import InvalidInput
 from crmcore.domain.names import searched_words
 from crmcore.domain.predicates import (
+    JOINED,
     And,
     Birthday,
     Comparison,
@@ -93,6 +94,12 @@ class FieldRef:
     def __ge__(self, other: Value | FieldRef) -> Predicate:
         return self._compared(">=", other)
 
+    def __rand__(self, other: object) -> NoReturn:
+        raise TypeError(JOINED)
+
+    def __ror__(self, other: object) -> NoReturn:
+        raise TypeError(JOINED)
+
     def __contains__(self, value: object) -> NoReturn:
         raise TypeError("`in` asks nothing of a field: write .has(value) or .is_in(...)")
 
@@ -157,12 +164,14 @@ class FieldRef:
         return And((self >= begins, self < ends))
 
     def has_birthday(
-        self, *, within: int = 0, after: int = 0, zone: Zone | str = Zone.MODEL
+        self, *, within: int | None = None, after: int = 0, zone: Zone | str = Zone.MODEL
     ) -> Predicate:
         """Is its day of the year today, or from `after` to `within` days from today, both
-        included? Who was born on 29 February has it on the 28th in a common year. Absent: false.
+        included? Without `within` the last day is today, or `after` where that is later. Who was
+        born on 29 February has it on the 28th in a common year. Absent: false.
         """
-        return self.check(Birthday(self._field, after, max(after, within), Zone(zone)))
+        last = max(after, 0) if within is None else within
+        return self.check(Birthday(self._field, after, last, Zone(zone)))
 
     def falls_on(self, *days: str) -> Predicate:
         """Is its day of the year one of these, as `MM-DD`, whatever the year? Absent: false."""

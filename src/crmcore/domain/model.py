@@ -14,7 +14,7 @@ from crmcore.domain.attributes import AttributeType, scalar_type
 from crmcore.domain.bounds import INDEXED_TEXT, check_bound, check_size
 from crmcore.domain.consent import PURPOSES, Purpose
 from crmcore.domain.currencies import minor_digits
-from crmcore.domain.customer import Customer
+from crmcore.domain.customer import Customer, CustomerKind
 from crmcore.domain.errors import Fault, InvalidInput, Refused, UnknownField, suggested
 from crmcore.domain.expressions import FactsRef, FieldRef
 from crmcore.domain.fact_terms import checked_term
@@ -28,7 +28,7 @@ from crmcore.domain.measures import BUILT_IN_MEASURES, Measure, programme_measur
 from crmcore.domain.membership import Membership, member_value, number_value
 from crmcore.domain.money import Money
 from crmcore.domain.predicate_checks import checked
-from crmcore.domain.predicates import Predicate
+from crmcore.domain.predicates import Comparison, OneOf, Predicate
 from crmcore.domain.product import Product
 from crmcore.domain.profile import COPIED_FIELDS
 from crmcore.domain.programme import Programme
@@ -170,11 +170,36 @@ class Model:
 
     def field(self, name: str) -> FieldRef:
         """The profile field called `name`, to be compared: what this model does not know, or could
-        not compare so, is `InvalidInput` at once, an unknown field `UnknownField`.
+        not compare so, is `InvalidInput` at once, an unknown field `UnknownField`. So is a stage,
+        kind or tier of which there is none: nobody could be in it.
         """
         if not isinstance(name, str) or name not in self.profile_fields:
             raise UnknownField.named(name, known=tuple(self.profile_fields))
-        return FieldRef(name, self.checked)
+        return FieldRef(name, self._written)
+
+    @cached_property
+    def _words(self) -> Mapping[str, tuple[str, ...]]:
+        """By field, the texts that it can have, where they are declared."""
+        stages = tuple(stage.name for stage in self.life_cycle.stages)
+        tiers = {f"{known.name}_tier": known.tiers for known in self.programmes}
+        return {"kind": tuple(map(str, CustomerKind)), "stage": stages, **tiers}
+
+    def _written(self, predicate: Predicate) -> Predicate:
+        """`predicate` checked as `field` says."""
+        found = self.checked(predicate)
+        match found:
+            case Comparison(str() as name, "==", str() as word):
+                asked: tuple[Any, ...] = (word,)
+            case OneOf(str() as name, asked):
+                pass
+            case _:
+                return found
+        known = self._words.get(name, asked)
+        for word in asked:
+            if word not in known:
+                what = f"is none of {', '.join(known)}{suggested(word, known)}"
+                raise InvalidInput.of(name, what)
+        return found
 
     def facts(self, of: str) -> FactsRef:
         """The facts `of` a kind, to be folded and compared, checked as `field` does."""

@@ -260,6 +260,8 @@ def fitting(value: Any, known: Field, currency: str) -> Any:
         raise InvalidInput.of(known.name, what + _hint(value, known, currency))
     if isinstance(value, float) and not math.isfinite(value):
         raise InvalidInput.of(known.name, "is compared with finite numbers only")
+    if isinstance(value, float):
+        return value + 0.0  # minus zero is zero, as stored: not every engine finds it in a set
     if isinstance(value, Decimal):
         return six_places(value, known.name)
     if isinstance(value, datetime):

@@ -25,6 +25,7 @@ from crmcore.domain.money import Money
 from crmcore.domain.relative import Relative, Zone
 
 __all__ = [
+    "JOINED",
     "OPERATORS",
     "And",
     "Birthday",

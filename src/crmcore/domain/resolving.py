@@ -173,7 +173,8 @@ class _Fixed:
     def leaf(self, node: Predicate) -> Predicate:
         match node:
             case Comparison(name, op, Relative() as value):
-                return Comparison(self._term(name), op, self._value(value, self._type(name)))
+                known = self._known(name)
+                return Comparison(self._term(name), op, self._value(value, known.type, known.name))
             case Comparison(name) | OneOf(name) | Present(name) if isinstance(name, FactTerm):
                 return attrs.evolve(node, name=self._term(name))
             case Birthday(name):
@@ -189,12 +190,15 @@ class _Fixed:
     def _zone(self, zone: Zone) -> str:
         return self.customer if zone is Zone.CUSTOMER else self.model
 
-    def _type(self, term: Term) -> FieldType:
-        return term_field(term).type if isinstance(term, FactTerm) else self.fields[term].type
+    def _known(self, term: Term) -> Field:
+        return term_field(term) if isinstance(term, FactTerm) else self.fields[term]
 
-    def _value(self, value: Relative, type: FieldType) -> Any:
+    def _value(self, value: Relative, type: FieldType, path: str) -> Any:
         of = day_of if type is FieldType.DATE else instant_of
-        return of(value, at=self.at, zone=self._zone(value.zone))
+        try:
+            return of(value, at=self.at, zone=self._zone(value.zone))
+        except InvalidInput as error:
+            raise error.under(path) from None
 
     def _term(self, term: Term) -> Term:
         if not isinstance(term, FactTerm):
@@ -203,11 +207,14 @@ class _Fixed:
         if where is not None:
             within = attrs.evolve(self, fields=MEASURABLE[term.of].comparable)
             where = within.leaf(where)
-        since, until = (self._bound(bound) for bound in (term.since, term.until))
+        since, until = (self._bound(getattr(term, name), name) for name in ("since", "until"))
         return attrs.evolve(term, where=where, since=since, until=until)
 
-    def _bound(self, bound: datetime | Relative | None) -> datetime | None:
-        return self._value(bound, FieldType.INSTANT) if isinstance(bound, Relative) else bound
+    def _bound(self, bound: datetime | Relative | None, name: str) -> datetime | None:
+        if not isinstance(bound, Relative):
+            return bound
+        found: datetime = self._value(bound, FieldType.INSTANT, f"facts.{name}")
+        return found
 
     def _days(self, asked: Birthday) -> tuple[str, ...]:
         today = day_of(Relative(), at=self.at, zone=self._zone(asked.zone))

@@ -274,9 +274,14 @@ class Segments(Aggregates[Segment]):
     def _adopted(self, aggregate: Segment) -> Segment:
         return self._fitted(aggregate)
 
+    def _restore(self, aggregates: list[Segment]) -> list[Segment]:
+        self._check_together(aggregates)
+        return super()._restore(aggregates)
+
     def _replace(
         self, aggregates: list[Segment], held: Mapping[UUID, Segment] | None = None
     ) -> list[Segment]:
+        self._check_together(aggregates)
         return super()._replace([self._fitted(segment) for segment in aggregates], held)
 
     def _fitted(self, segment: Segment) -> Segment:
@@ -296,6 +301,26 @@ class Segments(Aggregates[Segment]):
         if aggregate.is_dynamic and (held is None or held.predicate != aggregate.predicate):
             try:
                 self._check_asked(aggregate)
+            except InvalidInput as error:
+                raise error.under("predicate") from None
+
+    def _check_together(self, segments: list[Segment]) -> None:
+        """Refuse those of one batch that are defined by themselves through one another: `_check`
+        sees each beside what is stored.
+        """
+        together = {
+            known.name: EVERYBODY if known.predicate is None else known.predicate
+            for known in segments
+        }
+
+        def definition(name: str) -> Predicate:
+            if name in together:
+                return together[name]
+            return EVERYBODY if self.find(name) is None else self.definition(name)
+
+        for name in together if len(together) > 1 else ():
+            try:
+                inlined(InSegment(name), definition)
             except InvalidInput as error:
                 raise error.under("predicate") from None
 

@@ -11,7 +11,7 @@ from typing import NoReturn
 
 import attrs
 
-from crmcore.domain.errors import InvalidInput
+from crmcore.domain.errors import InvalidInput, suggested
 from crmcore.domain.expressions import FieldRef, field
 from crmcore.domain.predicates import Predicate
 from crmcore.domain.text import symbol
@@ -77,7 +77,8 @@ class TierRef:
     def _known(self, tier: object) -> str:
         if not isinstance(tier, str) or (self.tiers and tier not in self.tiers):
             told = f"is none of {', '.join(self.tiers)}" if self.tiers else "must be a tier's name"
-            raise InvalidInput.of("tier", told)
+            hint = suggested(tier, self.tiers) if isinstance(tier, str) else ""
+            raise InvalidInput.of("tier", told + hint)
         return tier
 
     def _rank(self, tier: str) -> int:

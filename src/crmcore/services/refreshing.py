@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime
 
-from crmcore.domain.errors import InvalidInput
+from crmcore.domain.errors import Fault, InvalidInput, NotFound
 from crmcore.domain.ids import CustomerId
 from crmcore.domain.instants import instant
 from crmcore.domain.ports import Backend
@@ -28,6 +28,9 @@ def refresh_segments(
     Each page of some thousand customers is a unit of work, retried while the store is busy, so the
     memory needed follows neither the number of customers nor of members. What is interrupted is
     taken up by calling it again. A name of no segment is `NotFound`; of a static one, `Refused`.
+
+    One that cannot be asked, for a field or another segment that it names is gone, stops no other:
+    when all are done it is `InvalidInput`, by the names of all that were not.
     """
     if isinstance(names, str):
         raise InvalidInput.of("names", "is one text: give several names, as in [name]")
@@ -35,7 +38,19 @@ def refresh_segments(
     if names is None:
         with backend.reading() as unit:
             names = sorted(known.name for known in unit.segments.stream() if known.is_dynamic)
-    return {name: _refreshed(backend, name, when, actor) for name in dict.fromkeys(names)}
+    done, faults = dict[str, SegmentRefresh](), list[Fault]()
+    for name in dict.fromkeys(names):
+        try:
+            done[name] = _refreshed(backend, name, when, actor)
+        except InvalidInput as error:
+            faults += error.under(str(name)).faults
+        except NotFound as error:
+            if error.id == name:
+                raise
+            faults.append(Fault(name, f"there are {error}"))
+    if faults:
+        raise InvalidInput(tuple(faults))
+    return done
 
 
 def _refreshed(backend: Backend, name: str, at: datetime, actor: str) -> SegmentRefresh:

@@ -187,7 +187,10 @@ class Question:
         if known.type is FieldType.INSTANT and self.engine == "pyspark":
             one = [column == self._value(value, known) for value in values]
             return reduce(operator.or_, one) if one else self.always(False)
-        return self._among(column, [_plain(value, known) for value in values])
+        plain = [_plain(value, known) for value in values]
+        if known.type is FieldType.FLOAT and 0.0 in plain:
+            plain.append(-0.0)  # a frame of the host's may hold it; pandas tells it from zero
+        return self._among(column, plain)
 
     def _among(self, column: nw.Expr, values: Sequence[Any]) -> nw.Expr:
         return column.is_in(values) if values else self.always(False)

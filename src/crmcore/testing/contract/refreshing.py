@@ -11,6 +11,7 @@ from crmcore.adapters.backend import Backend
 from crmcore.domain.errors import InvalidInput, NotFound, Refused
 from crmcore.domain.expressions import field
 from crmcore.domain.measures import Fold, Measure
+from crmcore.domain.predicates import InSegment
 from crmcore.domain.segments import SegmentRefresh
 from crmcore.domain.unit_of_work import UnitOfWork
 from crmcore.services.refreshing import refresh_segments
@@ -131,6 +132,22 @@ class RefreshingContract(Subject):
             refresh_segments(backend, names=["friends"])
         with pytest.raises(InvalidInput, match="give several names"):
             refresh_segments(backend, names="buyers")
+
+    def test_a_segment_that_cannot_be_asked_stops_no_other(self, backend: Backend) -> None:
+        """The others are refreshed, and then it is told which were not, and why."""
+        with backend.unit_of_work() as uow:
+            ids = some_people(uow)
+            for name in ("adrift", "lost"):
+                uow.segments.add(a_segment(name, ~InSegment("nowhere")))
+            uow.segments.add(a_segment("buyers", BUYERS))
+            uow.segments.add(a_segment("zealous", CALLERS))
+        with pytest.raises(InvalidInput) as told:
+            refresh_segments(backend)
+        assert [fault.path for fault in told.value.faults] == ["adrift", "lost"]
+        assert str(told.value).count("no segments with name nowhere") == 2
+        with backend.reading() as uow:
+            assert list(uow.segments.recorded_members("buyers")) == ids[:2]
+            assert list(uow.segments.recorded_members("zealous")) == ids[1:3]
 
     def test_who_refreshes_at_once_records_each_change_once(self, backend: Backend) -> None:
         """One of them appends the facts, the others find them there."""

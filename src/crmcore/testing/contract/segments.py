@@ -230,6 +230,22 @@ class SegmentsContract(Subject):
         with pytest.raises(InvalidInput, match="itself"), backend.unit_of_work() as uow:
             uow.segments.save(buyers.redefined(~asked & CALLERS))
 
+    def test_segments_of_one_batch_are_not_defined_by_each_other(self, backend: Backend) -> None:
+        """Neither new ones nor redefined ones; nothing of the batch is kept."""
+        asked = {"one": InSegment("two") & BUYERS, "two": ~InSegment("one")}
+        both = [a_segment(name, predicate) for name, predicate in asked.items()]
+        itself = pytest.raises(InvalidInput, match="segment: one is defined by itself")
+        with itself, backend.unit_of_work() as uow:
+            uow.segments.add_many(both)
+        with backend.unit_of_work() as uow:
+            assert list(uow.segments.stream()) == []
+            fine = [uow.segments.add(a_segment(known.name, BUYERS)) for known in both]
+        with itself, backend.unit_of_work() as uow:
+            uow.segments.save_many(held.redefined(asked[held.name]) for held in fine)
+        with backend.unit_of_work() as uow:
+            later = [a_segment("three", InSegment("four")), a_segment("four", InSegment("one"))]
+            assert uow.segments.add_many(later) == 2
+
     # who is in it
 
     def test_the_members_of_a_dynamic_segment_are_whom_its_predicate_selects(
