@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+import crmcore
 from crmcore import (
     AttributeType,
     Customer,
@@ -31,7 +32,9 @@ from crmcore import (
     Money,
     Order,
     OrderLine,
+    Segment,
     UnknownField,
+    field,
 )
 from crmcore.adapters.backend import Backend
 from crmcore.adapters.memory import MemoryBackend
@@ -528,6 +531,24 @@ class TestImport:
 
         assert (report.added, report.rejected) == (1, 1)
         assert "belongs to another customer" in report.rejects[0].reason
+
+    def test_segments_are_restored_with_their_predicates_or_not_at_all(
+        self, memory: Backend, tmp_path: Path
+    ):
+        """What is told without personal values does not say it, and would make them static."""
+        with memory.unit_of_work() as uow:
+            held = uow.segments.add(Segment("rich", predicate=field("revenue") > Money(9, "EUR")))
+        other = crmcore.connect("memory://")
+        other.migrate()
+        bare, whole = tmp_path / "bare.csv", tmp_path / "whole.csv"
+        export(memory, "segments", bare)
+        export(memory, "segments", whole, personal=True)
+
+        with pytest.raises(InvalidInput, match="predicate"):
+            import_aggregates(other, "segments", bare, source="x", restore=True)
+        assert import_aggregates(other, "segments", whole, source="x", restore=True).added == 1
+        with other.reading() as uow:
+            assert uow.segments.named("rich").predicate == held.predicate
 
     def test_a_restored_row_is_the_whole(self, memory: Backend):
         """What it leaves empty becomes empty; any other row leaves what is known."""

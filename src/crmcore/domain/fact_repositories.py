@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
@@ -106,11 +106,12 @@ class Facts(Generic[F]):
         """
         unit = self._unit
         fact = self.get(id)
+        who = fact.customer_id
         with unit.writing() as transaction:
-            transaction.lock_profiles([fact.customer_id])
+            transaction.lock_profiles([who])
             transaction.strike(self._kind, fact.id, unit.recorded_at)
-            transaction.refold([fact.customer_id])
-            self._journal(Operation.REMOVED, [fact])
+            transaction.refold([who])
+            self._journal(Operation.REMOVED, [fact], [{"customer_id": [str(who), None]}])
 
     def conflicts(self, facts: Sequence[F]) -> dict[int, tuple[str, ...]]:
         """By index, the fields in which these facts contradict the stored one of their key, or
@@ -247,13 +248,19 @@ class Facts(Generic[F]):
         kept = {known.name for known in unit.model.attributes if not known.personal}
         return without_personal_values(held, keeping=kept) == held
 
-    def _journal(self, operation: Operation, facts: Sequence[F]) -> None:
+    def _journal(
+        self,
+        operation: Operation,
+        facts: Sequence[F],
+        changes: Sequence[Mapping[str, Any]] = (),
+    ) -> None:
         unit = self._unit
         unit.record(
             Entry(
                 kind=self._kind.name,
                 operation=operation,
                 ids=tuple(fact.id for fact in facts),
+                changes=tuple(changes),
                 at=max(fact.at for fact in facts),
                 recorded_at=unit.recorded_at,
                 actor=unit.actor,

@@ -40,8 +40,9 @@ class Entry:
     """One row: what was done to which aggregate or facts, by whom.
 
     `version` is the aggregate's after the change, `None` for a batch. `changes` has one mapping
-    per id, from changed field to `[before, after]` as plain data; changes of personal fields are
-    kept apart in `personal`, where they can be redacted. `position` is assigned when first read,
+    per id, from changed field to `[before, after]` as plain data; of a fact that was removed it
+    says whose it was. Changes of personal fields are kept apart in `personal`, where they can be
+    redacted. `position` is assigned when first read,
     never changes, and follows the order of commits for each customer.
     """
 

@@ -45,7 +45,7 @@ from crmcore.services.partitions import PartitionCheck, check_partition
 from crmcore.services.purchase_rows import PurchaseColumns
 from crmcore.services.purchase_scorers import ExpectedPurchases, LifetimeWorth, ProbabilityAlive
 from crmcore.services.rates import RateColumns, read_rates
-from crmcore.services.refreshing import refresh_segments
+from crmcore.services.refreshing import customers_of, refresh_segments
 from crmcore.services.rejects import Reject
 from crmcore.services.retail import CHARGES, Anonymous, Repeated
 from crmcore.services.rfm import RfmCell, RfmCells, RfmSegment, rfm_cells
@@ -122,6 +122,7 @@ __all__ = [
     "check_partition",
     "compare_segment",
     "consume",
+    "customers_of",
     "data_dictionary",
     "decide_benefit",
     "desk_card",

@@ -12,7 +12,7 @@ from crmcore.domain.currencies import minor_digits
 from crmcore.domain.errors import InvalidInput
 from crmcore.domain.fields import Field, FieldType, fields_of
 from crmcore.domain.instants import zone_named
-from crmcore.domain.kinds import AGGREGATES, CANCELLATIONS, FACTS
+from crmcore.domain.kinds import AGGREGATES, CANCELLATIONS, FACTS, SEGMENTS
 from crmcore.domain.ports import Backend
 from crmcore.services.importing import ImportReport, accepted, checked_source
 from crmcore.services.kind_rows import KindReader
@@ -125,10 +125,10 @@ def import_aggregates(
     _check_names(backend, actor, source)
     upserter = Upserter(backend, known, read, actor, dry_run=dry_run, restore=restore)
     added = updated = unchanged = 0
-    with read_rows(rows, rejects, needed=set(read.columns.values()), single=read.read_columns) as (
-        numbered,
-        rejected,
-    ):
+    needed = set(read.columns.values())
+    if restore and kind == SEGMENTS.name:  # without it each would be restored as a static one
+        needed.add(read.column("predicate"))
+    with read_rows(rows, rejects, needed=needed, single=read.read_columns) as (numbered, rejected):
         for batch in accepted(numbered, read, rejected):
             done = upserter.upserted(batch, rejected)
             added += done.added

@@ -1,18 +1,26 @@
-"""Refreshing segments: who entered and who left since the last time, recorded as facts."""
+"""Refreshing segments: who entered and who left since the last time, recorded as facts; and for
+whom something happened, so that only these are looked at.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from uuid import UUID
 
 from crmcore.domain.errors import Fault, InvalidInput, NotFound
-from crmcore.domain.ids import CustomerId
+from crmcore.domain.ids import CustomerId, FactId, MembershipId
 from crmcore.domain.instants import instant
+from crmcore.domain.journal import Entry
+from crmcore.domain.kinds import CUSTOMERS, FACTS, MEMBERSHIPS
 from crmcore.domain.ports import Backend
 from crmcore.domain.segments import SegmentRefresh
 from crmcore.domain.unit_of_work import UnitOfWork
 
-__all__ = ["refresh_segments"]
+__all__ = ["customers_of", "refresh_segments"]
+
+
+FACT_KINDS = {kind.name: kind for kind in FACTS}
 
 
 def refresh_segments(
@@ -51,6 +59,24 @@ def refresh_segments(
     if faults:
         raise InvalidInput(tuple(faults))
     return done
+
+
+def customers_of(unit: UnitOfWork, entry: Entry) -> set[CustomerId]:
+    """Whom a row of the journal is about: customers, or whose facts or memberships these are.
+
+    Of a fact that is removed by now, the row of its removal says it. Nobody for products and
+    segments.
+    """
+    if entry.kind == CUSTOMERS.name:
+        return {CustomerId(id) for id in entry.ids}
+    if entry.kind == MEMBERSHIPS.name:
+        held = unit.memberships.get_many([MembershipId(id) for id in entry.ids])
+        return {member.customer_id for member in held.values()}
+    if entry.kind not in FACT_KINDS:
+        return set()
+    found = unit.reads.facts(FACT_KINDS[entry.kind], ids=[FactId(id) for id in entry.ids])
+    told = (change["customer_id"][0] for change in entry.changes if "customer_id" in change)
+    return {fact.customer_id for fact in found} | {CustomerId(UUID(who)) for who in told}
 
 
 def _refreshed(backend: Backend, name: str, at: datetime, actor: str) -> SegmentRefresh:

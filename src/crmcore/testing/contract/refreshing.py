@@ -10,16 +10,18 @@ import pytest
 from crmcore.adapters.backend import Backend
 from crmcore.domain.errors import InvalidInput, NotFound, Refused
 from crmcore.domain.expressions import field
+from crmcore.domain.ids import FactId
 from crmcore.domain.measures import Fold, Measure
 from crmcore.domain.predicates import InSegment
 from crmcore.domain.segments import SegmentRefresh
 from crmcore.domain.unit_of_work import UnitOfWork
-from crmcore.services.refreshing import refresh_segments
+from crmcore.services.refreshing import customers_of, refresh_segments
 from crmcore.testing.builders import (
     AT,
     a_customer,
     a_segment,
     a_segment_change,
+    an_order,
 )
 from crmcore.testing.clock import FrozenClock
 from crmcore.testing.contract.concurrency import at_once
@@ -65,6 +67,29 @@ class RefreshingContract(Subject):
             ]  # fmt: skip
             at = [change.at for change in uow.segment_changes.of(ids[0])]
             assert at == [clock() - DAY, clock()]
+
+    def test_the_journal_tells_for_whom_something_happened(self, backend: Backend) -> None:
+        """Whoever lost an order leaves, though nobody else is looked at."""
+        with backend.unit_of_work(source="shop") as uow:
+            ids = some_people(uow)
+            uow.segments.add(a_segment("vip", BUYERS))
+            uow.segments.refresh("vip")
+            lost = uow.orders.of(ids[0])[0]
+        seen = backend.journal()[-1].position
+        with backend.unit_of_work() as uow:
+            uow.orders.remove(FactId(lost.id))
+            uow.orders.add(an_order(uow.customers.get(ids[2]), at=AT))
+        rows = backend.journal()
+        with backend.unit_of_work() as uow:
+            touched = [customers_of(uow, row) for row in rows if (row.position or 0) > (seen or 0)]
+            assert touched == [{ids[0]}, {ids[2]}]
+            assert uow.segments.refresh("vip", customers=set().union(*touched)) == SegmentRefresh(
+                entered=1, left=1
+            )
+            assert uow.segments.refresh("vip") == NONE
+            whom = [customers_of(uow, row) for row in rows]
+            assert set(ids) == set().union(*whom)
+            assert set() in whom  # the segment's own row
 
     def test_a_change_counts_though_it_is_told_of_an_earlier_instant(
         self, backend: Backend
