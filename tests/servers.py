@@ -24,6 +24,9 @@ from pathlib import Path
 __all__ = ["SERVERS", "Server", "Unavailable", "mariadb", "mongo", "postgres", "started"]
 
 PATIENCE = 30.0
+MEMORY = Path("/dev/shm")
+ROOM = 2 * 2**30
+"""Bytes that must be free there: several servers run at once, of some 200 MB each."""
 
 
 class Unavailable(Exception):
@@ -113,10 +116,18 @@ class Server:
             self.kill()
 
 
+def _has_room(place: Path) -> bool:
+    return os.access(place, os.W_OK) and shutil.disk_usage(place).free > ROOM
+
+
 @contextmanager
-def folder() -> Iterator[Path]:
-    """A throwaway folder under a short path, for the sake of sockets."""
-    path = Path(tempfile.mkdtemp(prefix="crm-", dir="/tmp"))
+def folder(*, durable: bool) -> Iterator[Path]:
+    """A throwaway folder under a short path, for the sake of sockets; in memory, where there is
+    room, unless what is in it is to be kept. MariaDB waits for the disk at each table it creates,
+    whatever its settings say, and there are tables to create before most tests.
+    """
+    parent = "/tmp" if durable or not _has_room(MEMORY) else str(MEMORY)
+    path = Path(tempfile.mkdtemp(prefix="crm-", dir=parent))
     try:
         yield path
     finally:
@@ -138,7 +149,7 @@ def _postgres(*, durable: bool) -> Iterator[Server]:
     places = "/usr/lib/postgresql/*/bin", "/usr/local/pgsql/bin"
     initdb, server = program("initdb", *places), program("postgres", *places)
     is_ready = program("pg_isready", *places)
-    with folder() as path:
+    with folder(durable=durable) as path:
         data = path / "data"
         # PostgreSQL refuses to run as root; Debian's package brings a user for it.
         user: list[str] = []
@@ -176,7 +187,7 @@ def _postgres(*, durable: bool) -> Iterator[Server]:
 def _mariadb(*, durable: bool) -> Iterator[Server]:
     install, server = program("mariadb-install-db"), program("mariadbd", "/usr/sbin")
     client = program("mariadb")
-    with folder() as path:
+    with folder(durable=durable) as path:
         data, sock, port = path / "data", path / "sock", free_port()
         temporary = path / "tmp"  # a server that starts deletes the others' temporary tables
         temporary.mkdir()
@@ -207,7 +218,7 @@ def _mariadb(*, durable: bool) -> Iterator[Server]:
 def _mongo(*, durable: bool) -> Iterator[Server]:
     home = Path(os.environ.get("CRMCORE_MONGO_VENV", ".mongo")) / "bin"
     server = program("secantusd-py", str(home.absolute()))
-    with folder() as path:
+    with folder(durable=durable) as path:
         port = free_port()
         kept = [str(path / "data"), "--sync-on-commit"] if durable else [":memory:"]
         command = [server, "--host", "127.0.0.1", "--port", str(port), "--storage-path", *kept]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from shutil import copyfile
 
@@ -13,7 +14,9 @@ from crmcore.adapters.memory import MemoryBackend, MemoryStore
 from crmcore.adapters.sql import SqlBackend
 from crmcore.adapters.sql.engine import sqlite_engine
 from crmcore.adapters.sql.tables import Tables
+from crmcore.testing.clock import FrozenClock
 from crmcore.testing.contract import Make
+from crmcore.testing.contract.subject import neighbour_in
 
 # Statements compiled once for all files: most of a short test's time would go there.
 TABLES: dict[str, Tables] = {}
@@ -48,6 +51,33 @@ def throwaway_engine(path: Path) -> Engine:
     return engine.execution_options(compiled_cache=COMPILED)
 
 
+@dataclass
+class Files:
+    """One engine over many files, one at a time: a statement is compiled once for a dialect, and
+    each engine has a dialect of its own.
+    """
+
+    engine: Engine
+    path: Path
+    """The file that connections are made to."""
+
+    @classmethod
+    def beginning(cls, path: Path) -> Files:
+        """The engine, on its first file."""
+        made = cls(throwaway_engine(path), path)
+
+        @event.listens_for(made.engine, "do_connect")
+        def connect(dialect, record, arguments, named):
+            arguments[0] = str(made.path)
+
+        return made
+
+    def change(self, path: Path) -> None:
+        """Let go of the file, and go on with another."""
+        self.engine.dispose()
+        self.path = path
+
+
 @pytest.fixture
 def memory() -> Make:
     return memory_make(MemoryStore())
@@ -55,18 +85,21 @@ def memory() -> Make:
 
 @pytest.fixture(scope="session")
 def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file with all tables and no data: creating them takes longer than most tests."""
+    """A file with all tables and the neighbour: making them takes longer than most tests."""
     path = tmp_path_factory.mktemp("sqlite") / "empty.db"
-    backend = SqlBackend(throwaway_engine(path), tenant="nobody", owns_engine=True)
-    backend.migrate()
-    backend.close()
+    neighbour_in(sqlite_make(throwaway_engine(path)), FrozenClock()).close()
     return path
 
 
+@pytest.fixture(scope="session")
+def files(migrated: Path) -> Files:
+    return Files.beginning(migrated)
+
+
 @pytest.fixture
-def sqlite(tmp_path: Path, migrated: Path) -> Iterator[Make]:
+def sqlite(tmp_path: Path, migrated: Path, files: Files) -> Iterator[Make]:
     path = tmp_path / "crm.db"
     copyfile(migrated, path)
-    engine = throwaway_engine(path)
-    yield sqlite_make(engine)
-    engine.dispose()
+    files.change(path)
+    yield sqlite_make(files.engine)
+    files.engine.dispose()

@@ -25,7 +25,13 @@ from crmcore.testing import (
     members,
 )
 from crmcore.testing.contract import BackendContract, Subject, TenantsContract
-from crmcore.testing.contract.subject import lacks, needs, opened
+from crmcore.testing.contract.subject import (
+    everything_in,
+    lacks,
+    needs,
+    neighbour_in,
+    opened,
+)
 from crmcore.testing.registration import STRATEGIES, register
 from tests.repository.sources import ROOT
 
@@ -257,6 +263,25 @@ def test_many_writers_do_not_pass_for_one(memory, monkeypatch):
 
     with pytest.raises(pytest.fail.Exception, match="DID NOT RAISE"):
         run_alone(subject, "test_a_second_writer_is_told", memory)
+
+
+def test_a_neighbour_that_is_there_is_not_made_again(memory):
+    """A server keeps it from test to test."""
+    held = everything_in(neighbour_in(memory, FrozenClock()))
+
+    assert everything_in(neighbour_in(memory, FrozenClock())) == held
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_a_neighbour_that_a_test_touched_is_noticed(memory, kept):
+    if kept:
+        neighbour_in(memory, FrozenClock())
+    watched = inspect.unwrap(vars(Subject)["neighbour"])(None, memory, FrozenClock())
+    with next(watched).unit_of_work() as uow:
+        uow.customers.add(a_customer("Touched"))
+
+    with pytest.raises(AssertionError):
+        next(watched, None)
 
 
 def run_alone(subject, promise, make):

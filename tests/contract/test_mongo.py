@@ -10,6 +10,7 @@ from pymongo.database import Database
 from crmcore.adapters.mongo import MongoBackend
 from crmcore.adapters.mongo.client import Document, database_for
 from crmcore.testing.contract import BackendContract, LoyaltyHistoriesContract
+from crmcore.testing.contract.subject import NEIGHBOUR
 from tests import servers
 from tests.contract.sql_server import started
 
@@ -28,7 +29,7 @@ class OnMongo:
     @pytest.fixture
     def backends(self, database):
         for name in database.list_collection_names():
-            database[name].delete_many({})
+            database[name].delete_many({"tenant": {"$ne": NEIGHBOUR}})
 
         def make(**given):
             return MongoBackend(database, **given)

@@ -64,7 +64,7 @@ def store(name: str, *, durable: bool = False) -> Iterator[Store]:
     if name == "memory":
         yield Store(name, "memory://", memory=MemoryStore())
     elif name == "sqlite":
-        with servers.folder() as folder:
+        with servers.folder(durable=True) as folder:
             yield Store(name, f"sqlite:///{folder}/crm.db", folder=folder)
     else:
         with servers.started(name, durable=durable) as server:

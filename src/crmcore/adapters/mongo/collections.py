@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from contextlib import suppress
 from functools import cached_property
+from typing import Any
 
 import attrs
 from bson.codec_options import CodecOptions
-from pymongo import ASCENDING, ReadPreference
+from pymongo import ASCENDING, IndexModel, ReadPreference
 from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.errors import CollectionInvalid, OperationFailure
@@ -22,7 +23,7 @@ from crmcore.adapters.mongo.client import Document
 from crmcore.adapters.mongo.predicates import WORDS
 from crmcore.adapters.mongo.upgrading import tell_shape, upgrade_documents
 from crmcore.adapters.profile_codec import measure_columns
-from crmcore.domain.kinds import AGGREGATES, FACTS
+from crmcore.domain.kinds import AGGREGATES, FACTS, AggregateKind, FactKind
 from crmcore.domain.model import Model
 
 __all__ = ["Collections"]
@@ -69,67 +70,77 @@ class Collections:
                 with suppress(CollectionInvalid):  # another process was first
                     self._ours.create_collection(self.prefix + name)
         upgrade_documents(self.__getitem__)
-        for kind in AGGREGATES:
-            self._index(kind.name, "id", unique=True)
-            for names in kind.indexes:
-                self._index(kind.name, *names)
+        for name, indexes in _wanted(model).items():
+            # All of a collection at once: those that are there are no work but the asking.
+            self[name].create_indexes(indexes)
         for fact in FACTS:
-            self._index(fact.name, "id", unique=True)
-            # By a field of its own: a condition on the type is not seen to follow from `$in`.
-            self[fact.name].create_index(
-                [(name, ASCENDING) for name in ("tenant", "source", "keyed", "source_key")],
-                name="source_key",
-                unique=True,
-                partialFilterExpression={"keyed": True},
-            )
-            # With the id, so that a page of the timeline is a stretch of it: nothing is sorted.
-            self._index(fact.name, "resolved_customer_id", "at", "id")
             self._drop(fact.name, "resolved_customer_id_at")
-            self._index(fact.name, "at")
-            if fact.of_order:
-                self._index(fact.name, "order_id")
-            if fact.grouped_by:
-                self._index(fact.name, fact.grouped_by, "resolved_customer_id", "at")
-        self._index("keys", "kind", "scope", "value", "id", unique=True)
-        self["keys"].create_index(
-            [(name, ASCENDING) for name in ("tenant", "kind", "scope", "claim")],
-            name="claim",
-            unique=True,
-            partialFilterExpression={"claim": {"$type": "string"}},
-        )
-        self._index("keys", "kind", "id")
-        self._index("profiles", "customer_id", unique=True)
-        self._index("profiles", "stage", "customer_id")
-        self._index("profiles", "tags", "customer_id")
-        self._index("profiles", WORDS)  # last of the profiles' own: it says that they have them
-        for measure in model.all_measures:
-            if measure.indexed:
-                self._index("profiles", measure_columns(measure)[0].name, "customer_id")
-        for attribute in model.attributes:
-            if attribute.indexed:
-                self._index("profiles", f"attributes.{attribute.name}", "customer_id")
-        self["journal"].create_index(
-            [("tenant", ASCENDING), ("position", ASCENDING)],
-            name="position",
-            unique=True,
-            partialFilterExpression={"position": {"$gt": 0}},
-        )
-        self["journal"].create_index(
-            [("tenant", ASCENDING), ("waiting", ASCENDING)],
-            name="waiting",
-            partialFilterExpression={"waiting": True},
-        )
-        self._index("journal", "kind", "ids")
-        self._index("models", "version", unique=True)
-        self._index("counters", "name", unique=True)
         tell_shape(self["models"])
-
-    def _index(self, collection: str, *names: str, unique: bool = False) -> None:
-        keys = [(name, ASCENDING) for name in ("tenant", *names)]
-        self[collection].create_index(keys, name="_".join(names), unique=unique)
 
     def _drop(self, collection: str, name: str) -> None:
         """Drop an index that an earlier release made, once what follows it is there."""
         if name in self[collection].index_information():
             with suppress(OperationFailure):  # another process was first
                 self[collection].drop_index(name)
+
+
+def _wanted(model: Model) -> dict[str, list[IndexModel]]:
+    """The indexes of each collection."""
+    wanted: dict[str, list[IndexModel]] = {kind.name: _of_aggregate(kind) for kind in AGGREGATES}
+    wanted |= {fact.name: _of_facts(fact) for fact in FACTS}
+    wanted["keys"] = [
+        _index("kind", "scope", "value", "id", unique=True),
+        _index(
+            "kind", "scope", "claim",
+            name="claim", unique=True, where={"claim": {"$type": "string"}},
+        ),
+        _index("kind", "id"),
+    ]  # fmt: skip
+    indexed = [measure_columns(m)[0].name for m in model.all_measures if m.indexed]
+    indexed += [f"attributes.{known.name}" for known in model.attributes if known.indexed]
+    wanted["profiles"] = [
+        _index("customer_id", unique=True),
+        _index("stage", "customer_id"),
+        _index("tags", "customer_id"),
+        _index(WORDS),  # last of the profiles' own: it says that they have them
+        *(_index(name, "customer_id") for name in indexed),
+    ]
+    wanted["journal"] = [
+        _index("position", unique=True, where={"position": {"$gt": 0}}),
+        _index("waiting", where={"waiting": True}),
+        _index("kind", "ids"),
+    ]
+    return wanted | {
+        "models": [_index("version", unique=True)],
+        "counters": [_index("name", unique=True)],
+    }
+
+
+def _of_aggregate(kind: AggregateKind[Any]) -> list[IndexModel]:
+    return [_index("id", unique=True), *(_index(*names) for names in kind.indexes)]
+
+
+def _of_facts(fact: FactKind[Any]) -> list[IndexModel]:
+    # By a field of its own: a condition on the type is not seen to follow from `$in`.
+    keyed = {"keyed": True}
+    indexes = [
+        _index("id", unique=True),
+        _index("source", "keyed", "source_key", name="source_key", unique=True, where=keyed),
+        # With the id, so that a page of the timeline is a stretch of it: nothing is sorted.
+        _index("resolved_customer_id", "at", "id"),
+        _index("at"),
+    ]
+    if fact.of_order:
+        indexes.append(_index("order_id"))
+    if fact.grouped_by:
+        indexes.append(_index(fact.grouped_by, "resolved_customer_id", "at"))
+    return indexes
+
+
+def _index(
+    *names: str, name: str = "", unique: bool = False, where: Document | None = None
+) -> IndexModel:
+    """An index by the tenant and these fields, of all documents or of those `where` it holds."""
+    keys = [(field, ASCENDING) for field in ("tenant", *names)]
+    partial = {} if where is None else {"partialFilterExpression": where}
+    return IndexModel(keys, name=name or "_".join(names), unique=unique, **partial)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -32,6 +32,9 @@ __all__ = [
     "whole",
 ]
 
+Tenant = str | sa.BindParameter[Any]
+"""A tenant, or the parameter that will name one."""
+
 FUNCTIONS: dict[Fold, Callable[[Any], sa.ColumnElement[Any]]] = {
     Fold.SUM: sa.func.sum,
     Fold.MIN: sa.func.min,
@@ -41,7 +44,7 @@ FUNCTIONS: dict[Fold, Callable[[Any], sa.ColumnElement[Any]]] = {
 
 def purchases(
     tables: Tables,
-    tenant: str,
+    tenant: Tenant,
     *,
     of: sa.Select[tuple[bytes]] | None = None,
     by_order: bool = False,
@@ -102,7 +105,7 @@ def purchases(
 
 def source(
     tables: Tables,
-    tenant: str,
+    tenant: Tenant,
     kind: str,
     *,
     of: sa.Select[tuple[bytes]] | None = None,
@@ -123,10 +126,19 @@ def source(
     )
 
 
+@lru_cache(maxsize=256)
 def fold_statements(
-    tables: Tables, tenant: str, kind: str, measures: Sequence[Measure]
+    tables: Tables, kind: str, measures: tuple[Measure, ...]
+) -> tuple[tuple[sa.Select[Any], sa.ColumnElement[Any]], ...]:
+    """Selects of `customer_id` and measure columns, each with its customer column to narrow by;
+    of the tenant that the parameter `of_tenant` names.
+    """
+    return tuple(_folds(tables, sa.bindparam("of_tenant"), kind, measures))
+
+
+def _folds(
+    tables: Tables, tenant: Tenant, kind: str, measures: tuple[Measure, ...]
 ) -> Iterator[tuple[sa.Select[Any], sa.ColumnElement[Any]]]:
-    """Selects of `customer_id` and measure columns, each with its customer column to narrow by."""
     fields = MEASURABLE[kind].comparable
     grouped = [m for m in measures if m.fold is not Fold.LATEST]
     if grouped:

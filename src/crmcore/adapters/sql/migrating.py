@@ -142,8 +142,9 @@ def stored_definition(backend: SqlBackend, connection: sa.Connection) -> str | N
     return found
 
 
-def _check_revision(backend: SqlBackend, connection: sa.Connection, *, newest: bool) -> None:
-    """Refuse tables of a revision that this release does not know, or that is not its `newest`.
+def _check_revision(backend: SqlBackend, connection: sa.Connection, *, newest: bool) -> bool:
+    """Refuse tables of a revision that this release does not know, or that is not its `newest`;
+    are they of the newest?
 
     A host's own alembic keeps its revisions elsewhere, so nothing is known of it here.
     """
@@ -152,8 +153,10 @@ def _check_revision(backend: SqlBackend, connection: sa.Connection, *, newest: b
     held = set(context.get_current_heads())
     if not known_revisions().keys() >= held:
         raise NotMigrated("a newer crmcore made these tables: upgrade the program's crmcore")
-    if newest and held and not any(known_revisions()[revision] for revision in held):
+    is_newest = any(known_revisions()[revision] for revision in held)
+    if newest and held and not is_newest:
         raise NotMigrated("an older crmcore made these tables: call migrate()")
+    return is_newest
 
 
 @lru_cache(maxsize=1)
@@ -177,7 +180,8 @@ def _upgrade(backend: SqlBackend, connection: sa.Connection) -> None:
             if needed - {column["name"] for column in columns}:
                 raise NotMigrated("the host's alembic keeps these tables: upgrade crmcore@head")
         return
-    _check_revision(backend, connection, newest=False)
+    if _check_revision(backend, connection, newest=False):
+        return
     _clear_remains(backend, connection, held)
     settings = config(prefix=backend.prefix, schema=backend.schema)
     settings.attributes["connection"] = connection

@@ -106,7 +106,11 @@ class SqlProfiles(SqlFacts):
 
     def refold(self, customers: Collection[CustomerId] | None) -> None:
         if customers is None:
-            self._refold(None)
+            anybody = sa.select(self.tables.profiles.c.customer_id).where(self._mine).limit(1)
+            with translated():
+                found = self.connection.execute(anybody).first()
+            if found is not None:  # a new tenant has nobody whose facts could count
+                self._refold(None)
         else:
             for chunk in chunks([customer.bytes for customer in customers]):
                 self._refold(chunk)
@@ -119,9 +123,9 @@ class SqlProfiles(SqlFacts):
         with translated(out_of_range=beyond_limit):
             self.connection.execute(reset)
             for kind, measures in self.model.plan.by_kind.items():
-                for whole, customer in fold_statements(self.tables, self.tenant, kind, measures):
+                for whole, customer in fold_statements(self.tables, kind, measures):
                     statement = whole if ids is None else whole.where(customer.in_(ids))
-                    found = self.connection.execute(statement)
+                    found = self.connection.execute(statement, {"of_tenant": self.tenant})
                     names = ["who", *(f"new_{name}" for name in list(found.keys())[1:])]
                     while rows := found.fetchmany(10_000):
                         self._update([dict(zip(names, row, strict=True)) for row in rows])
