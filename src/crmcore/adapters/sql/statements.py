@@ -39,8 +39,10 @@ __all__ = [
     "find",
     "has_facts",
     "held_keys",
+    "keyed",
     "last_changes",
     "lock",
+    "memberships",
     "model_version",
     "next_page",
     "profile_columns",
@@ -82,6 +84,19 @@ def fetch(tables: Tables, kind: AggregateKind[Any], *, one: bool, lock: bool) ->
     table = tables.kinds[kind.name]
     statement = _own(tables, kind).where(_chosen(table.c.id, "id", one=one))
     return _by_id(statement.order_by(table.c.id), table).with_for_update() if lock else statement
+
+
+@lru_cache(maxsize=512)
+def memberships(tables: Tables, *, one: bool) -> Select:
+    """The memberships of these customers, held. MariaDB is told the index, for it holds whatever
+    it goes along.
+    """
+    table = tables.kinds[MEMBERSHIPS.name]
+    statement = _own(tables, MEMBERSHIPS).where(_chosen(table.c.customer_id, "id", one=one))
+    for name in MARIADB:
+        hint = f"FORCE INDEX (ix_{table.name}_customer_id)"
+        statement = statement.with_hint(table, hint, name)
+    return statement.with_for_update()
 
 
 @lru_cache(maxsize=512)
@@ -165,6 +180,16 @@ def facts_by(
     if by == "source_keys":
         statement = statement.where(table.c.source == sa.bindparam("source"))
     return statement if removed else statement.where(table.c.removed_at.is_(None))
+
+
+@lru_cache(maxsize=512)
+def keyed(tables: Tables, kind: FactKind[Any], *, one: bool) -> Select:
+    """Which of these keys of a `source` there are: the index of the keys knows."""
+    table = tables.kinds[kind.name]
+    key: Any = table.c.source_key
+    chosen = _chosen(key, "value", one=one)
+    source = table.c.source == sa.bindparam("source")
+    return sa.select(key).where(table.c.tenant == TENANT, source, chosen)
 
 
 @lru_cache(maxsize=512)

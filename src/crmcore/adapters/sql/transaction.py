@@ -27,6 +27,7 @@ ROW = (
     "tenant", "kind", "operation", "aggregate_id", "ids", "version", "changes", "personal", "at",
     "recorded_at", "actor", "source",
 )  # fmt: skip
+TEXT = json.JSONEncoder(ensure_ascii=False).encode
 
 
 class SqlTransaction(SqlProfiles):
@@ -155,7 +156,7 @@ class SqlTransaction(SqlProfiles):
 
 
 def _json(changes: tuple[Any, ...]) -> str:
-    return json.dumps(changes, ensure_ascii=False) if changes else "[]"
+    return TEXT(changes) if changes else "[]"
 
 
 def entry_of(row: Any) -> Entry:
