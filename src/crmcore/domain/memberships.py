@@ -6,7 +6,7 @@ not overspend. A posting with a source key is made once, however often it is ask
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from operator import attrgetter
 from typing import Any
@@ -84,7 +84,7 @@ class Memberships(MemberTiers):
         """
         unit, found = self._unit, list[Posting]()
         order = unit.orders.get(fact.order_id)
-        held = self._held_by([order.customer_id])
+        held = unit.writes.memberships([order.customer_id])
         entries = unit.points.of(order.customer_id)
         returns = unit.returns.of_order(order.id)
         known = False
@@ -203,13 +203,6 @@ class Memberships(MemberTiers):
 
     # how
 
-    def _held_by(self, customers: Collection[CustomerId]) -> dict[UUID, Membership]:
-        """All memberships of these customers, held against others: profiles first, as appending
-        facts does.
-        """
-        self._unit.writes.lock_profiles(customers)
-        return self._unit.writes.memberships(customers)
-
     def _again(
         self,
         member: Membership,
@@ -267,7 +260,7 @@ class Memberships(MemberTiers):
         unit, programmes = self._unit, {p.name: p for p in self._unit.model.programmes}
         if not orders:
             return []
-        held = self._held_by({order.customer_id for order in orders})
+        held = unit.writes.memberships({order.customer_id for order in orders})
         by_customer: dict[CustomerId, list[UUID]] = {}
         for id, member in held.items():
             by_customer.setdefault(member.customer_id, []).append(id)

@@ -135,7 +135,7 @@ class Transaction(Protocol):
 
     def memberships(self, customers: Collection[CustomerId]) -> dict[UUID, Membership]:
         """The memberships of these customers in the model's programmes, in the order of their ids,
-        held against other writers until the end.
+        held against other writers until the end, and the profiles of those who have any.
         """
         ...
 

@@ -30,6 +30,7 @@ class SqlMembers(SqlRecords):
         with translated():
             rows = self.rows_of(make, [id.bytes for id in customers], "id")
             found = self.read(MEMBERSHIPS, rows, locked=True)
+        self.locked.update(member.customer_id.bytes for member in found.values())
         programmes = {programme.name for programme in self.model.programmes}
         return {id: found[id] for id in sorted(found) if found[id].programme in programmes}
 

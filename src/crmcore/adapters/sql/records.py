@@ -213,7 +213,8 @@ class SqlRecords:
             changed = self._updated(kind, light) + self._updated(kind, whole)
             if changed != len(saved):
                 raise self._stale(kind, [aggregate for aggregate, _ in saved])
-            self._rekey(kind, [(a, keys) for a, keys in saved if keys is not None])
+            if named := [(a, keys) for a, keys in saved if keys is not None]:
+                self._rekey(kind, named)
 
     def _heavy(self, kind: AggregateKind[A], before: A | None, after: A) -> str | None:
         """The text of the heavy field, where it has changed: it takes longer than all the rest."""

@@ -88,15 +88,25 @@ def fetch(tables: Tables, kind: AggregateKind[Any], *, one: bool, lock: bool) ->
 
 @lru_cache(maxsize=512)
 def memberships(tables: Tables, *, one: bool) -> Select:
-    """The memberships of these customers, held. MariaDB is told the index, for it holds whatever
-    it goes along.
+    """The memberships of these customers, held with the profiles: each profile first, in the order
+    of ids. MariaDB is told which way to go, for it holds whatever it passes.
     """
-    table = tables.kinds[MEMBERSHIPS.name]
-    statement = _own(tables, MEMBERSHIPS).where(_chosen(table.c.customer_id, "id", one=one))
+    profiles, members = tables.profiles, tables.kinds[MEMBERSHIPS.name]
+    whose = sa.and_(
+        members.c.tenant == profiles.c.tenant, members.c.customer_id == profiles.c.customer_id
+    )
+    statement = (
+        _own(tables, MEMBERSHIPS)
+        .select_from(profiles.join(members, whose))
+        .where(profiles.c.tenant == TENANT, _chosen(profiles.c.customer_id, "id", one=one))
+    )
     for name in MARIADB:
-        hint = f"FORCE INDEX (ix_{table.name}_customer_id)"
-        statement = statement.with_hint(table, hint, name)
-    return statement.with_for_update()
+        index = f"FORCE INDEX (ix_{members.name}_customer_id)"
+        statement = statement.prefix_with("STRAIGHT_JOIN", dialect=name)
+        statement = statement.with_hint(members, index, name)
+    if not one:
+        statement = statement.order_by(profiles.c.customer_id)
+    return _by_id(statement, profiles).with_for_update()
 
 
 @lru_cache(maxsize=512)
