@@ -35,7 +35,7 @@ class SqlFacts(SqlMembers):
 
     def append(self, kind: FactKind[F], facts: Sequence[F], recording: Recording) -> bool:
         table, codec = self.tables.kinds[kind.name], codec_of(kind.cls)
-        names = (*HEADER, *(column.name for column in codec.columns))
+        names = (*HEADER, *codec.places)
         encode, tenant, version = recorded_encoder(codec, recording), self.tenant, kind.version
         rows = [(tenant, fact.customer_id.bytes, version, *encode(fact)) for fact in facts]
         with translated():

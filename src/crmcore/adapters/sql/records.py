@@ -144,7 +144,7 @@ class SqlRecords:
     def insert(self, kind: AggregateKind[A], added: Sequence[tuple[A, Collection[Key]]]) -> None:
         table = self.tables.kinds[kind.name]
         codec: Codec[A] = codec_of(kind.cls)
-        names = ["tenant", *(column.name for column in codec.columns)]
+        names = ["tenant", *codec.places]
         rows: list[tuple[Any, ...]] = []
         claims: list[tuple[UUID, Key]] = []
         customers: list[Customer] = []
@@ -182,8 +182,7 @@ class SqlRecords:
     def read(self, kind: AggregateKind[A], rows: Iterable[Any], *, locked: bool) -> dict[UUID, A]:
         """The aggregates of these rows, by id; of those that are locked, the text is kept."""
         codec, found = codec_of(kind.cls), dict[UUID, A]()
-        names = [column.name for column in codec.columns]
-        place = names.index(kind.heavy) if locked and kind.heavy else None
+        place = codec.places[kind.heavy] if locked and kind.heavy else None
         for row in rows:
             made = codec.decode(row)
             found[made.id] = made
@@ -198,10 +197,9 @@ class SqlRecords:
         held: Mapping[UUID, A] | None = None,
     ) -> None:
         update = update_of(kind.cls, kind.heavy, _stays(kind, saved, held))
-        names = [f"new_{column.name}" for column in update.columns]
         whole, light = list[Params](), list[Params]()
         for aggregate, _ in saved:
-            row: Params = dict(zip(names, update.encode(aggregate), strict=True))
+            row: Params = dict(zip(update.names, update.encode(aggregate), strict=True))
             row |= {"who": row.pop("new_id"), "held": aggregate.version - 1}
             before = held.get(aggregate.id) if held else None
             if (text := self._heavy(kind, before, aggregate)) is None:
