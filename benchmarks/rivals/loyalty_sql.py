@@ -5,6 +5,10 @@ statements over whole tables in one transaction, which leave the rows that crmco
 what the programme's rules are, and that its members returned nothing, were not promoted, and have
 every purchase behind the last advance. The years' bounds are given. A journal row names 10,000
 memberships or facts, without what changed of them.
+
+One purchase is posted by its own few statements, which do what any program must: they hold the
+membership, leave out who joined later or has left, enter a purchase once (its key is unique), and
+tell the journal what changed. Who asks for a purchase that was posted already is told by the index.
 """
 
 from __future__ import annotations
@@ -24,7 +28,7 @@ from benchmarks.rivals.hand_sql import insert
 from benchmarks.rivals.loyalty_rows import PROGRAMME
 from crmcore import Order
 from crmcore.domain.ids import new_id
-from crmcore.domain.instants import LATEST, start_of, to_millis
+from crmcore.domain.instants import LATEST, from_millis, start_of, to_millis
 
 __all__ = ["LoyaltyPostgres", "LoyaltySqlite"]
 
@@ -79,7 +83,7 @@ class LoyaltyHand:
     def __init__(self, connection: Any) -> None:
         self.connection = connection
         self.cursor = connection.cursor()
-        self.entering = insert("points", ENTRY, self.mark, "")
+        self.entering = insert("points", ENTRY, self.mark, "") + " ON CONFLICT DO NOTHING"
         self.journalling = insert("journal", JOURNAL, self.mark, "")
         mark = self.mark
         self.posting = (
@@ -117,14 +121,21 @@ class LoyaltyHand:
     def earn(self, order: Order, now: int) -> None:
         """One stored purchase: its points, as a unit of work."""
         self.begin()
-        columns = "id, lots, tier_until, entered_at, due_at, version"
+        columns = "id, lots, tier_until, entered_at, due_at, version, at, closed_at"
         self.cursor.execute(
             f"SELECT {columns} FROM crm_memberships WHERE tenant = 'main' AND programme = 'club'"
             f" AND customer_id = {self.mark}{self.for_update}",
             (order.customer_id.bytes,),
         )
-        member, text, tier_until, entered_at, due_at, version = self.cursor.fetchone()
+        found = self.cursor.fetchone()
+        if found is None:
+            self.connection.rollback()
+            return
+        member, text, tier_until, entered_at, due_at, version, joined, closed_at = found
         lots, at, rules = json.loads(text), to_millis(order.at), PROGRAMME.rules[0]
+        if at < joined or closed_at is not None:
+            self.connection.rollback()
+            return
         if any(datetime.fromisoformat(lot["expires_at"]) <= order.at for lot in lots):
             raise SystemExit("points that end before the purchase are beyond this program")
         points, id = order.total.minor // 100, new_id(order.at)
@@ -144,10 +155,20 @@ class LoyaltyHand:
              "club", "earn", points, 0, points, order.total.minor, 1, at, part, to_millis(end),
              order.id.bytes, "club 1"),
         )  # fmt: skip
+        if self.cursor.rowcount == 0:  # it was posted before
+            self.connection.rollback()
+            return
+        entered = max(entered_at, at)
         self.cursor.execute(
             self.posting,
-            (json.dumps(lots, separators=(",", ":")), max(entered_at, at), due, member, version),
+            (json.dumps(lots, separators=(",", ":")), entered, due, member, version),
         )
+        before_and_after = {"entered_at": (entered_at, entered), "due_at": (due_at, due)}
+        changes = {
+            name: [from_millis(before).isoformat(), from_millis(after).isoformat()]
+            for name, (before, after) in before_and_after.items()
+            if before != after
+        }
         self.cursor.execute(self.counting, (points, who))
         self.cursor.execute(
             self.journalling,
@@ -156,8 +177,8 @@ class LoyaltyHand:
         )  # fmt: skip
         self.cursor.execute(
             self.journalling,
-            ("main", "memberships", "saved", member, member, version + 1, "[]", "[]", now, now,
-             None, None),
+            ("main", "memberships", "saved", member, member, version + 1, json.dumps([changes]),
+             "[{}]", now, now, None, None),
         )  # fmt: skip
         self.connection.commit()
 

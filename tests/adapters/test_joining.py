@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from crmcore import Customer, Identifier, IdentifierTaken, Refused
+from crmcore import Customer, Identifier, IdentifierTaken, Refused, StorageError
 from crmcore.adapters.sql import SqlBackend
 from crmcore.adapters.sql.engine import sqlite_engine
+from crmcore.adapters.sql.transaction import SqlTransaction
 
 AT = datetime(2024, 1, 1, tzinfo=UTC)
 METADATA = sa.MetaData()
@@ -71,6 +72,24 @@ def test_our_part_is_undone_when_ours_fails_and_the_host_goes_on(backend: SqlBac
             list(map(uow.customers.add, people))
         connection.execute(BOOKINGS.insert().values(id=2))
     assert kept(backend) == (2, 0, 0)
+
+
+def test_our_part_is_undone_when_the_journal_fails(
+    backend: SqlBackend, monkeypatch: pytest.MonkeyPatch
+):
+    """Its rows are written last, when the rest of ours is in the host's transaction already."""
+
+    def fail(_: SqlTransaction) -> None:
+        raise StorageError("the database failed")
+
+    with backend.engine.begin() as connection:
+        connection.execute(BOOKINGS.insert().values(id=1))
+        monkeypatch.setattr(SqlTransaction, "_tell", fail)
+        unit = backend.unit_of_work(connection=connection)
+        with pytest.raises(StorageError), unit as uow:
+            uow.customers.add(Customer.person(at=AT))
+    monkeypatch.undo()
+    assert kept(backend) == (1, 0, 0)
 
 
 def test_our_part_is_undone_by_an_error_of_the_hosts_own(backend: SqlBackend):

@@ -74,6 +74,21 @@ def test_one_order_asks_five_times(backend: SqlBackend):
     assert words == ["SELECT", "SELECT", "INSERT", "UPDATE", "INSERT"]
 
 
+def test_one_purchase_is_posted_by_seven(backend: SqlBackend):
+    """The version of the model, the membership with its profile, the ledger's key; the entry, the
+    profile, the membership, the journal.
+    """
+    bought = an_order(ANA, source_key="1")
+    with backend.unit_of_work(source="shop") as uow:
+        uow.orders.add(bought)
+        uow.memberships.enrol(ANA.id, "club", at=bought.at)
+    with statements(backend.engine) as seen, backend.unit_of_work() as uow:
+        assert len(uow.memberships.earn(bought)) == 1
+
+    words = [statement.split()[0] for statement in seen]
+    assert words == ["SELECT", "SELECT", "SELECT", "INSERT", "UPDATE", "UPDATE", "INSERT"]
+
+
 def test_a_look_up_asks_once(backend: SqlBackend):
     with statements(backend.engine) as seen, backend.reading() as uow:
         assert uow.customers.get(ANA.id).name == ANA.name

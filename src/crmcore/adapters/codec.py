@@ -6,7 +6,7 @@ wrote ourselves are trusted: decoding sets the attributes without validating the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from enum import Enum
 from functools import lru_cache
 from typing import Any, Generic, TypeVar, cast
@@ -43,11 +43,14 @@ class Column:
 
 @attrs.frozen
 class Codec(Generic[T]):
-    """`encode` gives a tuple of wire values in the order of `columns`; `decode` reads one."""
+    """`encode` gives a tuple of wire values in the order of `columns`; `decode` reads one. `places`
+    tells, by the name of a column, where in that order it is.
+    """
 
     columns: tuple[Column, ...]
     encode: Callable[[T], tuple[Any, ...]]
     decode: Callable[[Any], T]
+    places: Mapping[str, int]
 
 
 def codec_of(cls: type[T]) -> Codec[T]:
@@ -60,17 +63,18 @@ def codec_of(cls: type[T]) -> Codec[T]:
 def _made(cls: Any) -> Codec[Any]:
     fields = fields_of(cls)
     columns = tuple(column for field in fields for column in _columns(field))
-    return Codec(columns, _encoder(fields), _decoder(cls, fields))
+    places = {column.name: place for place, column in enumerate(columns)}
+    return Codec(columns, _encoder(fields), _decoder(cls, fields), places)
 
 
 @attrs.frozen
 class Update(Generic[T]):
     """What writes the next state of a stored class: `encode` what changes, but its heavy field, in
-    the order of `columns`; `write` the heavy one, or `rewrite` it, given the value before and its
-    text.
+    the order of `names`, each a column's behind `new_`; `write` the heavy one, or `rewrite` it,
+    given the value before and its text.
     """
 
-    columns: tuple[Column, ...]
+    names: tuple[str, ...]
     encode: Callable[[T], tuple[Any, ...]]
     write: Callable[[Any], str]
     rewrite: Callable[[Any, Any, str], str]
@@ -87,16 +91,16 @@ def update_of(
 @lru_cache(maxsize=512)
 def _update(cls: Any, heavy: str | None, stays: frozenset[str]) -> Update[Any]:
     fields = tuple(f for f in fields_of(cls) if f.name != heavy and f.name not in stays)
-    columns = tuple(column for field in fields for column in _columns(field))
+    names = tuple(f"new_{column.name}" for field in fields for column in _columns(field))
     hint = next((field.python for field in fields_of(cls) if field.name == heavy), str)
-    return Update(columns, _encoder(fields), json_writer(hint), json_rewriter(hint))
+    return Update(names, _encoder(fields), json_writer(hint), json_rewriter(hint))
 
 
 def recorded_encoder(codec: Codec[F], recording: Recording) -> Callable[[F], list[Any]]:
     """`codec.encode` for facts as they are recorded: with `recorded_at`, `actor`, the source
     where the fact names none, and the base amount where it is the amount itself.
     """
-    places = {column.name: index for index, column in enumerate(codec.columns)}
+    places = codec.places
     source, at, actor = places["source"], places["recorded_at"], places["actor"]
     base = places.get("base_amount_minor")
     money = next((places[n] for n in ("total_minor", "amount_minor") if n in places), None)

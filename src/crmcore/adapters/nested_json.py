@@ -15,6 +15,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
 from functools import lru_cache
+from operator import is_
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 from uuid import UUID
@@ -26,6 +27,7 @@ from crmcore.domain.attributes import AttributeValue
 from crmcore.domain.fields import FieldType
 from crmcore.domain.membership import Lot
 from crmcore.domain.money import Money
+from crmcore.domain.points import LotPart
 from crmcore.domain.predicates import Predicate
 from crmcore.domain.trusted import built, compiled, id_of_text, setters
 
@@ -48,7 +50,7 @@ PLAIN: dict[Any, Read] = {
 }
 
 
-MANY = (Lot,)
+MANY = (Lot, LotPart)
 """Classes of which a row may hold many: their text is written at once, past the converter."""
 
 
@@ -75,6 +77,9 @@ def json_rewriter(cls: Any) -> Callable[[Any, Any, str], str]:
     text = _object_text(get_args(cls)[0])
 
     def rewritten(values: Any, before: Any, read: str) -> str:
+        held = len(before)
+        if 0 < held <= len(values) and read[-2:] == "}]" and all(map(is_, before, values)):
+            return ",".join([read[:-1], *map(text, values[held:])]) + "]"  # some came behind
         parts, known = read[2:-2].split("},{"), dict[int, str]()
         if len(parts) == len(before):  # else another hand has written it
             known = {id(v): f"{{{part}}}" for v, part in zip(before, parts, strict=True)}

@@ -28,7 +28,7 @@ from crmcore.domain.kinds import (
 from crmcore.domain.money import Money
 from crmcore.domain.order import Order
 from crmcore.domain.order_facts import Cancellation, OrderHistory, Purchase, Return
-from crmcore.domain.ports import Transaction
+from crmcore.domain.ports import Recording, Transaction
 from crmcore.domain.redaction import personal_fields, without_personal_values
 
 if TYPE_CHECKING:
@@ -171,8 +171,12 @@ class Facts(Generic[F]):
             raise NotFound("customers", str(min(unknown)))
         if kind.of_order:
             facts = self._new(transaction, facts)
-        facts = self._prepared(transaction, facts, restores=restores)
-        with unit.writing():
+        return self._written(self._prepared(transaction, facts, restores=restores), recording)
+
+    def _written(self, facts: list[F], recording: Recording) -> list[F]:
+        """Record those that are new of facts that want no further check, and answer them."""
+        unit, kind = self._unit, self._kind
+        with unit.writing() as transaction:
             appended = transaction.append(kind, facts, recording)
         if not appended:
             facts = self._new(transaction, facts)

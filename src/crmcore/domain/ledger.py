@@ -17,7 +17,7 @@ from crmcore.domain.errors import InvalidInput, Refused
 from crmcore.domain.ids import FactId, MembershipId, new_id
 from crmcore.domain.instants import LATEST
 from crmcore.domain.membership import Lot, Membership
-from crmcore.domain.points import LotPart, Movement, PointsEntry
+from crmcore.domain.points import LotPart, Movement, PointsEntry, trusted_entry
 from crmcore.domain.programme import PointsRelease, Programme, RedemptionOrder, ReturnPolicy
 from crmcore.domain.standing import Sums
 from crmcore.domain.trusted import built, changed
@@ -49,7 +49,8 @@ class Posting:
 def _entry(
     programme: Programme, member: Membership, movement: Movement, at: datetime, **more: Any
 ) -> PointsEntry:
-    return PointsEntry(
+    make = trusted_entry if more.get("source") == SOURCE else PointsEntry
+    return make(
         customer_id=member.customer_id, membership_id=member.id, programme=member.programme,
         movement=movement, at=at, policy=programme.version_at(at), **more,
     )  # fmt: skip
@@ -75,8 +76,11 @@ def dues(lots: Iterable[Lot]) -> list[datetime]:
 
 def _settled(lots: Sequence[Lot], id: FactId) -> tuple[list[Lot], list[LotPart]]:
     """The lots after the points of one of them have paid what is owed, and how they moved."""
+    parts: list[LotPart] = []
+    if all(lot.points >= 0 for lot in lots):  # as nearly always: nothing is owed
+        return list(lots), parts
     of = {lot.id: lot for lot in lots}
-    left, parts = of[id].points, []
+    left = of[id].points
     for debt in lots:
         if debt.points < 0 and left > 0:
             paid = min(left, -debt.points)
@@ -205,7 +209,10 @@ def gain(
             days=rules.pending.days
         )
     id = FactId(new_id(at))
-    lot = Lot(id, points, at, None if end == LATEST else end, waits, until)
+    lot = built(
+        Lot, id=id, points=points, earned_at=at, expires_at=None if end == LATEST else end,
+        pending=waits, available_at=until,
+    )  # fmt: skip
     lots, parts = [*member.lots, lot], list[LotPart]()
     if not waits:
         lots, parts = _settled(lots, id)

@@ -15,6 +15,7 @@ from crmcore.domain.ledger import Posting
 from crmcore.domain.membership import Membership, TierChange, member_value, number_value
 from crmcore.domain.points import PointsBalance, PointsEntry
 from crmcore.domain.programme import Programme
+from crmcore.domain.programme_facts import ProgrammeFacts
 from crmcore.domain.repositories import Aggregates
 from crmcore.domain.standing import Count
 from crmcore.domain.text import checked_text
@@ -164,7 +165,7 @@ class MemberRecords(Aggregates[Membership]):
         unit = self._unit
         with unit.writing():
             if entries := [entry for _, some, _ in moved for entry in some]:
-                unit.points.add_many(entries)
+                ProgrammeFacts(unit, POINTS).post(entries)
             if changes := [change for _, _, some in moved for change in some]:
-                unit.tier_changes.add_many(changes)
+                ProgrammeFacts(unit, TIER_CHANGES).post(changes)
             return self._replace([member for member, _, _ in moved], held)

@@ -6,7 +6,7 @@ not overspend. A posting with a source key is made once, however often it is ask
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from operator import attrgetter
 from typing import Any
@@ -20,10 +20,10 @@ from crmcore.domain.errors import ConflictingFact, InvalidInput, NotFound, Refus
 from crmcore.domain.foresight import tier_at
 from crmcore.domain.ids import CustomerId, FactId, as_id
 from crmcore.domain.instants import LATEST, instant
-from crmcore.domain.kinds import MEMBERSHIPS, POINTS
+from crmcore.domain.kinds import POINTS
 from crmcore.domain.ledger import SOURCE, Posting, above_zero
 from crmcore.domain.member_tiers import MemberTiers, change_of
-from crmcore.domain.membership import Membership, TierChange, TierReason, member_value
+from crmcore.domain.membership import Membership, TierChange, TierReason
 from crmcore.domain.order import Order
 from crmcore.domain.order_facts import Cancellation, Return
 from crmcore.domain.points import Movement, PointsEntry
@@ -84,7 +84,7 @@ class Memberships(MemberTiers):
         """
         unit, found = self._unit, list[Posting]()
         order = unit.orders.get(fact.order_id)
-        held = self._held_by([order.customer_id])
+        held = unit.writes.memberships([order.customer_id])
         entries = unit.points.of(order.customer_id)
         returns = unit.returns.of_order(order.id)
         known = False
@@ -203,13 +203,6 @@ class Memberships(MemberTiers):
 
     # how
 
-    def _held_by(self, customers: Collection[CustomerId]) -> dict[UUID, Membership]:
-        """All memberships of these customers, held against others."""
-        programmes = self._unit.model.programmes
-        keys = {member_value(id, each.name): id for each in programmes for id in customers}
-        found = self._unit.reads.find(MEMBERSHIPS, "member", list(keys)) if keys else {}
-        return self._held_of({id: keys[value] for value, ids in found.items() for id in ids})
-
     def _again(
         self,
         member: Membership,
@@ -267,32 +260,22 @@ class Memberships(MemberTiers):
         unit, programmes = self._unit, {p.name: p for p in self._unit.model.programmes}
         if not orders:
             return []
-        held = self._held_by({order.customer_id for order in orders})
+        held = unit.writes.memberships({order.customer_id for order in orders})
         by_customer: dict[CustomerId, list[UUID]] = {}
         for id, member in held.items():
             by_customer.setdefault(member.customer_id, []).append(id)
         wanted = [
-            (order, id)
+            (order, id, f"earn:{held[id].programme}:{order.id}")
             for order in sorted(orders, key=attrgetter("at", "id"))
             for id in by_customer.get(order.customer_id, ())
         ]
-        probes = [
-            PointsEntry(
-                customer_id=order.customer_id, membership_id=held[id].id, movement=Movement.EARN,
-                programme=held[id].programme, at=order.at, source=SOURCE,
-                source_key=f"earn:{held[id].programme}:{order.id}",
-            )
-            for order, id in wanted
-        ]  # fmt: skip
-        made = unit.reads.recorded(POINTS, probes, SOURCE) if probes else {}
+        posted = unit.reads.keyed(POINTS, SOURCE, [key for *_, key in wanted]) if wanted else set()
         postings: dict[UUID, Posting] = {}
-        posted = set[str | None]()
         known: tuple[dict[UUID, list[Count]], dict[UUID, list[TierChange]]] | None = None
-        for place, (order, id) in enumerate(wanted):
-            before = postings.get(id, Posting(held[id], ()))
+        for order, id, key in wanted:
+            before = postings.get(id) or Posting(held[id], ())
             member, programme = before.membership, programmes[held[id].programme]
-            key = probes[place].source_key
-            if place in made or key in posted or order.at < member.at or not member.is_open:
+            if key in posted or order.at < member.at or not member.is_open:
                 continue
             posted.add(key)
             worth = order.base_amount or unit.in_base(order.total, order.at)

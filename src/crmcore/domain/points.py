@@ -7,7 +7,7 @@ included) equals active + pending + spent + expired + reversed (O1).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -16,12 +16,14 @@ import attrs
 from crmcore.domain.errors import InvalidInput
 from crmcore.domain.facts import Fact
 from crmcore.domain.fields import PERSONAL
-from crmcore.domain.ids import FactId, MembershipId, an_id, optional_id
+from crmcore.domain.ids import FactId, MembershipId, an_id, new_id, optional_id
 from crmcore.domain.instants import instant, optional_instant
 from crmcore.domain.text import Words, optional_text, symbol
+from crmcore.domain.trusted import built
 
 __all__ = [
     "GAINS", "TAKEN", "LotPart", "Movement", "PointsBalance", "PointsEntry", "some_points",
+    "trusted_entry",
 ]  # fmt: skip
 
 MOST = 2**53
@@ -110,6 +112,21 @@ class PointsEntry(Fact):
     def points(self) -> int:
         """How many points it is about, without a sign."""
         return abs(self.active + self.pending) or abs(self.active)
+
+
+BLANK: Mapping[str, Any] = {
+    field.name: field.default
+    for field in attrs.fields(PointsEntry)
+    if field.default is None or type(field.default) in (int, tuple)
+}
+
+
+def trusted_entry(*, at: datetime, **told: Any) -> PointsEntry:
+    """An entry that the ledger itself keys, made of nothing but what was checked before."""
+    fields = {**BLANK, "at": at, "qualifies_at": at, **told, "lots": tuple(told.get("lots", ()))}
+    if "id" not in fields:
+        fields["id"] = FactId(new_id(at))
+    return built(PointsEntry, **fields)
 
 
 ACCOUNTS: tuple[str, ...] = ("earned", "active", "pending", "spent", "expired", "reversed")

@@ -21,6 +21,7 @@ from crmcore.domain.folding import Deltas
 from crmcore.domain.ids import CustomerId, FactId, MembershipId, OrderId
 from crmcore.domain.journal import Entry
 from crmcore.domain.kinds import A, AggregateKind, FactKind, Key
+from crmcore.domain.membership import Membership
 from crmcore.domain.model import Model
 from crmcore.domain.predicates import Predicate
 from crmcore.domain.profile import Profile
@@ -132,6 +133,12 @@ class Transaction(Protocol):
         """
         ...
 
+    def memberships(self, customers: Collection[CustomerId]) -> dict[UUID, Membership]:
+        """The memberships of these customers in the model's programmes, in the order of their ids,
+        held against other writers until the end, and the profiles of those who have any.
+        """
+        ...
+
     def append(self, kind: FactKind[F], facts: Sequence[F], recording: Recording) -> bool:
         """Append all of `facts`, whose ids and keys differ. If any id or key is stored already,
         append none and answer false.
@@ -140,6 +147,10 @@ class Transaction(Protocol):
 
     def recorded(self, kind: FactKind[F], facts: Sequence[F], source: str | None) -> dict[int, F]:
         """By index in `facts`, the stored fact (removed ones too) that has its id or its key."""
+        ...
+
+    def keyed(self, kind: FactKind[F], source: str, keys: Collection[str]) -> set[str]:
+        """Those of these keys of a source that a stored fact has, if only a removed one."""
         ...
 
     def facts(

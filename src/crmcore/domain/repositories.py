@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import nullcontext
 from datetime import datetime
 from itertools import islice
-from typing import TYPE_CHECKING, Generic
+from typing import TYPE_CHECKING, Any, Generic
 from uuid import UUID
 
 import attrs
@@ -156,12 +156,14 @@ class Aggregates(Generic[A]):
             transaction.replace(self._kind, states, held)
             self._profiled(transaction, stored, held)
             differences = [changes_between(held[a.id], a) for a in stored]
-            entry = self._entry(Operation.SAVED, stored, [unit.recorded_at])
             changes, personal = zip(*differences, strict=True) if differences else ((), ())
-            unit.record(attrs.evolve(entry, changes=changes, personal=personal))
+            told = {"changes": changes, "personal": personal}
+            unit.record(self._entry(Operation.SAVED, stored, [unit.recorded_at], **told))
         return stored
 
-    def _entry(self, operation: Operation, aggregates: list[A], at: list[datetime]) -> Entry:
+    def _entry(
+        self, operation: Operation, aggregates: list[A], at: list[datetime], **told: Any
+    ) -> Entry:
         unit = self._unit
         return Entry(
             kind=self._kind.name,
@@ -172,6 +174,7 @@ class Aggregates(Generic[A]):
             recorded_at=unit.recorded_at,
             actor=unit.actor,
             source=unit.source,
+            **told,
         )
 
 

@@ -29,7 +29,7 @@ from crmcore.domain.kinds import (
     FactKind,
     Key,
 )
-from crmcore.domain.membership import Membership
+from crmcore.domain.membership import Membership, member_value
 from crmcore.domain.model import Model
 from crmcore.domain.ports import EVERYBODY, Among, Recording, Window
 from crmcore.domain.redaction import blanked, personal_fields
@@ -125,6 +125,13 @@ class MemoryTransaction(MemoryProfiles):
         first = sorted(due, key=attrgetter("due_at", "id"))[:limit]
         return [(member.id, member.customer_id) for member in first]
 
+    @at_one_moment
+    def memberships(self, customers: Collection[CustomerId]) -> dict[UUID, Membership]:
+        programmes = [programme.name for programme in self.model.programmes]
+        values = [member_value(id, name) for id in customers for name in programmes]
+        found = self.find(MEMBERSHIPS, "member", values)
+        return self.fetch(MEMBERSHIPS, sorted(id for ids in found.values() for id in ids))
+
     def _check_version(self, kind: AggregateKind[A], id: UUID, version: int) -> None:
         held = self.fetch(kind, [id]).get(id)
         if held is None or held.version != version:
@@ -160,6 +167,11 @@ class MemoryTransaction(MemoryProfiles):
             if kind.of_order:
                 self._index(kind, "order", cast(Any, fact).order_id, fact.id)
         return True
+
+    @at_one_moment
+    def keyed(self, kind: FactKind[F], source: str, keys: Collection[str]) -> set[str]:
+        known = self.table(f"{kind.name} by source key")
+        return {key for key in keys if known.get((source, key)) is not None}
 
     @at_one_moment
     def recorded(self, kind: FactKind[F], facts: Sequence[F], source: str | None) -> dict[int, F]:

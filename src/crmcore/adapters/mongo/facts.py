@@ -84,6 +84,10 @@ class MongoFacts(MongoRecords):
         self._new = kind.name, new
         return found
 
+    def keyed(self, kind: FactKind[F], source: str, keys: Collection[str]) -> set[str]:
+        rows = self.read_each(kind.name, "source_key", keys, source=source, keyed=True)
+        return {row["source_key"] for row in rows}
+
     def facts(
         self,
         kind: FactKind[F],

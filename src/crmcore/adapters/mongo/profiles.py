@@ -28,6 +28,7 @@ from crmcore.domain.fields import FieldType
 from crmcore.domain.folding import Deltas
 from crmcore.domain.ids import CustomerId
 from crmcore.domain.kinds import FACTS, FactKind
+from crmcore.domain.membership import Membership
 from crmcore.domain.ports import EVERYBODY, Among, Query
 from crmcore.domain.predicates import FactTerm, Predicate, Term
 from crmcore.domain.profile import Profile
@@ -40,6 +41,11 @@ class MongoProfiles(MongoFacts):
 
     _rows: Mapping[CustomerId, Document] = {}
     """The documents last held, as long as nothing of them is written."""
+
+    def memberships(self, customers: Collection[CustomerId]) -> dict[UUID, Membership]:
+        found = super().memberships(customers)
+        self.lock_profiles({member.customer_id for member in found.values()})
+        return found
 
     def lock_profiles(self, customers: Collection[CustomerId]) -> set[CustomerId]:
         rows = self._rows = self._read_rows(customers)

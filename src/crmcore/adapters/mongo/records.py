@@ -63,9 +63,20 @@ class MongoRecords(MongoKeys):
     def fetch(
         self, kind: AggregateKind[A], ids: Collection[UUID], *, lock: bool = False
     ) -> dict[UUID, A]:
+        return self._fetched(kind, "id", [id.bytes for id in ids], lock=lock)
+
+    def memberships(self, customers: Collection[CustomerId]) -> dict[UUID, Membership]:
+        ids = [id.bytes for id in customers]
+        found = self._fetched(MEMBERSHIPS, "customer_id", ids, lock=True)
+        programmes = {programme.name for programme in self.model.programmes}
+        return {id: found[id] for id in sorted(found) if found[id].programme in programmes}
+
+    def _fetched(
+        self, kind: AggregateKind[A], by: str, values: Collection[bytes], *, lock: bool
+    ) -> dict[UUID, A]:
         decode = documents_of(kind.cls).decode
         found: dict[UUID, A] = {}
-        for document in self.read_each(kind.name, "id", [id.bytes for id in ids]):
+        for document in self.read_each(kind.name, by, values):
             aggregate: A = decode(document)
             found[aggregate.id] = aggregate
             if lock:

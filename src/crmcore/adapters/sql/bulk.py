@@ -15,13 +15,15 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from crmcore.adapters.sql import bulk_mariadb, bulk_postgresql
-from crmcore.adapters.sql.driver import done_by, insert_text, text_of
+from crmcore.adapters.sql.driver import done_by, insert_text, pair_text, text_of
 from crmcore.adapters.sql.types import MARIADB
 
 __all__ = ["insert", "inserted", "update"]
 
 Row = tuple[Any, ...]
 TAKEN = ("SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY")
+PAIR = 2
+"""What one unit of work most often tells the journal; COPY takes a round trip more."""
 FEW = 20
 """So few rows go as fast without the ceremony of a bulk statement."""
 
@@ -32,11 +34,15 @@ def insert(
     """New rows, whose values are in the order of `names`."""
     if not rows:
         return
-    if connection.dialect.name == "postgresql" and len(rows) > 1:
-        bulk_postgresql.copy(connection, table, names, rows)
+    dialect = connection.dialect
+    if dialect.name == "postgresql" and len(rows) > 1:
+        if len(rows) == PAIR:
+            text = pair_text(table, tuple(names), dialect)
+            done_by(connection, text, [(*rows[0], *rows[1])])
+        else:
+            bulk_postgresql.copy(connection, table, names, rows)
         return
-    prepared = insert_text(table, tuple(names), connection.dialect)
-    done_by(connection, prepared.text, rows)
+    done_by(connection, insert_text(table, tuple(names), dialect).text, rows)
 
 
 def inserted(

@@ -23,6 +23,7 @@ __all__ = [
     "found_by",
     "insert_text",
     "is_seen",
+    "pair_text",
     "raised",
     "text_of",
     "text_of_many",
@@ -66,6 +67,13 @@ def insert_text(table: sa.Table, names: tuple[str, ...], dialect: sa.Dialect) ->
     values = {column.name: sa.bindparam(column.name, type_=column.type) for column in columns}
     lean = sa.table(table.name, *columns, schema=table.schema)
     return text_of(sa.insert(lean).values(values), dialect)
+
+
+@lru_cache(maxsize=64)
+def pair_text(table: sa.Table, names: tuple[str, ...], dialect: sa.Dialect) -> str:
+    """An insert of two rows, one's values behind the other's."""
+    text = insert_text(table, names, dialect).text
+    return f"{text}, {text.rpartition(' VALUES ')[2]}"
 
 
 @lru_cache(maxsize=16)

@@ -13,7 +13,8 @@ import sqlalchemy as sa
 from crmcore.adapters.codec import codec_of, indexes_by_key, recorded_encoder
 from crmcore.adapters.sql import bulk, statements
 from crmcore.adapters.sql.engine import translated
-from crmcore.adapters.sql.records import SqlRecords, chunks
+from crmcore.adapters.sql.members import SqlMembers
+from crmcore.adapters.sql.records import chunks
 from crmcore.adapters.sql.tables import HEADER
 from crmcore.domain.facts import Fact
 from crmcore.domain.ids import CustomerId, FactId, OrderId
@@ -29,12 +30,12 @@ __all__ = ["SqlFacts"]
 F = TypeVar("F", bound=Fact)
 
 
-class SqlFacts(SqlRecords):
+class SqlFacts(SqlMembers):
     """The fact half of a SQL transaction."""
 
     def append(self, kind: FactKind[F], facts: Sequence[F], recording: Recording) -> bool:
         table, codec = self.tables.kinds[kind.name], codec_of(kind.cls)
-        names = (*HEADER, *(column.name for column in codec.columns))
+        names = (*HEADER, *codec.places)
         encode, tenant, version = recorded_encoder(codec, recording), self.tenant, kind.version
         rows = [(tenant, fact.customer_id.bytes, version, *encode(fact)) for fact in facts]
         with translated():
@@ -52,6 +53,13 @@ class SqlFacts(SqlRecords):
                 for index in by_key[fact.source, fact.source_key or ""]:
                     found[index] = fact
         return found
+
+    def keyed(self, kind: FactKind[F], source: str, keys: Collection[str]) -> set[str]:
+        def make(one: bool) -> sa.Select[Any]:
+            return statements.keyed(self.tables, kind, one=one)
+
+        with translated():
+            return {row[0] for row in self.rows_of(make, list(keys), "value", source=source)}
 
     def facts(
         self,

@@ -64,9 +64,10 @@ class SqlProfiles(SqlFacts):
             return statements.lock(self.tables, one=one)
 
         by_bytes = {customer.bytes: customer for customer in customers}
-        with translated():
-            rows = self.rows_of(make, sorted(by_bytes.keys() - self.locked), "id")
-            self.locked.update(row[0] for row in rows)
+        if free := by_bytes.keys() - self.locked:
+            with translated():
+                rows = self.rows_of(make, sorted(free), "id")
+                self.locked.update(row[0] for row in rows)
         return {customer for id, customer in by_bytes.items() if id in self.locked}
 
     def copy_to_profiles(

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
-from functools import partial
 from itertools import chain, islice, repeat
 from typing import Any, TypeVar
 from uuid import UUID
@@ -22,8 +20,6 @@ from crmcore.adapters.sql.types import MARIADB
 from crmcore.adapters.sql.words import add_words, change_words
 from crmcore.domain.customer import Customer
 from crmcore.domain.errors import AlreadyExists, Busy, IdentifierTaken, Stale, StorageError
-from crmcore.domain.ids import CustomerId, MembershipId
-from crmcore.domain.instants import to_millis
 from crmcore.domain.kinds import A, AggregateKind, Key
 from crmcore.domain.model import Model
 
@@ -103,8 +99,12 @@ class SqlRecords:
     def rows(self, statement: sa.Select[Any], params: Params) -> Sequence[Any]:
         """The rows that a look-up by one key finds."""
         prepared = text_of(statement, self.connection.dialect)
-        values = [params[name] for name in prepared.names]
-        return self._tried(lambda: found_by(self.connection, prepared.text, values))
+        return self._found(prepared.text, [params[name] for name in prepared.names])
+
+    def _found(self, text: str, values: Sequence[Any]) -> Sequence[Any]:
+        if self._connect is None:
+            return found_by(self.connection, text, values)
+        return self._tried(lambda: found_by(self.connection, text, values))
 
     def _tried(self, ask: Callable[[], T]) -> T:
         """Ask; the first time, again on another connection if this one was lost, and all that idle
@@ -139,12 +139,12 @@ class SqlRecords:
             prepared = text_of_many(statement, names, count, dialect)
             each = chain(chunk, repeat(chunk[-1]))
             asked = [next(each) if one == names else params[one] for one in prepared.names]
-            yield from self._tried(partial(found_by, self.connection, prepared.text, asked))
+            yield from self._found(prepared.text, asked)
 
     def insert(self, kind: AggregateKind[A], added: Sequence[tuple[A, Collection[Key]]]) -> None:
         table = self.tables.kinds[kind.name]
         codec: Codec[A] = codec_of(kind.cls)
-        names = ["tenant", *(column.name for column in codec.columns)]
+        names = ["tenant", *codec.places]
         rows: list[tuple[Any, ...]] = []
         claims: list[tuple[UUID, Key]] = []
         customers: list[Customer] = []
@@ -172,19 +172,22 @@ class SqlRecords:
     def fetch(
         self, kind: AggregateKind[A], ids: Collection[UUID], *, lock: bool = False
     ) -> dict[UUID, A]:
-        codec, found = codec_of(kind.cls), dict[UUID, A]()
-        names = [column.name for column in codec.columns]
-        place = names.index(kind.heavy) if lock and kind.heavy else None
-
         def make(one: bool) -> sa.Select[Any]:
             return statements.fetch(self.tables, kind, one=one, lock=lock)
 
         with translated():
-            for row in self.rows_of(make, [id.bytes for id in ids], "id"):
-                made = codec.decode(row)
-                found[made.id] = made
-                if place is not None:
-                    self.texts[id(made)] = made, row[place]
+            rows = self.rows_of(make, [id.bytes for id in ids], "id")
+            return self.read(kind, rows, locked=lock)
+
+    def read(self, kind: AggregateKind[A], rows: Iterable[Any], *, locked: bool) -> dict[UUID, A]:
+        """The aggregates of these rows, by id; of those that are locked, the text is kept."""
+        codec, found = codec_of(kind.cls), dict[UUID, A]()
+        place = codec.places[kind.heavy] if locked and kind.heavy else None
+        for row in rows:
+            made = codec.decode(row)
+            found[made.id] = made
+            if place is not None:
+                self.texts[id(made)] = made, row[place]
         return found
 
     def replace(
@@ -194,10 +197,9 @@ class SqlRecords:
         held: Mapping[UUID, A] | None = None,
     ) -> None:
         update = update_of(kind.cls, kind.heavy, _stays(kind, saved, held))
-        names = [f"new_{column.name}" for column in update.columns]
         whole, light = list[Params](), list[Params]()
         for aggregate, _ in saved:
-            row: Params = dict(zip(names, update.encode(aggregate), strict=True))
+            row: Params = dict(zip(update.names, update.encode(aggregate), strict=True))
             row |= {"who": row.pop("new_id"), "held": aggregate.version - 1}
             before = held[aggregate.id] if held else None
             if (text := self._heavy(kind, before, aggregate)) is None:
@@ -209,7 +211,8 @@ class SqlRecords:
             changed = self._updated(kind, light) + self._updated(kind, whole)
             if changed != len(saved):
                 raise self._stale(kind, [aggregate for aggregate, _ in saved])
-            self._rekey(kind, [(a, keys) for a, keys in saved if keys is not None])
+            if named := [(a, keys) for a, keys in saved if keys is not None]:
+                self._rekey(kind, named)
 
     def _heavy(self, kind: AggregateKind[A], before: A | None, after: A) -> str | None:
         """The text of the heavy field, where it has changed: it takes longer than all the rest."""
@@ -285,21 +288,6 @@ class SqlRecords:
         with translated():
             rows = self.run(statement, params if id is None else params | {"id": id.bytes})
             return list(map(codec_of(kind.cls).decode, rows.all()))
-
-    def due(
-        self, programme: str, until: datetime, limit: int
-    ) -> list[tuple[MembershipId, CustomerId]]:
-        params: Params = {
-            "tenant": self.tenant, "programme": programme, "until": to_millis(until),
-            "limit": limit,
-        }  # fmt: skip
-        with translated():
-            rows: Iterable[Any] = self.run(statements.due(self.tables), params)
-            found = [tuple(row) for row in rows]
-        return [
-            (MembershipId(UUID(bytes=id)), CustomerId(UUID(bytes=customer)))
-            for id, customer in found
-        ]
 
     def _claim(self, kind: AggregateKind[A], claims: list[tuple[UUID, Key]]) -> None:
         tenant, name = self.tenant, kind.name

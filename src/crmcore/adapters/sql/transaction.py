@@ -27,6 +27,9 @@ ROW = (
     "tenant", "kind", "operation", "aggregate_id", "ids", "version", "changes", "personal", "at",
     "recorded_at", "actor", "source",
 )  # fmt: skip
+MANY = 20
+"""So many rows of the journal wait at most; those of a batch name its ids."""
+TEXT = json.JSONEncoder(ensure_ascii=False).encode
 
 
 class SqlTransaction(SqlProfiles):
@@ -46,6 +49,7 @@ class SqlTransaction(SqlProfiles):
     ) -> None:
         super().__init__(connection, tables, tenant, model, connect=connect)
         self._joined = joined
+        self._untold: list[tuple[Any, ...]] = []
 
     def write(self, entry: Entry) -> None:
         alone = len(entry.ids) == 1
@@ -63,8 +67,16 @@ class SqlTransaction(SqlProfiles):
             entry.actor,
             entry.source,
         )
-        with translated():
-            bulk.insert(self.connection, self.tables.journal, ROW, [row])
+        self._untold.append(row)
+        if len(self._untold) == MANY:
+            self._tell()
+
+    def _tell(self) -> None:
+        """Write the rows of the journal that wait: at the end, or before they are read."""
+        if self._untold:
+            with translated():
+                bulk.insert(self.connection, self.tables.journal, ROW, self._untold)
+            self._untold = []
 
     def model_version(self) -> int | None:
         """The newest version of the tenant's stored model."""
@@ -100,6 +112,7 @@ class SqlTransaction(SqlProfiles):
 
     def _rows_of(self, kind: AggregateKind[A], id: UUID) -> list[tuple[int, Entry]]:
         """The rows that name this aggregate, oldest first, by `seq`."""
+        self._tell()
         journal = self.tables.journal
         in_batch = sa.and_(journal.c.aggregate_id.is_(None), self._place_of(id, journal.c.ids) > 0)
         statement = (
@@ -123,10 +136,16 @@ class SqlTransaction(SqlProfiles):
     def commit(self) -> None:
         self.texts.clear()
         if self._joined is not None:
-            with translated():
-                self._joined.commit()
+            try:
+                self._tell()
+                with translated():
+                    self._joined.commit()
+            except BaseException:
+                self.rollback()
+                raise
             return
         try:
+            self._tell()
             with translated(committing=True):
                 self.connection.commit()
         finally:
@@ -155,7 +174,7 @@ class SqlTransaction(SqlProfiles):
 
 
 def _json(changes: tuple[Any, ...]) -> str:
-    return json.dumps(changes, ensure_ascii=False) if changes else "[]"
+    return TEXT(changes) if changes else "[]"
 
 
 def entry_of(row: Any) -> Entry:

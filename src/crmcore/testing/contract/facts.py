@@ -14,6 +14,7 @@ from crmcore.adapters.backend import Backend
 from crmcore.domain.errors import ConflictingFact, InvalidInput, MissingRate, NotFound
 from crmcore.domain.ids import CustomerId, FactId
 from crmcore.domain.interaction import Interaction
+from crmcore.domain.kinds import ORDERS
 from crmcore.domain.money import Money
 from crmcore.domain.order import Order
 from crmcore.testing.builders import AT, a_customer, a_score, an_interaction, an_order
@@ -133,6 +134,22 @@ class FactsContract(Subject):
             profile = uow.profiles.get(ana.id)
 
         assert (profile["order_count"], profile["interaction_count"]) == (2, 1)
+
+    def test_the_keys_of_a_source_are_known(self, backend: Backend) -> None:
+        """Those that a fact has, of this kind and source, a removed one too."""
+        with backend.unit_of_work(source="shop") as uow:
+            ana = uow.customers.add(a_customer())
+            first, *_ = (
+                uow.orders.add(an_order(ana, source_key=key, nth=nth))
+                for nth, key in enumerate("abc")
+            )
+            uow.orders.remove(first.id)
+            uow.interactions.add(an_interaction(ana, source_key="d"))
+        with backend.unit_of_work() as uow:
+            assert uow.reads.keyed(ORDERS, "shop", ["a", "b", "d", "A"]) == {"a", "b"}
+            assert uow.reads.keyed(ORDERS, "till", ["a", "b"]) == set()
+            assert uow.reads.keyed(ORDERS, "shop", ["c"]) == {"c"}
+            assert uow.reads.keyed(ORDERS, "shop", []) == set()
 
     def test_a_fact_of_nobody_is_refused(self, backend: Backend) -> None:
         """An unknown customer is `NotFound`, and nothing of the bulk is kept."""

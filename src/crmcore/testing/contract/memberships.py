@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import attrs
 import pytest
@@ -212,6 +213,18 @@ class MembershipsContract(Subject):
             uow.rollback()
         with backend.reading() as uow:
             assert _due(uow, AT) == []
+
+    def test_the_memberships_of_customers_are_found_at_once(self, two: Backend) -> None:
+        """In every programme of the model, by id in order; who is none or unknown is left out."""
+        with two.unit_of_work() as uow:
+            ana, ben, eve = _some(uow, 3)
+            made = [a_membership(ana), a_membership(ana, "staff"), a_membership(ben)]
+            uow.memberships.add_many([*made, a_membership(eve)])
+            stored = {member.id: uow.memberships.get(member.id) for member in made}
+        with two.unit_of_work() as uow:
+            found = uow.writes.memberships([ben.id, ana.id, CustomerId(UUID(int=7))])
+            assert list(found.items()) == sorted(stored.items())
+            assert uow.writes.memberships([]) == {}
 
     def test_a_neighbours_members_are_not_found(self, backend: Backend) -> None:
         """Neither by number, nor by what is due."""
