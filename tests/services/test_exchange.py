@@ -537,7 +537,9 @@ class TestImport:
     ):
         """What is told without personal values does not say it, and would make them static."""
         with memory.unit_of_work() as uow:
-            held = uow.segments.add(Segment("rich", predicate=field("revenue") > Money(9, "EUR")))
+            held = uow.segments.add(
+                Segment(name="rich", at=AT, predicate=field("revenue") > Money(9, "EUR"))
+            )
         other = crmcore.connect("memory://")
         other.migrate()
         bare, whole = tmp_path / "bare.csv", tmp_path / "whole.csv"
