@@ -56,8 +56,8 @@ class Memberships(MemberTiers):
                 customer_id=who, programme=programme, number=number, at=at, tier=known.tiers[0]
             )
         )
-        self._unit.tier_changes.add(
-            change_of(member, member.tier, at, LATEST, TierReason.ENROLLED, previous=None)
+        self._unit.tier_changes.posted(
+            [change_of(member, member.tier, at, LATEST, TierReason.ENROLLED, previous=None)]
         )
         return member
 
