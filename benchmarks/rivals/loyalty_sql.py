@@ -3,8 +3,9 @@
 Tiers by points of a calendar year, kept to the end of the next one, and points that expire: a few
 statements over whole tables in one transaction, which leave the rows that crmcore leaves. They know
 what the programme's rules are, and that its members returned nothing, were not promoted, and have
-every purchase behind the last advance. The years' bounds are given. A journal row names 10,000
-memberships or facts, without what changed of them.
+every purchase behind the last advance. The years' bounds are given. Whom something falls due for is
+held until the end, as a posting at the same time asks for it, and a journal row names 10,000
+memberships or facts, with what changed of the memberships.
 
 One purchase is posted by its own few statements, which do what any program must: they hold the
 membership, leave out who joined later or has left, enter a purchase once (its key is unique), and
@@ -78,7 +79,9 @@ class LoyaltyHand:
     new_id = ""
     """A UUIDv7 of the milliseconds `{at}`."""
     lots = ""
-    """Open lots of who is due: `id`, `at`, `lot`, `points`, `expires`."""
+    """Open lots of who is due: `customer_id`, `membership_id`, `lot`, `points`, `expires`."""
+    instant = ""
+    """The text of an instant `{at}`, but for its zone."""
 
     def __init__(self, connection: Any) -> None:
         self.connection = connection
@@ -108,15 +111,33 @@ class LoyaltyHand:
 
     def journal(self, kind: str, operation: str, table: str, now: int) -> None:
         """What was done to the ids of a table, so many a row."""
-        self.cursor.execute(f"SELECT id, at FROM {table}")
+        told = operation == "saved"
+        self.cursor.execute(f"SELECT id, at{', changes' if told else ''} FROM {table}")
         rows = []
         while page := self.cursor.fetchmany(PAGE):
             ids, at = b"".join(bytes(row[0]) for row in page), max(row[1] for row in page)
+            changes, personal = "[]", "[]"
+            if told:
+                changes = f"[{', '.join(row[2] for row in page)}]"
+                personal = f"[{', '.join('{}' for _ in page)}]"
             rows.append(
-                ("main", kind, operation, None, ids, None, "[]", "[]", at, now, "advance",
+                ("main", kind, operation, None, ids, None, changes, personal, at, now, "advance",
                  "advance")
             )  # fmt: skip
         self.cursor.executemany(self.journalling, rows)
+
+    @property
+    def changes(self) -> str:
+        """SQL for what differs between a row of `due` and the membership behind it, as JSON."""
+        told = ["tier", "tier_since", "tier_until", "entered_at", "due_at"]
+        parts = []
+        for name in told:
+            pair = [f"{table}.{name}" for table in ("due", "m")]
+            if name != "tier":
+                pair = [f"{self.instant.format(at=at)} || '+00:00'" for at in pair]
+            text = f"""', "{name}": ["' || {pair[0]} || '", "' || {pair[1]} || '"]'"""
+            parts.append(f"CASE WHEN due.{name} <> m.{name} THEN {text} ELSE '' END")
+        return f"'{{' || substr({' || '.join(parts)}, 3) || '}}'"
 
     def earn(self, order: Order, now: int) -> None:
         """One stored purchase: its points, as a unit of work."""
@@ -200,7 +221,8 @@ class LoyaltyHand:
         self.run(
             f"""CREATE TEMP TABLE due AS SELECT id, customer_id, tier, tier_since, tier_until,
                 due_at, entered_at FROM crm_memberships
-                WHERE tenant = 'main' AND programme = 'club' AND due_at <= {until}"""
+                WHERE tenant = 'main' AND programme = 'club' AND due_at <= {until}
+                {self.for_update}"""
         )
         self.run("CREATE UNIQUE INDEX temp_due ON due (id)")
         self.analyse("due")
@@ -293,7 +315,11 @@ class LoyaltyHand:
         )
         self.journal("points", "appended", "gone", now)
         self.journal("tier_changes", "appended", "moves", now)
-        self.journal("memberships", "saved", f"(SELECT id, {now} AS at FROM due) AS saved", now)
+        saved = (
+            f"(SELECT due.id AS id, {now} AS at, {self.changes} AS changes FROM due"
+            " JOIN crm_memberships AS m ON m.tenant = 'main' AND m.id = due.id) AS saved"
+        )
+        self.journal("memberships", "saved", saved, now)
         for table in ("due", "ends", "gone", "soonest", "sums", "best", "moves", "last_move"):
             self.run(f"DROP TABLE {table}")
 
@@ -317,6 +343,11 @@ class LoyaltySqlite(LoyaltyHand):
         CAST(strftime('%s', json_extract(lot.value, '$.expires_at')) AS INTEGER) * 1000 AS expires
         FROM due JOIN crm_memberships AS m ON m.tenant = 'main' AND m.id = due.id
         JOIN json_each(m.lots) AS lot"""
+
+    instant = (
+        "strftime('%Y-%m-%dT%H:%M:%S', {at} / 1000, 'unixepoch') || CASE {at} % 1000 WHEN 0 THEN ''"
+        " ELSE printf('.%03d000', {at} % 1000) END"
+    )
 
     @classmethod
     def connected(cls, url: str) -> LoyaltySqlite:
@@ -371,10 +402,16 @@ class LoyaltyPostgres(LoyaltyHand):
         " substring(int8send({at}::bigint << 16) from 1 for 6) || '\\x70'::bytea from 1 for 7)"
     )
     lots = """SELECT due.customer_id AS customer_id, due.id AS membership_id,
-        lot.value ->> 'id' AS lot, (lot.value ->> 'points')::bigint AS points,
-        (extract(epoch FROM (lot.value ->> 'expires_at')::timestamptz) * 1000)::bigint AS expires
+        lot.id AS lot, lot.points AS points,
+        (extract(epoch FROM lot.expires_at) * 1000)::bigint AS expires
         FROM due JOIN crm_memberships AS m ON m.tenant = 'main' AND m.id = due.id
-        CROSS JOIN LATERAL json_array_elements(m.lots::json) AS lot (value)"""
+        CROSS JOIN LATERAL json_to_recordset(m.lots::json)
+            AS lot (id text, points bigint, expires_at timestamptz)"""
+    instant = (
+        "to_char(to_timestamp({at} / 1000) AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS')"
+        " || CASE {at} % 1000 WHEN 0 THEN ''"
+        " ELSE '.' || lpad(({at} % 1000)::text, 3, '0') || '000' END"
+    )
 
     @classmethod
     def connected(cls, url: str) -> LoyaltyPostgres:

@@ -44,6 +44,13 @@ def rows_of(backend: Any, journal: bool = True) -> Rows:
     for row in told if journal else ():
         key = f"{row['kind']} {row['operation']} {row['actor']} {row['source']}"
         counts[key] = counts.get(key, 0) + len(row["ids"]) // 16
+    changed = [
+        f"{row['ids'][16 * place : 16 * place + 16].hex()}: {change}"
+        for row in told
+        if row["operation"] == "saved"
+        for place, change in enumerate(json.loads(row["changes"]))
+    ]
+    kept["changes"] = sorted(changed) if journal else []
     return kept | {"journal": sorted(f"{key}: {count}" for key, count in counts.items())}
 
 
@@ -75,7 +82,7 @@ def left(tmp_path: Path) -> Callable[[Callable[[str, Any], None]], Rows]:
 
 @pytest.mark.parametrize("ends", [[YEAR_ENDS], [YEAR_ENDS, POINTS_END]], ids=["tiers", "points"])
 def test_a_base_is_advanced_to_the_same_rows_by_hand(left: Any, ends: list[Any]):
-    """Every column of four tables, and how many the journal names."""
+    """Every column of four tables, whom the journal names, and what it says of memberships."""
 
     def by(make: Any) -> Callable[[str, Any], None]:
         def work(url: str, _: Any) -> None:

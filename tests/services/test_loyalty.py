@@ -265,3 +265,25 @@ def test_what_is_owed_as_of_an_instant(backend):
     ended = liability(backend, "club", at=end)
     assert ended.points == 0
     assert ended.redemption_rate == pytest.approx(500 / total)
+
+
+def test_what_was_owed_stays_when_the_ledgers_go_on(backend):
+    """Of whom nothing later is known the lots tell it, of the others their entries."""
+    at = START + 60 * DAY
+    with backend.unit_of_work(source="shop") as uow:
+        members, _ = uow.memberships.page("club")
+        for member, points in zip(members, (40, 5, 90), strict=False):
+            uow.memberships.redeem(member, points, at=at)
+        end = members[3].lots[0].expires_at
+    told = [liability(backend, "club", at=when) for when in (at, end)]
+    advance(backend, at=end)
+    told.append(liability(backend, "club", at=end))
+    with backend.unit_of_work(actor="clerk") as uow:
+        for member in uow.memberships.page("club")[0]:
+            uow.memberships.adjust(member, 7, at=end + DAY, reason="sorry")
+
+    assert [known.points for known in told] == [sum(AMOUNTS) - 135, 0, 0]
+    assert told[2].redemption_rate == pytest.approx(135 / sum(AMOUNTS))
+    assert liability(backend, "club", at=at) == told[0]
+    assert liability(backend, "club", at=end) == told[2]
+    assert liability(backend, "club", at=end + DAY).points == 7 * len(AMOUNTS)

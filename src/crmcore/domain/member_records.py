@@ -15,10 +15,11 @@ from crmcore.domain.ledger import Posting
 from crmcore.domain.membership import Membership, TierChange, member_value, number_value
 from crmcore.domain.points import PointsBalance, PointsEntry
 from crmcore.domain.programme import Programme
-from crmcore.domain.programme_facts import ProgrammeFacts
+from crmcore.domain.rebuilding import rebuilt
 from crmcore.domain.repositories import Aggregates
 from crmcore.domain.standing import Count
 from crmcore.domain.text import checked_text
+from crmcore.domain.trusted import changed
 
 if TYPE_CHECKING:
     from crmcore.domain.unit_of_work import UnitOfWork
@@ -64,6 +65,32 @@ class MemberRecords(Aggregates[Membership]):
         found = self._unit.reads.after(MEMBERSHIPS, after, limit)
         last = MembershipId(found[-1].id) if len(found) == limit else None
         return [member for member in found if member.programme == programme], last
+
+    def follow(self, facts: Iterable[PointsEntry | TierChange]) -> None:
+        """Make the memberships that facts were added to, or taken from, what all their facts tell:
+        the lots by entries, the tier by tier changes. `advance` then reckons all of them anew.
+        """
+        known = list(facts)
+        by_entries = any(isinstance(fact, PointsEntry) for fact in known)
+        stored = self._unit.writes.fetch(MEMBERSHIPS, sorted({f.membership_id for f in known}))
+        held = self._held_of({id: member.customer_id for id, member in stored.items()})
+        members = list(held.values())
+        entries = self._entries_by_member(members) if by_entries else {}
+        changes = {} if by_entries else self._changes_by_member(members)
+        moved = list[Membership]()
+        for id, before in held.items():
+            own, programme = entries.get(id, []), self._programme(before.programme)
+            after = rebuilt(programme, before, own, changes.get(id, []))
+            if by_entries:
+                entered_at = max([before.entered_at, *(entry.at for entry in own)])
+                after = changed(before, lots=after.lots, entered_at=entered_at)
+            else:
+                after = changed(after, lots=before.lots)
+            if after != before:
+                due_at = min(before.due_at, before.at) if before.is_open else before.due_at
+                moved.append(changed(after, due_at=due_at))
+        if moved:
+            self._replace(moved, held)
 
     # how
 
@@ -165,7 +192,7 @@ class MemberRecords(Aggregates[Membership]):
         unit = self._unit
         with unit.writing():
             if entries := [entry for _, some, _ in moved for entry in some]:
-                ProgrammeFacts(unit, POINTS).post(entries)
+                unit.points.posted(entries)
             if changes := [change for _, _, some in moved for change in some]:
-                ProgrammeFacts(unit, TIER_CHANGES).post(changes)
+                unit.tier_changes.posted(changes)
             return self._replace([member for member, _, _ in moved], held)

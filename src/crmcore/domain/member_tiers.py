@@ -196,7 +196,8 @@ class MemberTiers(MemberRecords):
         open_ = {id: member for id, member in held.items() if member.is_open}
         first = {id: min(ledger.dues(m.lots), default=LATEST) for id, m in open_.items()}
         moving = [member for id, member in open_.items() if _may_move(member, first[id], at)]
-        counts, changes = self._counts(moving), self._changes_by_member(moving)
+        counts = self._counts(moving)
+        changes = self._changes_by_member([member for member in moving if _was_moved(member)])
         found: list[tuple[Membership, Sequence[PointsEntry], Sequence[TierChange]]] = [
             (changed(member, due_at=LATEST), (), ())
             for member in held.values()
@@ -210,8 +211,8 @@ class MemberTiers(MemberRecords):
                 moved, entries = due.membership, due.entries
                 lots_due = min(ledger.dues(moved.lots), default=LATEST)
             next_due = member.tier_until
-            if id in changes:
-                after = standing(programme, member, counts[id], changes[id], at=at)
+            if id in counts:
+                after = standing(programme, member, counts[id], changes.get(id, ()), at=at)
                 made, next_due = _changes_in(member, after.steps), after.due_at
                 moved = _behind(moved, made)
             moved = changed(moved, due_at=min(next_due, lots_due))
@@ -231,6 +232,11 @@ def _may_move(member: Membership, lots: datetime, at: datetime) -> bool:
     the first at `lots`: whatever counts makes them due from when it is dated.
     """
     return member.tier_until <= at or member.due_at <= member.entered_at or member.due_at < lots
+
+
+def _was_moved(member: Membership) -> bool:
+    """Has any tier change followed the one that enrolled them? It is dated behind joining."""
+    return member.tier_since > member.at
 
 
 def _changes_in(member: Membership, steps: Iterable[Step]) -> list[TierChange]:

@@ -51,13 +51,14 @@ class Memberships(MemberTiers):
         known, at = self._programme(programme), instant(at)
         known.rules_at(at)
         who = CustomerId(as_id(customer_id, "customer_id"))
+        self._hold({who})
         member = self.add(
             Membership(
                 customer_id=who, programme=programme, number=number, at=at, tier=known.tiers[0]
             )
         )
-        self._unit.tier_changes.add(
-            change_of(member, member.tier, at, LATEST, TierReason.ENROLLED, previous=None)
+        self._unit.tier_changes.posted(
+            [change_of(member, member.tier, at, LATEST, TierReason.ENROLLED, previous=None)]
         )
         return member
 

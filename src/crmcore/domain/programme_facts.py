@@ -1,4 +1,4 @@
-"""The facts of loyalty programmes, under the model."""
+"""The facts of loyalty programmes, under the model; a membership follows those that hosts add."""
 
 from __future__ import annotations
 
@@ -6,21 +6,54 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from crmcore.domain.collecting import uncollected
-from crmcore.domain.fact_repositories import Facts
+from crmcore.domain.errors import InvalidInput
+from crmcore.domain.fact_repositories import BATCH, Facts
+from crmcore.domain.ids import FactId
+from crmcore.domain.kinds import MEMBERSHIPS
 from crmcore.domain.membership import TierChange
 from crmcore.domain.points import PointsEntry
 from crmcore.domain.ports import Transaction
 
 __all__ = ["ProgrammeFacts"]
 
-BATCH = 10_000
 P = TypeVar("P", bound=PointsEntry | TierChange)
 
 
 class ProgrammeFacts(Facts[P]):
     """`uow.points`, `uow.tier_changes`: a programme or tier that the model does not declare is
-    `InvalidInput`.
+    `InvalidInput`, and so is a membership of another customer or programme.
+
+    What is added or removed here by a host changes its membership, too: its lots, or its tier, are
+    what all its facts tell. What is restored does not: a membership comes with its own.
     """
+
+    def posted(self, facts: Sequence[P]) -> None:
+        """Record what the memberships that `uow.memberships` stores with it tell already: distinct,
+        of customers that are held as well, and checked when it was made.
+        """
+        for start in range(0, len(facts), BATCH):
+            with uncollected:
+                self._written(list(facts[start : start + BATCH]), self._unit.recording)
+
+    def remove(self, id: FactId) -> None:
+        fact = self.get(id)
+        super().remove(id)
+        self._unit.memberships.follow([fact])
+
+    def _append(self, facts: list[P], *, restores: bool = False) -> list[P]:
+        if restores:
+            return super()._append(facts, restores=True)
+        known = self._unit.reads.fetch(MEMBERSHIPS, sorted({f.membership_id for f in facts}))
+        for index, fact in enumerate(facts):
+            member = known.get(fact.membership_id)
+            if member is None:
+                continue
+            if (member.customer_id, member.programme) != (fact.customer_id, fact.programme):
+                reason = "is another customer's, or of another programme"
+                raise InvalidInput.of(f"[{index}].membership_id", reason)
+        if new := super()._append(facts):
+            self._unit.memberships.follow(new)
+        return new
 
     def _prepared(
         self, transaction: Transaction, facts: list[P], *, restores: bool = False
@@ -34,11 +67,3 @@ class ProgrammeFacts(Facts[P]):
             if fact.previous is not None:
                 model.check_tier(fact.programme, fact.previous, path="previous")
         return super()._prepared(transaction, facts, restores=restores)
-
-    def post(self, facts: Sequence[P]) -> None:
-        """Record what the ledgers of members that are held have made: distinct, of customers that
-        are held as well, and checked when it was made.
-        """
-        for begun in range(0, len(facts), BATCH):
-            with uncollected:
-                self._written(list(facts[begun : begun + BATCH]), self._unit.recording)

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from math import inf
 from operator import itemgetter, lt
+from typing import NamedTuple
 from uuid import UUID
 
 import attrs
@@ -60,8 +61,7 @@ class Sums:
         return rules.rank_reached(self.points, self.spend, self.purchases)
 
 
-@attrs.frozen
-class Entitlement:
+class Entitlement(NamedTuple):
     """To the tier at this place, from `since` to before `until`."""
 
     since: datetime

@@ -190,12 +190,12 @@ class UnitOfWork:
         return Memberships(self)
 
     @cached_property
-    def points(self) -> Facts[PointsEntry]:
+    def points(self) -> ProgrammeFacts[PointsEntry]:
         """The ledgers of the loyalty programmes."""
         return ProgrammeFacts(self, POINTS)
 
     @cached_property
-    def tier_changes(self) -> Facts[TierChange]:
+    def tier_changes(self) -> ProgrammeFacts[TierChange]:
         """Who entered which tier, or keeps it for longer."""
         return ProgrammeFacts(self, TIER_CHANGES)
 

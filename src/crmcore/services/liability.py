@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
 
 import attrs
 
 from crmcore.domain.errors import InvalidInput
-from crmcore.domain.instants import LATEST, instant, zone_named
+from crmcore.domain.instants import LATEST, MILLISECOND, instant, zone_named
+from crmcore.domain.membership import Lot
 from crmcore.domain.money import Money
-from crmcore.domain.points import PointsBalance
+from crmcore.domain.points import Movement
 from crmcore.domain.ports import Backend
+from crmcore.domain.programme import Programme
 from crmcore.domain.rebuilding import rebuilt
 
 __all__ = ["Liability", "liability"]
 
 PAGE = 2_000
+ENDS = (Movement.REDEEM, Movement.EXPIRE)
 
 
 @attrs.frozen
@@ -49,29 +53,46 @@ def liability(
         raise InvalidInput.of("redemption_rate", "must be from 0 to 1")
     known, at = backend.model.programme(programme), instant(at)
     zone = zone_named(known.zone)
-    total, ending, spent, expired = 0, dict[str, int](), 0, 0
-    after, more = None, True
-    while more:
-        with backend.reading() as uow:
-            members, after = uow.memberships.page(programme, after=after, limit=PAGE)
-            ledgers = uow.memberships.entries_of(members)
-        for member in members:
-            entries = [entry for entry in ledgers[member.id] if entry.at <= at]
-            sums = PointsBalance.of(entries)
-            spent, expired = spent + sums.spent, expired + sums.expired
-            for lot in rebuilt(known, member, entries, ()).lots:
-                if lot.expires_at is not None and lot.points > 0 and lot.expires_at <= at:
-                    continue  # it has ended, and nobody has advanced since
-                end = lot.expires_at or LATEST
-                month = "never" if end == LATEST else f"{end.astimezone(zone):%Y-%m}"
-                ending[month] = ending.get(month, 0) + lot.points
-                total += lot.points
-        more = after is not None
-    rate = redemption_rate
-    if rate is None:
-        rate = spent / (spent + expired) if spent + expired else 1.0
+    held: Counter[datetime] = Counter()
+    for lot in _open_lots(backend, known, at):
+        if lot.expires_at is None or lot.points < 0 or lot.expires_at > at:
+            held[lot.expires_at or LATEST] += lot.points  # else nobody has advanced since it ended
+    ending: Counter[str] = Counter()
+    for end, points in held.items():
+        ending["never" if end == LATEST else f"{end.astimezone(zone):%Y-%m}"] += points
+    total = held.total()
+    rate = _redeemed(backend, programme, at) if redemption_rate is None else redemption_rate
     owed = known.point_cost * total * Decimal(repr(float(rate)))
     return Liability(
         programme, at, total, dict(sorted(ending.items())), rate,
         Money.rounded(max(owed, Decimal(0)), backend.model.currency),
     )  # fmt: skip
+
+
+def _open_lots(backend: Backend, programme: Programme, at: datetime) -> Iterator[Lot]:
+    """What was open at an instant: as memberships tell, or by the ledger of whom it goes on."""
+    after, more = None, True
+    while more:
+        with backend.reading() as uow:
+            members, after = uow.memberships.page(programme.name, after=after, limit=PAGE)
+            later = [member for member in members if member.entered_at > at]
+            ledgers = uow.memberships.entries_of(later)
+        for member in members:
+            if member.id not in ledgers:
+                yield from member.lots
+                continue
+            entries = [entry for entry in ledgers[member.id] if entry.at <= at]
+            yield from rebuilt(programme, member, entries, ()).lots
+        more = after is not None
+
+
+def _redeemed(backend: Backend, programme: str, at: datetime) -> float:
+    """The share that was spent of the points that were spent or expired until then."""
+    ends: Counter[str] = Counter()
+    until = at + MILLISECOND if at < LATEST else None
+    for batch in backend.columns("points", until=until):
+        names = ("programme", "movement", "active", "pending")
+        for name, movement, active, pending in zip(*(batch[n] for n in names), strict=True):
+            if name == programme and movement in ENDS:
+                ends[movement] -= active + pending
+    return ends[Movement.REDEEM] / ends.total() if ends.total() else 1.0

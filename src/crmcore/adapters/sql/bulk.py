@@ -6,8 +6,9 @@ least 1.3 times faster than the driver's `executemany`; its header says how much
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
+from itertools import chain, repeat
 from operator import itemgetter
 from typing import Any
 
@@ -15,10 +16,17 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from crmcore.adapters.sql import bulk_mariadb, bulk_postgresql
-from crmcore.adapters.sql.driver import done_by, insert_text, pair_text, text_of
+from crmcore.adapters.sql.driver import (
+    DriverText,
+    done_by,
+    insert_text,
+    pair_text,
+    text_of,
+    text_of_many,
+)
 from crmcore.adapters.sql.types import MARIADB
 
-__all__ = ["insert", "inserted", "update"]
+__all__ = ["among", "insert", "inserted", "update"]
 
 Row = tuple[Any, ...]
 TAKEN = ("SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY")
@@ -26,6 +34,20 @@ PAIR = 2
 """What one unit of work most often tells the journal; COPY takes a round trip more."""
 FEW = 20
 """So few rows go as fast without the ceremony of a bulk statement."""
+
+
+def among(
+    statement: sa.ClauseElement, name: str, values: Sequence[Any], most: int, dialect: sa.Dialect
+) -> tuple[DriverText, Iterator[Any]]:
+    """The text of a statement whose parameter `name` is among these values, and what stands for it,
+    one after the other: an array for PostgreSQL, elsewhere each value, at `most` so many. They are
+    filled up with the last one, so that a statement has a text for a few lengths only.
+    """
+    if dialect.name == "postgresql":
+        text = bulk_postgresql.text_of_any(statement, name, dialect)
+        return text, repeat(bulk_postgresql.array(values))
+    count = min(most, 1 << (len(values) - 1).bit_length())
+    return text_of_many(statement, name, count, dialect), chain(values, repeat(values[-1]))
 
 
 def insert(

@@ -137,7 +137,9 @@ def found_by(connection: sa.Connection, text: str, values: Sequence[Any]) -> Seq
     if is_seen(connection.engine):
         return connection.exec_driver_sql(text, tuple(values)).all()
     with driver_of(connection) as driver:
-        cursor = driver.cursor()
+        # Unless psycopg is told otherwise, every value comes as a text to be read.
+        binary = connection.dialect.name == "postgresql"
+        cursor = driver.cursor(binary=True) if binary else driver.cursor()
         cursor.execute(text, values)
         found: list[Any] = cursor.fetchall()
         cursor.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from operator import attrgetter
@@ -75,18 +76,17 @@ class SqlFacts(SqlMembers):
         elif orders is not None:
             by, values = "orders", orders
         found = list(self._read(kind, by, [value.bytes for value in values]))
-        return sorted(found, key=attrgetter("at", "id"))
+        return sorted(found, key=attrgetter("at", "id.int"))
 
     def counts(self, customers: Collection[CustomerId]) -> dict[UUID, list[Count]]:
         def make(one: bool) -> sa.Select[Any]:
             return statements.counts(self.tables, one=one)
 
-        found: dict[bytes, list[Count]] = {}
+        found = defaultdict[bytes, list[Count]](list)
         with translated():
             rows = self.rows_of(make, [id.bytes for id in customers], "id")
             for member, at, points, spend, purchases in rows:
-                own = (from_millis(at), points, spend, purchases)
-                found.setdefault(member, []).append(own)
+                found[member].append((from_millis(at), points, spend, purchases))
         return {id_of(member): counts for member, counts in found.items()}
 
     def _read(

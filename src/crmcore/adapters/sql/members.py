@@ -16,6 +16,7 @@ from crmcore.domain.ids import CustomerId, MembershipId
 from crmcore.domain.instants import to_millis
 from crmcore.domain.kinds import MEMBERSHIPS
 from crmcore.domain.membership import Membership
+from crmcore.domain.trusted import id_of
 
 __all__ = ["SqlMembers"]
 
@@ -44,7 +45,4 @@ class SqlMembers(SqlRecords):
         with translated():
             rows: Iterable[Any] = self.run(statements.due(self.tables), params)
             found = [tuple(row) for row in rows]
-        return [
-            (MembershipId(UUID(bytes=id)), CustomerId(UUID(bytes=customer)))
-            for id, customer in found
-        ]
+        return [(MembershipId(id_of(id)), CustomerId(id_of(customer))) for id, customer in found]

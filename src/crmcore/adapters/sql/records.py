@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from itertools import chain, islice, repeat
+from itertools import islice
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from crmcore.adapters.codec import Codec, codec_of, update_of
 from crmcore.adapters.profile_codec import FIXED_COLUMNS, FOLDED, ProfileCodec
 from crmcore.adapters.sql import bulk, statements
-from crmcore.adapters.sql.driver import found_by, text_of, text_of_many
+from crmcore.adapters.sql.driver import found_by, text_of
 from crmcore.adapters.sql.engine import translated
 from crmcore.adapters.sql.tables import Tables
 from crmcore.adapters.sql.types import MARIADB
@@ -22,6 +22,7 @@ from crmcore.domain.customer import Customer
 from crmcore.domain.errors import AlreadyExists, Busy, IdentifierTaken, Stale, StorageError
 from crmcore.domain.kinds import A, AggregateKind, Key
 from crmcore.domain.model import Model
+from crmcore.domain.trusted import id_of
 
 __all__ = ["SqlRecords", "chunks"]
 
@@ -134,10 +135,7 @@ class SqlRecords:
         statement, dialect, names = make(False), self.connection.dialect, f"{name}s"
         size = CHUNK if dialect.name in MARIADB else LONG
         for chunk in chunks(values, size):
-            # Filled up with the last one, so that a statement has a text for a few lengths only.
-            count = min(size, 1 << (len(chunk) - 1).bit_length())
-            prepared = text_of_many(statement, names, count, dialect)
-            each = chain(chunk, repeat(chunk[-1]))
+            prepared, each = bulk.among(statement, names, chunk, size, dialect)
             asked = [next(each) if one == names else params[one] for one in prepared.names]
             yield from self._found(prepared.text, asked)
 
@@ -279,7 +277,7 @@ class SqlRecords:
         with translated():
             rows = self.rows_of(make, list(values), "value", kind=kind.name, scope=scope)
             for value, id in rows:
-                holders.setdefault(value, []).append(UUID(bytes=id))
+                holders.setdefault(value, []).append(id_of(id))
         return {value: tuple(ids) for value, ids in holders.items()}
 
     def after(self, kind: AggregateKind[A], id: UUID | None, limit: int) -> list[A]:

@@ -144,6 +144,7 @@ class RedactionContract(Subject):
         """
         with personal.unit_of_work(source="shop") as uow:
             ana = _told(uow, _ana())
+            card = uow.memberships.of(ana.id, "club")
         before = _everything(personal)
         with personal.unit_of_work() as uow:
             uow.customers.redact(ana.id)
@@ -160,8 +161,8 @@ class RedactionContract(Subject):
                 assert found == []
             assert uow.memberships.find_by_number(f"{CANARY} 2", "club") is None
             member = uow.memberships.of(ana.id, "club")
-            assert member is not None
-            assert (member.number, member.version) == (None, 3)
+            assert card is not None
+            assert member == attrs.evolve(card, number=None, version=card.version + 1)
 
     def test_nothing_counted_changes(self, personal: Backend) -> None:
         """The facts stay, each with all that is not personal, and so does every field of the
@@ -189,6 +190,7 @@ class RedactionContract(Subject):
         """A row more for each record, and all others stay in place with what is not personal."""
         with personal.unit_of_work(source="shop") as uow:
             ana = _told(uow, _ana())
+            card = uow.memberships.of(ana.id, "club")
         before = personal.journal()
         with personal.unit_of_work(actor="privacy desk") as uow:
             uow.customers.redact(ana.id)
@@ -198,7 +200,9 @@ class RedactionContract(Subject):
             Operation.REDACTED, "customers", (ana.id,),
         )  # fmt: skip
         assert (member.operation, member.kind) == (Operation.REDACTED, "memberships")
-        assert (member.actor, member.version, member.personal) == ("privacy desk", 3, ())
+        assert card is not None
+        assert (member.actor, member.personal) == ("privacy desk", ())
+        assert member.version == card.version + 1
         assert (last.actor, last.version, last.personal) == ("privacy desk", ana.version + 1, ())
         assert [attrs.evolve(e, personal=()) for e in rows] == [
             attrs.evolve(e, personal=()) for e in before

@@ -17,7 +17,7 @@ from crmcore.domain.errors import ConflictingFact, IdentifierTaken, InvalidInput
 from crmcore.domain.expressions import field
 from crmcore.domain.fields import FieldType
 from crmcore.domain.identifiers import Identifier
-from crmcore.domain.kinds import AGGREGATES, FACTS
+from crmcore.domain.kinds import AGGREGATES, FACTS, POINTS, TIER_CHANGES
 from crmcore.domain.predicates import Predicate
 from crmcore.domain.unit_of_work import UnitOfWork
 from crmcore.testing.builders import AT, a_customer, a_product
@@ -256,7 +256,10 @@ def _stored(uow: UnitOfWork) -> Mapping[str, Sequence[Any]]:
     """All of `_hostile`, stored in bulk."""
     given = _hostile()
     for kind in (*AGGREGATES, *FACTS):
-        assert getattr(uow, kind.name).add_many(given[kind.name]) == len(TEXTS)
+        collection = getattr(uow, kind.name)
+        # Added, a ledger's entries and tier changes would change the memberships given.
+        put = collection.restore_many if kind in (POINTS, TIER_CHANGES) else collection.add_many
+        assert put(given[kind.name]) == len(TEXTS)
         if kind.name == "orders":
             uow.orders.add_many(given["orders called off"])
     return given
