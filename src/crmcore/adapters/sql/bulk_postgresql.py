@@ -44,16 +44,16 @@ def update(
     connection: sa.Connection,
     statement: sa.Update,
     shared: dict[str, Any],
-    rows: Sequence[dict[str, Any]],
+    names: Sequence[str],
+    rows: Sequence[tuple[Any, ...]],
 ) -> int:
     """Run an update for all of `rows`; see `crmcore.adapters.sql.bulk.update`."""
-    names = tuple(rows[0])
-    text, held = _joined(statement, names, connection.dialect)
+    text, held = _joined(statement, tuple(names), connection.dialect)
     tail = tuple(shared[name] for name in held)
     found = 0
     for start in range(0, len(rows), AT_ONCE):
         chunk = rows[start : start + AT_ONCE]
-        arrays = [_array([row[name] for row in chunk]) for name in names]
+        arrays = map(_array, zip(*chunk, strict=True))
         found += done_by(connection, text, [(*arrays, *tail)])
     return found
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from itertools import chain, islice, repeat
@@ -12,13 +12,12 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
-from crmcore.adapters.codec import Codec, codec_of, update_of
+from crmcore.adapters.codec import Codec, Update, codec_of, update_of
 from crmcore.adapters.profile_codec import FIXED_COLUMNS, FOLDED, ProfileCodec
 from crmcore.adapters.sql import bulk, statements
 from crmcore.adapters.sql.driver import found_by, text_of, text_of_many
 from crmcore.adapters.sql.engine import translated
 from crmcore.adapters.sql.tables import Tables
-from crmcore.adapters.sql.types import MARIADB
 from crmcore.adapters.sql.words import add_words, change_words
 from crmcore.domain.customer import Customer
 from crmcore.domain.errors import AlreadyExists, Busy, IdentifierTaken, Stale, StorageError
@@ -26,14 +25,17 @@ from crmcore.domain.ids import CustomerId, MembershipId
 from crmcore.domain.instants import to_millis
 from crmcore.domain.kinds import A, AggregateKind, Key
 from crmcore.domain.model import Model
+from crmcore.domain.trusted import id_of
 
 __all__ = ["SqlRecords", "chunks"]
 
 T = TypeVar("T")
 CHUNK = 1000
-"""So many ids a statement: of more MariaDB makes a table, and may walk ours whole to join it."""
+"""So many values a statement: of more MariaDB makes a table, and may walk ours whole to join it."""
 LONG = 4000
-"""Elsewhere: PostgreSQL walks a table whole once a statement, until it is large."""
+"""On PostgreSQL, which walks a table whole once a statement, until it is large. Elsewhere writing
+out the longer text takes more than is gained.
+"""
 NONE = frozenset[str]()
 IDLE = 50
 """So many lost connections are replaced at most: more than a pool keeps."""
@@ -132,7 +134,7 @@ class SqlRecords:
             yield from self.rows(make(True), params)
             return
         statement, dialect, names = make(False), self.connection.dialect, f"{name}s"
-        size = CHUNK if dialect.name in MARIADB else LONG
+        size = LONG if dialect.name == "postgresql" else CHUNK
         for chunk in chunks(values, size):
             # Filled up with the last one, so that a statement has a text for a few lengths only.
             count = min(size, 1 << (len(chunk) - 1).bit_length())
@@ -193,20 +195,20 @@ class SqlRecords:
         saved: Sequence[tuple[A, Collection[Key] | None]],
         held: Mapping[UUID, A] | None = None,
     ) -> None:
-        update = update_of(kind.cls, kind.heavy, _stays(kind, saved, held))
-        names = [f"new_{column.name}" for column in update.columns]
-        whole, light = list[Params](), list[Params]()
-        for aggregate, _ in saved:
-            row: Params = dict(zip(names, update.encode(aggregate), strict=True))
-            row |= {"who": row.pop("new_id"), "held": aggregate.version - 1}
+        update: Update[A] = update_of(kind.cls, kind.heavy, _stays(kind, saved, held))
+        names: tuple[str, ...] = tuple(column.name for column in update.columns)
+        whole, light = list[tuple[Any, ...]](), list[tuple[Any, ...]]()
+        for pair in saved:
+            aggregate: A = pair[0]
+            row: tuple[Any, ...] = (aggregate.version - 1, *update.encode(aggregate))
             before = held.get(aggregate.id) if held else None
             if (text := self._heavy(kind, before, aggregate)) is None:
                 light.append(row)
             else:
-                row[f"new_{kind.heavy}"] = text
-                whole.append(row)
+                whole.append((*row, text))
         with translated():
-            changed = self._updated(kind, light) + self._updated(kind, whole)
+            changed = self._updated(kind, names, light)
+            changed += self._updated(kind, (*names, str(kind.heavy)), whole)
             if changed != len(saved):
                 raise self._stale(kind, [aggregate for aggregate, _ in saved])
             self._rekey(kind, [(a, keys) for a, keys in saved if keys is not None])
@@ -223,13 +225,17 @@ class SqlRecords:
         read, text = self.texts.get(id(before), (None, ""))
         return update.rewrite(value, former, text) if read is before else update.write(value)
 
-    def _updated(self, kind: AggregateKind[A], data: list[Params]) -> int:
-        """Set the `new_…` of each row, by column; answer how many rows there were."""
-        if not data:
+    def _updated(
+        self, kind: AggregateKind[A], columns: tuple[str, ...], rows: list[tuple[Any, ...]]
+    ) -> int:
+        """Set these columns, whose values are behind the version held in each row; answer how many
+        rows there were.
+        """
+        if not rows:
             return 0
-        columns = tuple(name.removeprefix("new_") for name in data[0] if name.startswith("new_"))
         statement = statements.replace(self.tables, kind, columns)
-        return bulk.update(self.connection, statement, {"of_tenant": self.tenant}, data)
+        names = ["held", *("who" if name == "id" else f"new_{name}" for name in columns)]
+        return bulk.update(self.connection, statement, {"of_tenant": self.tenant}, names, rows)
 
     def _stale(self, kind: AggregateKind[A], saved: list[A]) -> Stale:
         held = self.fetch(kind, [aggregate.id for aggregate in saved])
@@ -276,7 +282,7 @@ class SqlRecords:
         with translated():
             rows = self.rows_of(make, list(values), "value", kind=kind.name, scope=scope)
             for value, id in rows:
-                holders.setdefault(value, []).append(UUID(bytes=id))
+                holders.setdefault(value, []).append(id_of(id))
         return {value: tuple(ids) for value, ids in holders.items()}
 
     def after(self, kind: AggregateKind[A], id: UUID | None, limit: int) -> list[A]:
@@ -294,12 +300,8 @@ class SqlRecords:
             "limit": limit,
         }  # fmt: skip
         with translated():
-            rows: Iterable[Any] = self.run(statements.due(self.tables), params)
-            found = [tuple(row) for row in rows]
-        return [
-            (MembershipId(UUID(bytes=id)), CustomerId(UUID(bytes=customer)))
-            for id, customer in found
-        ]
+            rows: Sequence[Any] = self.run(statements.due(self.tables), params).all()
+        return [(MembershipId(id_of(id)), CustomerId(id_of(customer))) for id, customer in rows]
 
     def _claim(self, kind: AggregateKind[A], claims: list[tuple[UUID, Key]]) -> None:
         tenant, name = self.tenant, kind.name
