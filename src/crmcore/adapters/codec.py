@@ -183,7 +183,7 @@ def _decoder(cls: type[Any], fields: tuple[Field, ...]) -> Callable[[Any], Any]:
                 built = f"Enum_{name}[{value}]"
             case FieldType.NESTED:
                 names[f"read_{name}"] = json_reader(field.python)
-                built = f"read_{name}({value})"
+                built = f'() if {value} == "[]" else read_{name}({value})'
             case FieldType.BOOLEAN | FieldType.INTEGER:
                 built = f"{'bool' if field.type is FieldType.BOOLEAN else 'int'}({value})"
             case _:

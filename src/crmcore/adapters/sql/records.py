@@ -289,8 +289,8 @@ class SqlRecords:
         statement = statements.next_page(self.tables, kind, first=id is None)
         params: Params = {"tenant": self.tenant, "limit": limit}
         with translated():
-            rows = self.run(statement, params if id is None else params | {"id": id.bytes})
-            return list(map(codec_of(kind.cls).decode, rows.all()))
+            rows = self.rows(statement, params if id is None else params | {"id": id.bytes})
+            return list(map(codec_of(kind.cls).decode, rows))
 
     def due(
         self, programme: str, until: datetime, limit: int
