@@ -70,22 +70,21 @@ def joined(backend: Any, name: str, people: list[Any]) -> Comparison:
     """What orders add to profiles."""
     measures = tuple(m for m in backend.model.all_measures if m.name in MEASURES)
     statement = merge_statement(backend.tables, measures)
-    changes = [
-        {
-            "new_order_count": count, "new_purchase_count": count, "new_revenue_minor": total,
-            "new_first_purchase_at": first, "new_last_purchase_at": last, "who": id,
-        }
-        for count, total, first, last, id in sums(orders(people, AT, ROWS))
-    ]  # fmt: skip
+    names = (
+        "new_order_count", "new_purchase_count", "new_revenue_minor", "new_first_purchase_at",
+        "new_last_purchase_at", "who",
+    )  # fmt: skip
+    changes = [(count, count, *told) for count, *told in sums(orders(people, AT, ROWS))]
 
     def together() -> None:
         with backend.engine.begin() as connection:
-            bulk.update(connection, statement, SHARED, changes)
+            bulk.update(connection, statement, SHARED, names, changes)
 
     def each() -> None:
         with backend.engine.begin() as connection:
             prepared = text_of(statement, connection.dialect)
-            values = [[(change | SHARED)[name] for name in prepared.names] for change in changes]
+            known = [dict(zip(names, change, strict=True)) | SHARED for change in changes]
+            values = [[row[name] for name in prepared.names] for row in known]
             done_by(connection, prepared.text, values)
 
     return compare(

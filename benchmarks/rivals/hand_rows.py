@@ -16,12 +16,12 @@ from uuid import UUID
 
 import attrs
 
-from crmcore import Customer, Order
+from crmcore import Customer, Order, OrderLine
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MILLISECOND = timedelta(milliseconds=1)
 BATCH = 10_000
 TENANT = "main"
+CURRENCY = "EUR"
 NOW = 1_700_000_000_000
 
 CUSTOMER = (
@@ -92,7 +92,8 @@ class HandCustomer:
 
 def millis(at: datetime) -> int:
     """UTC milliseconds."""
-    return (at - EPOCH) // MILLISECOND
+    since = at - EPOCH
+    return since.days * 86_400_000 + since.seconds * 1000 + since.microseconds // 1000
 
 
 def batches(things: Iterable[Any]) -> Iterable[list[Any]]:
@@ -149,11 +150,28 @@ def profile_row(c: Customer) -> tuple[Any, ...]:
 
 
 def order_row(o: Order) -> tuple[Any, ...]:
-    """The row of an order without lines, in the model's currency."""
+    """The row of an order; one in another currency than the model's would need a rate."""
     who, minor, currency = o.customer_id.bytes, o.total.minor, o.total.currency
+    if currency != CURRENCY:
+        raise ValueError(currency)
     return (
         TENANT, who, 1, who, millis(o.at), "shop", o.source_key, o.id.bytes, NOW, None, minor,
-        currency, "[]", None if o.channel is None else o.channel.value, minor, currency,
+        currency, _lines(o.lines) if o.lines else "[]",
+        None if o.channel is None else o.channel.value, minor, currency,
+    )  # fmt: skip
+
+
+def _lines(lines: Sequence[OrderLine]) -> str:
+    return _dumps(
+        [
+            {
+                "product": line.product, "quantity": str(line.quantity),
+                "unit_price": str(line.unit_price),
+                "amount": {"minor": line.amount.minor, "currency": line.amount.currency},
+                "category": line.category,
+            }
+            for line in lines
+        ]
     )  # fmt: skip
 
 

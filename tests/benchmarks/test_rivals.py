@@ -13,7 +13,7 @@ import sqlalchemy as sa
 import crmcore
 from benchmarks.rivals.hand_rows import NOW
 from benchmarks.rivals.hand_sql import HandSqlite
-from crmcore import Customer, Money, Order
+from crmcore import Customer, Money, Order, OrderLine
 from crmcore.domain.instants import from_millis
 
 AT = datetime(2024, 1, 1, tzinfo=UTC)
@@ -23,10 +23,14 @@ PEOPLE = [
     )
     for n in range(12)
 ]
+LINES = [
+    OrderLine.of("SKU-1", 1, "10", "EUR", category="té"),
+    OrderLine.of("S 2", "0.5", "5", "EUR"),
+]
 ORDERS = [
     Order(
         customer_id=PEOPLE[n % 5].id, at=AT, total=Money("12.50", "EUR"), source_key=f"{n}",
-        channel="web",
+        channel="web", lines=LINES if n % 3 == 0 else (),
     )
     for n in range(20)
 ]  # fmt: skip

@@ -70,8 +70,8 @@ def _made(cls: Any) -> Codec[Any]:
 @attrs.frozen
 class Update(Generic[T]):
     """What writes the next state of a stored class: `encode` what changes, but its heavy field, in
-    the order of `names`, each a column's behind `new_`; `write` the heavy one, or `rewrite` it,
-    given the value before and its text.
+    the order of its columns' `names`; `write` the heavy one, or `rewrite` it, given the value
+    before and its text.
     """
 
     names: tuple[str, ...]
@@ -91,7 +91,7 @@ def update_of(
 @lru_cache(maxsize=512)
 def _update(cls: Any, heavy: str | None, stays: frozenset[str]) -> Update[Any]:
     fields = tuple(f for f in fields_of(cls) if f.name != heavy and f.name not in stays)
-    names = tuple(f"new_{column.name}" for field in fields for column in _columns(field))
+    names = tuple(column.name for field in fields for column in _columns(field))
     hint = next((field.python for field in fields_of(cls) if field.name == heavy), str)
     return Update(names, _encoder(fields), json_writer(hint), json_rewriter(hint))
 
@@ -187,7 +187,7 @@ def _decoder(cls: type[Any], fields: tuple[Field, ...]) -> Callable[[Any], Any]:
                 built = f"Enum_{name}[{value}]"
             case FieldType.NESTED:
                 names[f"read_{name}"] = json_reader(field.python)
-                built = f"read_{name}({value})"
+                built = f'() if {value} == "[]" else read_{name}({value})'
             case FieldType.BOOLEAN | FieldType.INTEGER:
                 built = f"{'bool' if field.type is FieldType.BOOLEAN else 'int'}({value})"
             case _:

@@ -92,8 +92,8 @@ def json_rewriter(cls: Any) -> Callable[[Any, Any, str], str]:
 def json_reader(cls: Any) -> Callable[[str], Any]:
     """Back from the JSON text of `json_writer`."""
     read = _reader(cls) or (lambda value: value)
-    load = json.JSONDecoder().decode
-    return lambda text: read(load(text)) if text != "[]" else ()
+    load = json.JSONDecoder().raw_decode  # our texts have no blanks around, nor anything behind
+    return lambda text: read(load(text)[0]) if text != "[]" else ()
 
 
 def _reader(hint: Any) -> Read | None:

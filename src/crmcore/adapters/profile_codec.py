@@ -11,7 +11,7 @@ profile, and as personal as they are.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache, partial
 from json.encoder import encode_basestring
 from typing import Any
@@ -132,10 +132,6 @@ class ProfileCodec:
                 row[columns[0].name] = 0
         return row
 
-    def deltas(self, measures: Iterable[Measure]) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
-        """See the function of that name."""
-        return deltas(tuple(measures))
-
     def decoder(self, columns: Iterable[str]) -> Callable[[Any], Profile]:
         """From rows with these columns, `customer_id` first, to profiles."""
         places = {name: index for index, name in enumerate(columns)}
@@ -178,43 +174,35 @@ def _as_json(folded: Mapping[str, str]) -> str | None:
     return "{" + ", ".join(entries) + "}"
 
 
-def _wire(measure: Measure) -> Callable[[Any], Any]:
-    """From a fold's raw value to its wire form: minor units are that already."""
-    type = measure.fields[0].type
-    return (lambda value: value) if type is FieldType.MONEY else partial(wired, type)
-
-
 @lru_cache(maxsize=256)
-def deltas(
-    measures: tuple[Measure, ...], *, prefix: str = ""
-) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
-    """From one customer's fold state to wire values by column, each under `prefix`; nothing
-    added is zero or `None`.
+def deltas(measures: tuple[Measure, ...]) -> Callable[[Mapping[str, Any]], list[Any]]:
+    """From one customer's fold state to wire values, in the order of the measures' columns;
+    nothing added is zero or `None`.
     """
-    counted: list[tuple[str, str]] = []
-    bounded: list[tuple[str, str, Callable[[Any], Any]]] = []
-    latest: list[tuple[str, tuple[str, ...], Callable[[Any], Any]]] = []
-    for measure in measures:
-        columns = tuple(prefix + column.name for column in measure_columns(measure))
-        if measure.starts_at_zero:
-            counted.append((measure.name, columns[0]))
-        elif measure.fold is Fold.LATEST:
-            latest.append((measure.name, columns, _wire(measure)))
-        else:
-            bounded.append((measure.name, columns[0], _wire(measure)))
+    each = [read for measure in measures for read in _columns_of_state(measure)]
+    return lambda state: [read(state) for read in each]
 
-    def delta(state: Mapping[str, Any]) -> dict[str, Any]:
-        row = {column: state.get(name, 0) for name, column in counted}
-        for name, column, wire in bounded:
-            row[column] = wire(state[name]) if name in state else None
-        for name, columns, wire in latest:
-            value, at, recorded_at = columns
-            found = state.get(name)
-            if found is None:
-                row[value] = row[at] = row[recorded_at] = None
-            else:
-                row[at], row[recorded_at] = to_millis(found[0]), to_millis(found[1])
-                row[value] = wire(found[2])
-        return row
 
-    return delta
+def _columns_of_state(measure: Measure) -> Iterator[Callable[[Mapping[str, Any]], Any]]:
+    """From a fold state to the value of each of a measure's columns."""
+    name = measure.name
+    # Raw values are wire values already, but for instants.
+    wire = to_millis if measure.fields[0].type is FieldType.INSTANT else None
+    if measure.starts_at_zero:
+        yield lambda state: state.get(name, 0)
+    elif measure.fold is Fold.LATEST:
+        for place, made in ((2, wire), (0, to_millis), (1, to_millis)):
+            yield partial(_part, name, place, made)
+    elif wire is None:
+        yield lambda state: state.get(name)
+    else:
+        yield lambda state: None if (at := state.get(name)) is None else to_millis(at)
+
+
+def _part(
+    name: str, place: int, made: Callable[[Any], Any] | None, state: Mapping[str, Any]
+) -> Any:
+    """One of the three values of a `latest`."""
+    if (found := state.get(name)) is None:
+        return None
+    return made(found[place]) if made else found[place]

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from crmcore.adapters.profile_codec import ProfileCodec, measure_columns
+from crmcore.adapters.profile_codec import ProfileCodec, deltas, measure_columns
 from crmcore.domain.bounds import SUM_LIMIT, beyond_limit
 from crmcore.domain.fact_repositories import counted
 from crmcore.domain.folding import fold, merged
@@ -27,19 +27,19 @@ def merged_row(codec: ProfileCodec, row: Mapping[str, Any], state: Mapping[str, 
     found = dict(row)
     for measure in codec.model.all_measures:
         if measure.name in state:
-            _add(found, measure, codec.deltas([measure])(state))
+            _add(found, measure, deltas((measure,))(state))
     return found
 
 
-def _add(row: Row, measure: Measure, new: Mapping[str, Any]) -> None:
+def _add(row: Row, measure: Measure, new: Sequence[Any]) -> None:
     columns = [column.name for column in measure_columns(measure)]
     if measure.fold is Fold.LATEST:
         value, at, recorded_at = columns
         old = None if row[at] is None else (row[at], row[recorded_at], row[value])
-        best = merged(measure, old, (new[at], new[recorded_at], new[value]))
+        best = merged(measure, old, (new[1], new[2], new[0]))
         row[at], row[recorded_at], row[value] = best
     else:
-        row[columns[0]] = merged(measure, row[columns[0]], new[columns[0]])
+        row[columns[0]] = merged(measure, row[columns[0]], new[0])
         if measure.starts_at_zero and not -LIMIT < row[columns[0]] < LIMIT:
             raise beyond_limit()
 

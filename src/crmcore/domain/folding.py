@@ -6,11 +6,11 @@ triple `(at, recorded_at, value)` for `latest`. States merge, in any order, to t
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import Enum
 from functools import lru_cache, partial
-from operator import add as _plus
 from operator import attrgetter
 from typing import Any, cast
 
@@ -22,8 +22,7 @@ from crmcore.domain.ids import CustomerId
 from crmcore.domain.matching import matcher
 from crmcore.domain.measures import Fold, Measure
 from crmcore.domain.money import Money
-from crmcore.domain.order import Order
-from crmcore.domain.order_facts import Purchase, purchase_of
+from crmcore.domain.order_facts import Purchase
 from crmcore.domain.predicates import terms
 
 __all__ = [
@@ -55,54 +54,54 @@ def fold(
 
     `recorded_at` stands for facts that do not carry their own yet.
     """
-    steps = [_step(measure) for measure in measures]
-    deltas: dict[CustomerId, dict[str, Any]] = {}
+    folds = [(measure.name, _folding(measure)) for measure in measures]
+    by_customer = defaultdict[int, list[Any]](list)
     for fact in facts:
-        customer_id = fact.customer_id
-        known = deltas.get(customer_id)
-        state: dict[str, Any] = {} if known is None else known
-        for step in steps:
-            step(state, fact, recorded_at)
-        if known is None and state:
-            deltas[customer_id] = state
+        by_customer[fact.customer_id.int].append(fact)
+    deltas: dict[CustomerId, dict[str, Any]] = {}
+    for own in by_customer.values():
+        state = {
+            name: found for name, folded in folds if (found := folded(own, recorded_at)) is not None
+        }
+        if state:
+            deltas[own[0].customer_id] = state
     return deltas
 
 
 def merged(measure: Measure, before: Any, delta: Any) -> Any:
     """The state after `delta` joins `before`; `None` before stands for no facts yet."""
-    return delta if before is None else _ADD[measure.fold](before, delta)
+    return delta if before is None else _REDUCED[measure.fold]((before, delta))
 
 
 @lru_cache(maxsize=1024)
-def _step(measure: Measure) -> Callable[[dict[str, Any], Any, datetime], None]:
-    """What one measure adds of one fact to its customer's state; `recorded_at` is for facts that
-    do not carry their own yet.
+def _folding(measure: Measure) -> Callable[[list[Any], datetime], Any]:
+    """From one customer's facts to the state of a measure; `None` where none takes part. The
+    instant is for facts that do not carry their own `recorded_at` yet.
     """
-    name, value, add = measure.name, _getter(measure), _ADD[measure.fold]
+    value, reduced = _getter(measure), _REDUCED[measure.fold]
 
-    def step(state: dict[str, Any], fact: Any, _: datetime) -> None:
-        found = value(fact)
-        if found is not None:
-            state[name] = add(state[name], found) if name in state else found
+    def bound(facts: list[Any], _: datetime) -> Any:
+        found = [known for fact in facts if (known := value(fact)) is not None]
+        return reduced(found) if found else None
 
-    def count(state: dict[str, Any], _: Any, __: datetime) -> None:
-        state[name] = state.get(name, 0) + 1
+    def count(facts: list[Any], _: datetime) -> int | None:
+        return len(facts) or None
 
-    def latest(state: dict[str, Any], fact: Any, recorded_at: datetime) -> None:
-        found = value(fact)
-        if found is not None:
-            own = getattr(fact, "recorded_at", None)
-            dated = (fact.at, own or recorded_at, found)
-            state[name] = max(state[name], dated) if name in state else dated
+    def latest(facts: list[Any], recorded_at: datetime) -> Any:
+        dated = [
+            (fact.at, getattr(fact, "recorded_at", None) or recorded_at, known)
+            for fact in facts
+            if (known := value(fact)) is not None
+        ]
+        return reduced(dated) if dated else None
 
-    made = {Fold.COUNT: count, Fold.LATEST: latest}.get(measure.fold, step)
+    made = {Fold.COUNT: count, Fold.LATEST: latest}.get(measure.fold, bound)
     if measure.where is None:
         return made
     holds = matcher(measure.where)
 
-    def where(state: dict[str, Any], fact: Any, recorded_at: datetime) -> None:
-        if holds(cast(Any, partial(getattr, fact))):
-            made(state, fact, recorded_at)
+    def where(facts: list[Any], recorded_at: datetime) -> Any:
+        return made([f for f in facts if holds(cast(Any, partial(getattr, f)))], recorded_at)
 
     return where
 
@@ -119,13 +118,14 @@ def _getter(measure: Measure) -> Callable[[Any], Any]:
     return lambda fact: raw(getattr(fact, name))
 
 
-_ADD: Mapping[Fold, Callable[[Any, Any], Any]] = {
-    Fold.COUNT: _plus,
-    Fold.SUM: _plus,
+_REDUCED: Mapping[Fold, Callable[[Iterable[Any]], Any]] = {
+    Fold.COUNT: sum,
+    Fold.SUM: sum,
     Fold.MIN: min,
     Fold.MAX: max,
     Fold.LATEST: max,
 }
+"""What makes one state of several."""
 
 
 @attrs.frozen
@@ -151,14 +151,9 @@ class FoldPlan:
         told = not recording.restores and any(f.recorded_at is not None for f in facts)
         if told or any(_looks_at_recording(measure) for measure in measures):
             facts = [as_recorded(fact, recording) for fact in facts]
-        found = fold(measures, facts, recorded_at=recording.at)
-        if kind == "orders":
-            orders = cast(Sequence[Order], facts)
-            purchases = [purchase_of(o, o.base_amount or o.total) for o in orders]
-            more = fold(self.by_kind.get("purchases", ()), purchases, recorded_at=recording.at)
-            for customer_id, state in more.items():
-                found.setdefault(customer_id, {}).update(state)
-        return found
+        if kind == "orders":  # nothing of them came back yet, so each is a purchase as it is
+            measures = (*measures, *self.by_kind.get("purchases", ()))
+        return fold(measures, facts, recorded_at=recording.at)
 
 
 @lru_cache(maxsize=1024)

@@ -140,3 +140,8 @@ class Order(Fact):
     def money(self) -> Money:
         """The total."""
         return self.total
+
+    @property
+    def amount(self) -> Money:
+        """What it counts for as a purchase as long as nothing of it came back."""
+        return self.base_amount or self.total

@@ -28,7 +28,6 @@ __all__ = [
     "Payment",
     "Purchase",
     "Return",
-    "purchase_of",
 ]
 
 
@@ -186,10 +185,14 @@ class OrderHistory:
         """What counts as bought; `None` once cancelled or wholly returned."""
         if self.status in (OrderStatus.CANCELLED, OrderStatus.RETURNED):
             return None
-        amount = self.order.base_amount or self.order.total
+        order = self.order
+        amount = order.amount
         for fact in self.returns:
             amount = amount - (fact.base_amount or fact.amount)
-        return purchase_of(self.order, amount)
+        return Purchase(
+            id=order.id, customer_id=order.customer_id, at=order.at, amount=amount,
+            channel=order.channel, products=order.products, categories=order.categories,
+        )  # fmt: skip
 
     def check_cancellation(self) -> None:
         """Refuse a second cancellation."""
@@ -207,20 +210,12 @@ class OrderHistory:
         after = self.returned + fact.amount
         if after > order.total:
             raise Refused("orders.return_within_order", "more comes back than was bought", who)
-        base = order.base_amount or order.total
+        base = order.amount
         shares = (known.base_amount or known.amount for known in self.returns)
         credited = _sum(shares, base.currency)
         # What is due by now less what was credited: exact at the end, also after a removal.
         due = _share(base, after, order.total) - credited
         return attrs.evolve(fact, base_amount=max(due, Money.of_minor(0, base.currency)))
-
-
-def purchase_of(order: Order, amount: Money) -> Purchase:
-    """The purchase that an order counts for at this amount."""
-    return Purchase(
-        id=order.id, customer_id=order.customer_id, at=order.at, amount=amount,
-        channel=order.channel, products=order.products, categories=order.categories,
-    )  # fmt: skip
 
 
 def _share(base: Money, part: Money, whole: Money) -> Money:

@@ -16,7 +16,7 @@ from crmcore.domain.measures import Fold, Measure
 
 __all__ = ["Merging"]
 
-_Step = tuple[Measure, tuple[str, ...], Callable[[Any], Document]]
+_Step = tuple[Measure, tuple[str, ...], Callable[[Any], list[Any]]]
 
 
 @attrs.frozen(slots=False)
@@ -45,11 +45,11 @@ class Merging:
             if measure.fold is Fold.LATEST:
                 value, at, recorded_at = columns
                 old = None if row[at] is None else (row[at], row[recorded_at], row[value])
-                best = merged(measure, old, (new[at], new[recorded_at], new[value]))
+                best = merged(measure, old, (new[1], new[2], new[0]))
                 found[at], found[recorded_at], found[value] = best
                 continue
             (column,) = columns
-            found[column] = total = merged(measure, row[column], new[column])
+            found[column] = total = merged(measure, row[column], new[0])
             if measure.starts_at_zero and not -LIMIT < total < LIMIT:
                 raise beyond_limit()
         return found

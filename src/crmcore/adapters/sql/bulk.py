@@ -102,18 +102,20 @@ def update(
     connection: sa.Connection,
     statement: sa.Update,
     shared: dict[str, Any],
-    rows: Sequence[dict[str, Any]],
+    names: Sequence[str],
+    rows: list[Row],
 ) -> int:
-    """Run an update for each of `rows`, by parameter name, together with the `shared` ones;
-    answer how many rows it found, where the driver tells it.
+    """Run an update for each of `rows`, whose values are of the parameters `names`, together with
+    the `shared` ones; answer how many rows it found, where the driver tells it.
     """
     if not rows:
         return 0
     if len(rows) > FEW:
         if connection.dialect.name in MARIADB:
-            return bulk_mariadb.update(connection, statement, shared, rows)
+            return bulk_mariadb.update(connection, statement, shared, names, rows)
         if connection.dialect.name == "postgresql" and bulk_postgresql.is_worth_joining(rows[0]):
-            return bulk_postgresql.update(connection, statement, shared, rows)
+            return bulk_postgresql.update(connection, statement, shared, names, rows)
     prepared = text_of(statement, connection.dialect)
-    pick = itemgetter(*prepared.names)
-    return done_by(connection, prepared.text, [pick(row | shared) for row in rows])
+    pick = itemgetter(*map([*names, *shared].index, prepared.names))
+    tail = tuple(shared.values())
+    return done_by(connection, prepared.text, [pick(row + tail) for row in rows])

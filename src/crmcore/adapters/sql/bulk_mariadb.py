@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 import sqlalchemy as sa
@@ -25,11 +26,11 @@ def update(
     connection: sa.Connection,
     statement: sa.Update,
     shared: dict[str, Any],
-    rows: Sequence[dict[str, Any]],
+    names: Sequence[str],
+    rows: Sequence[tuple[Any, ...]],
 ) -> int:
     """Run an update for all of `rows`; see `crmcore.adapters.sql.bulk.update`."""
-    names = tuple(rows[0])
-    before, after, held = _joined(statement, names, connection.dialect)
+    before, after, held = _joined(statement, tuple(names), connection.dialect)
     tail = tuple(shared[name] for name in held)
     mark = "(SELECT " + ", ".join(f"%s AS {_name(n)}" for n in range(len(names)))
     more = " UNION ALL SELECT " + ", ".join(["%s"] * len(names))
@@ -37,8 +38,8 @@ def update(
     for start in range(0, len(rows), AT_ONCE):
         chunk = rows[start : start + AT_ONCE]
         text = f"{before}{mark}{more * (len(chunk) - 1)}) AS crm_new{after}"
-        values = tuple(row[name] for row in chunk for name in names)
-        found += done_by(connection, text, [values + tail])
+        values = chain(*chunk, tail)
+        found += done_by(connection, text, [tuple(values)])
     return found
 
 

@@ -9,7 +9,7 @@ server together; where a row has a long text, quoting it takes longer than all t
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -52,25 +52,25 @@ def text_of_any(statement: sa.ClauseElement, name: str, dialect: sa.Dialect) -> 
     return DriverText(text, one.names)
 
 
-def is_worth_joining(row: Mapping[str, Any]) -> bool:
+def is_worth_joining(row: tuple[Any, ...]) -> bool:
     """Are rows like this one faster updated together than one by one?"""
-    return not any(isinstance(value, str) and len(value) > LONG for value in row.values())
+    return not any(isinstance(value, str) and len(value) > LONG for value in row)
 
 
 def update(
     connection: sa.Connection,
     statement: sa.Update,
     shared: dict[str, Any],
-    rows: Sequence[dict[str, Any]],
+    names: Sequence[str],
+    rows: Sequence[tuple[Any, ...]],
 ) -> int:
     """Run an update for all of `rows`; see `crmcore.adapters.sql.bulk.update`."""
-    names = tuple(rows[0])
-    text, held = _joined(statement, names, connection.dialect)
+    text, held = _joined(statement, tuple(names), connection.dialect)
     tail = tuple(shared[name] for name in held)
     found = 0
     for start in range(0, len(rows), AT_ONCE):
         chunk = rows[start : start + AT_ONCE]
-        arrays = [array([row[name] for row in chunk]) for name in names]
+        arrays = map(array, zip(*chunk, strict=True))
         found += done_by(connection, text, [(*arrays, *tail)])
     return found
 

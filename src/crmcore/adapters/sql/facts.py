@@ -38,7 +38,8 @@ class SqlFacts(SqlMembers):
         table, codec = self.tables.kinds[kind.name], codec_of(kind.cls)
         names = (*HEADER, *codec.places)
         encode, tenant, version = recorded_encoder(codec, recording), self.tenant, kind.version
-        rows = [(tenant, fact.customer_id.bytes, version, *encode(fact)) for fact in facts]
+        who = names.index("customer_id") - len(HEADER)
+        rows = [(tenant, row[who], version, *row) for row in map(encode, facts)]
         with translated():
             return not rows or bulk.inserted(self.connection, table, names, rows)
 

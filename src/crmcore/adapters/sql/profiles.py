@@ -10,7 +10,13 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.sql import operators
 
-from crmcore.adapters.profile_codec import FOLDED, SAME_FOLDED, ProfileCodec
+from crmcore.adapters.profile_codec import (
+    FIXED_COLUMNS,
+    FOLDED,
+    SAME_FOLDED,
+    ProfileCodec,
+    measure_columns,
+)
 from crmcore.adapters.profile_codec import deltas as wire_deltas
 from crmcore.adapters.row_folding import LIMIT, beyond_limit
 from crmcore.adapters.sql import bulk, statements
@@ -39,6 +45,8 @@ from crmcore.domain.profile import Profile
 
 __all__ = ["SqlProfiles"]
 
+COPIED = (*(column.name for column in FIXED_COLUMNS), FOLDED)
+"""What a profile copies from its customer."""
 WHOLE = (FieldType.INSTANT, FieldType.MONEY, FieldType.INTEGER)
 """Of which the wire value is a whole number, and the domain's is made of an `int`."""
 
@@ -73,14 +81,9 @@ class SqlProfiles(SqlFacts):
     def copy_to_profiles(
         self, customers: Sequence[Customer], *, held: Mapping[CustomerId, Customer]
     ) -> None:
-        codec, data = self.profile_codec, []
-        for customer in customers:
-            copies = codec.copies(customer)
-            row = {f"new_{n}": v for n, v in copies.items()}
-            row |= {f"new_{FOLDED}": codec.folded_json(copies), "who": customer.id.bytes}
-            data.append(row)
+        copied = self.profile_codec.copied_row
         with translated():
-            self._update(data)
+            self._update(COPIED, [(c.id.bytes, *copied(c)) for c in customers])
             before = [held[CustomerId(customer.id)] for customer in customers]
             change_words(self.connection, self.tables, self.tenant, before, customers)
 
@@ -90,20 +93,16 @@ class SqlProfiles(SqlFacts):
             measures = (*measures, *self.model.plan.by_kind.get(PURCHASES.name, ()))
         if not measures or not deltas:
             return
-        data = []
-        delta = wire_deltas(measures, prefix="new_")
+        # From within the limits to within them no sum goes further; drivers bind 64 bits.
         sums = [measure.name for measure in measures if measure.starts_at_zero]
-        for customer_id, state in deltas.items():
-            for name in sums:
-                # From within the limits to within them no sum goes further; drivers bind 64 bits.
-                if name in state and abs(state[name]) >= 2 * LIMIT:
-                    raise beyond_limit()
-            row = delta(state)
-            row["who"] = customer_id.bytes
-            data.append(row)
+        if any(abs(s.get(name, 0)) >= 2 * LIMIT for s in deltas.values() for name in sums):
+            raise beyond_limit()
+        delta = wire_deltas(measures)
+        rows = [(id.bytes, *delta(state)) for id, state in deltas.items()]
+        names = ["who", *(f"new_{c.name}" for m in measures for c in measure_columns(m))]
         statement = merge_statement(self.tables, measures)
         with translated(out_of_range=beyond_limit):
-            bulk.update(self.connection, statement, {"of_tenant": self.tenant}, data)
+            bulk.update(self.connection, statement, {"of_tenant": self.tenant}, names, rows)
 
     def refold(self, customers: Collection[CustomerId] | None) -> None:
         if customers is None:
@@ -127,16 +126,15 @@ class SqlProfiles(SqlFacts):
                 for whole, customer in fold_statements(self.tables, kind, measures):
                     statement = whole if ids is None else whole.where(customer.in_(ids))
                     found = self.connection.execute(statement, {"of_tenant": self.tenant})
-                    names = ["who", *(f"new_{name}" for name in list(found.keys())[1:])]
+                    _, *names = found.keys()
                     while rows := found.fetchmany(10_000):
-                        self._update([dict(zip(names, row, strict=True)) for row in rows])
+                        self._update(tuple(names), [tuple(row) for row in rows])
 
-    def _update(self, data: list[dict[str, Any]]) -> None:
-        """Set the `new_…` of each row, by column, in the profile `who`."""
-        if data:
-            names = tuple(name.removeprefix("new_") for name in data[0] if name != "who")
-            statement = statements.copying(self.tables, names)
-            bulk.update(self.connection, statement, {"of_tenant": self.tenant}, data)
+    def _update(self, columns: tuple[str, ...], rows: list[tuple[Any, ...]]) -> None:
+        """Set these columns, whose values are behind the customer's id in each row."""
+        statement = statements.copying(self.tables, columns)
+        names = ["who", *(f"new_{name}" for name in columns)]
+        bulk.update(self.connection, statement, {"of_tenant": self.tenant}, names, rows)
 
     def profiles(self, customers: Collection[CustomerId]) -> dict[CustomerId, Profile]:
         def make(one: bool) -> sa.Select[Any]:

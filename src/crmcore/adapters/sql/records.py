@@ -10,13 +10,12 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
-from crmcore.adapters.codec import Codec, codec_of, update_of
+from crmcore.adapters.codec import Codec, Update, codec_of, update_of
 from crmcore.adapters.profile_codec import FIXED_COLUMNS, FOLDED, ProfileCodec
 from crmcore.adapters.sql import bulk, statements
 from crmcore.adapters.sql.driver import found_by, text_of
 from crmcore.adapters.sql.engine import translated
 from crmcore.adapters.sql.tables import Tables
-from crmcore.adapters.sql.types import MARIADB
 from crmcore.adapters.sql.words import add_words, change_words
 from crmcore.domain.customer import Customer
 from crmcore.domain.errors import AlreadyExists, Busy, IdentifierTaken, Stale, StorageError
@@ -28,9 +27,11 @@ __all__ = ["SqlRecords", "chunks"]
 
 T = TypeVar("T")
 CHUNK = 1000
-"""So many ids a statement: of more MariaDB makes a table, and may walk ours whole to join it."""
+"""So many values a statement: of more MariaDB makes a table, and may walk ours whole to join it."""
 LONG = 4000
-"""Elsewhere: PostgreSQL walks a table whole once a statement, until it is large."""
+"""On PostgreSQL, which walks a table whole once a statement, until it is large. Elsewhere writing
+out the longer text takes more than is gained.
+"""
 NONE = frozenset[str]()
 IDLE = 50
 """So many lost connections are replaced at most: more than a pool keeps."""
@@ -133,7 +134,7 @@ class SqlRecords:
             yield from self.rows(make(True), params)
             return
         statement, dialect, names = make(False), self.connection.dialect, f"{name}s"
-        size = CHUNK if dialect.name in MARIADB else LONG
+        size = LONG if dialect.name == "postgresql" else CHUNK
         for chunk in chunks(values, size):
             prepared, each = bulk.among(statement, names, chunk, size, dialect)
             asked = [next(each) if one == names else params[one] for one in prepared.names]
@@ -194,19 +195,20 @@ class SqlRecords:
         saved: Sequence[tuple[A, Collection[Key] | None]],
         held: Mapping[UUID, A] | None = None,
     ) -> None:
-        update = update_of(kind.cls, kind.heavy, _stays(kind, saved, held))
-        whole, light = list[Params](), list[Params]()
-        for aggregate, _ in saved:
-            row: Params = dict(zip(update.names, update.encode(aggregate), strict=True))
-            row |= {"who": row.pop("new_id"), "held": aggregate.version - 1}
+        update: Update[A] = update_of(kind.cls, kind.heavy, _stays(kind, saved, held))
+        names: tuple[str, ...] = update.names
+        whole, light = list[tuple[Any, ...]](), list[tuple[Any, ...]]()
+        for pair in saved:
+            aggregate: A = pair[0]
+            row: tuple[Any, ...] = (aggregate.version - 1, *update.encode(aggregate))
             before = held[aggregate.id] if held else None
             if (text := self._heavy(kind, before, aggregate)) is None:
                 light.append(row)
             else:
-                row[f"new_{kind.heavy}"] = text
-                whole.append(row)
+                whole.append((*row, text))
         with translated():
-            changed = self._updated(kind, light) + self._updated(kind, whole)
+            changed = self._updated(kind, names, light)
+            changed += self._updated(kind, (*names, str(kind.heavy)), whole)
             if changed != len(saved):
                 raise self._stale(kind, [aggregate for aggregate, _ in saved])
             if named := [(a, keys) for a, keys in saved if keys is not None]:
@@ -224,13 +226,17 @@ class SqlRecords:
         read, text = self.texts.get(id(before), (None, ""))
         return update.rewrite(value, former, text) if read is before else update.write(value)
 
-    def _updated(self, kind: AggregateKind[A], data: list[Params]) -> int:
-        """Set the `new_…` of each row, by column; answer how many rows there were."""
-        if not data:
+    def _updated(
+        self, kind: AggregateKind[A], columns: tuple[str, ...], rows: list[tuple[Any, ...]]
+    ) -> int:
+        """Set these columns, whose values are behind the version held in each row; answer how many
+        rows there were.
+        """
+        if not rows:
             return 0
-        columns = tuple(name.removeprefix("new_") for name in data[0] if name.startswith("new_"))
         statement = statements.replace(self.tables, kind, columns)
-        return bulk.update(self.connection, statement, {"of_tenant": self.tenant}, data)
+        names = ["held", *("who" if name == "id" else f"new_{name}" for name in columns)]
+        return bulk.update(self.connection, statement, {"of_tenant": self.tenant}, names, rows)
 
     def _stale(self, kind: AggregateKind[A], saved: list[A]) -> Stale:
         held = self.fetch(kind, [aggregate.id for aggregate in saved])
@@ -284,8 +290,8 @@ class SqlRecords:
         statement = statements.next_page(self.tables, kind, first=id is None)
         params: Params = {"tenant": self.tenant, "limit": limit}
         with translated():
-            rows = self.run(statement, params if id is None else params | {"id": id.bytes})
-            return list(map(codec_of(kind.cls).decode, rows.all()))
+            rows = self.rows(statement, params if id is None else params | {"id": id.bytes})
+            return list(map(codec_of(kind.cls).decode, rows))
 
     def _claim(self, kind: AggregateKind[A], claims: list[tuple[UUID, Key]]) -> None:
         tenant, name = self.tenant, kind.name

@@ -62,6 +62,8 @@ FIND_BY = {
 Select = sa.Select[*tuple[Any, ...]]
 TENANT: sa.BindParameter[str] = sa.bindparam("tenant")
 ID: sa.BindParameter[bytes] = sa.bindparam("id")
+ZERO: sa.ColumnClause[int] = sa.literal_column("0", sa.Integer)
+"""As a text: whoever runs a statement by the driver's text of it gives its named values alone."""
 
 
 def _chosen(column: sa.ColumnElement[Any], name: str, *, one: bool) -> sa.ColumnElement[bool]:
@@ -116,7 +118,9 @@ def next_page(tables: Tables, kind: AggregateKind[Any], *, first: bool) -> Selec
     statement = _own(tables, kind)
     if not first:
         statement = statement.where(id > sa.bindparam("id"))
-    return statement.order_by(id).limit(sa.bindparam("limit", type_=sa.Integer()))
+    # SQLite's LIMIT comes with an OFFSET, which is no value for the caller to give.
+    page = statement.limit(sa.bindparam("limit", type_=sa.Integer())).offset(ZERO)
+    return page.order_by(id)
 
 
 @lru_cache(maxsize=512)
@@ -207,13 +211,11 @@ def counts(tables: Tables, *, one: bool) -> Select:
     """Of the ledgers of these customers, what counts for a tier."""
     points = tables.kinds[POINTS.name]
     sums = [points.c[name] for name in ("qualifying", "spend", "purchases")]
-    # As a text: whoever asks for one customer by the statement's text gives its named values alone.
-    zero: sa.ColumnClause[int] = sa.literal_column("0", sa.Integer)
     return sa.select(points.c.membership_id, points.c.qualifies_at, *sums).where(
         points.c.tenant == TENANT,
         _chosen(points.c.resolved_customer_id, "id", one=one),
         points.c.removed_at.is_(None),
-        sa.or_(*(column != zero for column in sums)),
+        sa.or_(*(column != ZERO for column in sums)),
     )
 
 

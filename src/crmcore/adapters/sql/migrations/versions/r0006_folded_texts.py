@@ -59,13 +59,13 @@ def fill(profiles: sa.TableClause) -> None:
         .values({COLUMN: sa.bindparam("folded", type_=TEXT)})
     )
     for rows in pages(profiles):
-        by_tenant: dict[str, list[dict[str, Any]]] = {}
+        by_tenant: dict[str, list[tuple[Any, ...]]] = {}
         for row in rows:
             if folded := folded_texts(row):
-                told = {"folded": json.dumps(folded, ensure_ascii=False), "who": row.customer_id}
+                told = (json.dumps(folded, ensure_ascii=False), row.customer_id)
                 by_tenant.setdefault(row.tenant, []).append(told)
         for tenant, data in by_tenant.items():
-            bulk.update(op.get_bind(), statement, {"of_tenant": tenant}, data)
+            bulk.update(op.get_bind(), statement, {"of_tenant": tenant}, ("folded", "who"), data)
 
 
 def folded_texts(row: Any) -> dict[str, str]:
