@@ -203,8 +203,13 @@ def _mariadb(*, durable: bool) -> Iterator[Server]:
             f"--port={port}", "--bind-address=127.0.0.1", "--max-allowed-packet=64M",
             "--skip-log-bin", f"--innodb-flush-log-at-trx-commit={1 if durable else 0}",
         ]  # fmt: skip
+
+        def answers() -> bool:
+            with socket.socket(socket.AF_UNIX) as probe:  # it is there before anybody listens
+                return probe.connect_ex(str(sock)) == 0
+
         url = f"mariadb+pymysql://root@127.0.0.1:{port}/crm"
-        made = Server(url, port, command, path, sock.exists, signal.SIGTERM, sock)
+        made = Server(url, port, command, path, answers, signal.SIGTERM, sock)
         with running(made):
             subprocess.run(
                 [client, "--no-defaults", f"--socket={sock}", "-uroot", "-e",
