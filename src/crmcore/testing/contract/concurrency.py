@@ -304,6 +304,7 @@ class ConcurrencyContract(Subject):
             ana, ben = uow.customers.add(a_customer()), uow.customers.add(a_customer("Ben"))
         with backend.unit_of_work() as first:
             first.customers.save(ana)
+            assert len(first.customers.history(ana.id)) == 2  # its row is written, if it waited
             with backend.unit_of_work() as second:
                 second.customers.save(ben)
             seen = backend.journal()
