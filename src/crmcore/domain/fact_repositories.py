@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from crmcore.domain.unit_of_work import UnitOfWork
 
 __all__ = [
+    "BATCH",
     "Facts",
     "OrderFacts",
     "Orders",
