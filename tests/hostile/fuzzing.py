@@ -15,14 +15,15 @@ import attrs
 from crmcore import InvalidInput, UnitOfWork, field
 from crmcore.adapters.backend import Backend
 from crmcore.domain.fields import FieldType
-from crmcore.domain.kinds import AGGREGATES, FACTS
+from crmcore.domain.kinds import AGGREGATES, FACTS, MEMBERSHIPS
 from crmcore.domain.names import folded_text
 from crmcore.testing.builders import AT
 from crmcore.testing.contract.hostile import MODEL, examples, places, put
 
 __all__ = ["Batch", "Tally", "batches", "check"]
 
-KINDS = (*AGGREGATES, *FACTS)
+KINDS = (*(kind for kind in AGGREGATES if kind is not MEMBERSHIPS), *FACTS, MEMBERSHIPS)
+"""A membership follows what is added to its ledger, so that it is stored behind it."""
 FIELDS = tuple(name for name, known in MODEL.profile_fields.items() if known.type is FieldType.TEXT)
 FREE = ("name", "region", "seat", "tag", "last_topic", "language")
 """Those that hold any text."""

@@ -20,6 +20,7 @@ from tests.migrations.test_upgrade import told, wider
 from tests.migrations.told import (
     AT,
     HOSTILE,
+    KINDS,
     MODELS,
     NORTH,
     SOUTH,
@@ -73,7 +74,10 @@ def test_the_generated_documents_are_those_that_todays_code_stores(server: str):
             fields = {key for document in documents for key in document} - CLOCKS
 
             def comparable(document: Any, fields: set[str] = fields) -> dict[str, Any]:
-                return {key: document[key] for key in sorted(document) if key in fields}
+                shown = {key: document[key] for key in sorted(document) if key in fields}
+                if shown.get("operation") == "removed" and shown["kind"] in KINDS:
+                    shown["changes"] = "[]"  # it says since whose the fact was
+                return shown
 
             stored = map(comparable, client[database.name][name].find({}, {"_id": 0}))
             if name == "crm_counters":

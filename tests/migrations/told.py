@@ -45,6 +45,7 @@ from crmcore import (
 from crmcore.adapters.backend import Backend
 from crmcore.domain.ids import CustomerId, FactId, ProductId
 from crmcore.domain.instants import EARLIEST, LATEST
+from crmcore.domain.journal import Entry, Operation
 from crmcore.domain.names import folded_text
 
 __all__ = [
@@ -364,9 +365,15 @@ KINDS = (
 )  # fmt: skip
 
 
+def _as_at_first(entry: Entry) -> Entry:
+    """A row of the journal as revision 1 had it: of a removed fact it did not say whose it was."""
+    removed = entry.kind in KINDS and entry.operation is Operation.REMOVED
+    return attrs.evolve(entry, changes=()) if removed else entry
+
+
 def everything(backend: Backend) -> dict[str, Any]:
     """All that the public surface answers about one tenant, as plain values."""
-    found: dict[str, Any] = {"journal": plainly(backend.journal())}
+    found: dict[str, Any] = {"journal": plainly(list(map(_as_at_first, backend.journal())))}
     with backend.reading() as uow:
         people = list(uow.customers.stream())
         found["customers"] = plainly(people)
