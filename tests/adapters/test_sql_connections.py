@@ -97,6 +97,24 @@ def test_a_reading_that_nobody_ended_leaves_the_next_unit_whole(backend: SqlBack
     assert names(backend) == []
 
 
+def test_who_has_read_holds_no_table(backend: SqlBackend, url: str):
+    """A pooled connection whose transaction stays open would keep others from migrating."""
+    with backend.unit_of_work() as uow:
+        ana = uow.customers.add(a_customer())
+    other = engine_for(url)
+    for read in (
+        lambda uow: uow.customers.get(ana.id),
+        lambda uow: list(uow.customers.stream()),
+        lambda uow: uow.profiles.get(ana.id),
+    ):
+        with backend.reading() as uow:
+            read(uow)
+        with other.begin() as connection:
+            connection.exec_driver_sql("ALTER TABLE co_customers ADD spare INTEGER")
+            connection.exec_driver_sql("ALTER TABLE co_customers DROP spare")
+    other.dispose()
+
+
 def test_an_interrupted_connection_is_not_used_again(backend: SqlBackend):
     """Its answer may not be read yet, and the next would get it."""
     with backend.engine.connect() as connection:

@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
 __all__ = [
+    "IN_TRANSACTION",
     "DriverText",
     "done_by",
     "driver_of",
@@ -28,6 +29,9 @@ __all__ = [
     "text_of",
     "text_of_many",
 ]
+
+IN_TRANSACTION = 1
+"""The bit of MariaDB's status that says that a transaction is open."""
 
 
 @attrs.frozen
@@ -143,6 +147,9 @@ def found_by(connection: sa.Connection, text: str, values: Sequence[Any]) -> Seq
         cursor.execute(text, values)
         found: list[Any] = cursor.fetchall()
         cursor.close()
+        if hasattr(driver, "server_status"):
+            # PyMySQL does not read of a query's answer that a transaction is open since.
+            driver.server_status |= IN_TRANSACTION
     return found
 
 

@@ -16,6 +16,7 @@ from sqlalchemy.exc import (
     SQLAlchemyError,
 )
 
+from crmcore.adapters.sql.driver import IN_TRANSACTION
 from crmcore.domain.errors import (
     Busy,
     CrmError,
@@ -35,8 +36,6 @@ MARIADB_SETTINGS = (
     " SESSION innodb_lock_wait_timeout = 5, SESSION lock_wait_timeout = 5"
 )
 """Strictness, and five seconds of waiting for rows, and for tables that are being changed."""
-IN_TRANSACTION = 1
-"""The bit of MariaDB's status that says so; each answer carries it."""
 
 EXTRAS = {"postgresql": "postgres", "mariadb": "mariadb"}
 LOCKED = ("database is locked", "database table is locked", "database schema is locked")
