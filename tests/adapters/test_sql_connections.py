@@ -114,6 +114,8 @@ def test_who_has_read_holds_no_table(backend: SqlBackend, url: str):
             connection.exec_driver_sql("ALTER TABLE co_customers DROP spare")
     other.dispose()
 
+    assert names(backend) == [ana.name]
+
 
 def test_an_interrupted_connection_is_not_used_again(backend: SqlBackend):
     """Its answer may not be read yet, and the next would get it."""
