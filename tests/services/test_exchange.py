@@ -587,7 +587,9 @@ class TestImport:
 
 
 def test_memberships_are_known_by_programme_with_customer_or_number():
-    """Customers by their external id too; whom nobody knows is told with place and reason."""
+    """Customers by their external id too; whom nobody knows is told with place and reason. What
+    facts tell of a member is set by restoring alone.
+    """
     backend = filled(_of_club())
     rows = [
         {"customer": "7", "programme": "club", "number": "A-1", "tier": "blue", "at": "2024-03-01"},
@@ -599,8 +601,12 @@ def test_memberships_are_known_by_programme_with_customer_or_number():
     first = import_aggregates(backend, "memberships", rows, source="shop")
     again = import_aggregates(backend, "memberships", rows[:1], source="shop")
     raised = [{"number": "A-1", "programme": "club", "tier": "gold"}]
-    dry = import_aggregates(backend, "memberships", raised, source="shop", dry_run=True)
-    by_number = import_aggregates(backend, "memberships", raised, source="shop")
+    by_hand = import_aggregates(backend, "memberships", raised, source="shop")
+    whole = [rows[0] | raised[0]]
+    dry = import_aggregates(
+        backend, "memberships", whole, source="shop", restore=True, dry_run=True
+    )
+    by_number = import_aggregates(backend, "memberships", whole, source="shop", restore=True)
     with backend.reading() as uow:
         member = uow.memberships.of(ANA.id, "club")
 
@@ -609,6 +615,7 @@ def test_memberships_are_known_by_programme_with_customer_or_number():
         (2, "customer"), (3, "programme"), (4, "customer_id"), (5, "id"),
     ]  # fmt: skip
     assert (again.unchanged, dry.updated, by_number.updated) == (1, 1, 1)
+    assert [(r.row, r.column) for r in by_hand.rejects] == [(1, "tier")]
     assert member is not None
     assert (member.number, member.tier, member.version) == ("A-1", "gold", 2)
 

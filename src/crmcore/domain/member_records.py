@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["MemberRecords"]
 
 PAGE = 2_000
+TOLD = ("lots", "tier", "tier_since", "tier_until", "entered_at", "closed_at")
 
 
 class MemberRecords(Aggregates[Membership]):
@@ -96,6 +97,22 @@ class MemberRecords(Aggregates[Membership]):
 
     def _keys(self, aggregate: Membership, held: Membership) -> Collection[Key] | None:
         return None if aggregate.number == held.number else super()._keys(aggregate, held)
+
+    def _insert(self, aggregates: list[Membership]) -> list[Membership]:
+        for member in aggregates:
+            if member.lots:
+                raise InvalidInput.of("lots", "of a new membership are none: post its points")
+        return super()._insert(aggregates)
+
+    def _save(self, aggregates: list[Membership]) -> list[Membership]:
+        ids = sorted({member.id for member in aggregates})
+        held = self._unit.writes.fetch(MEMBERSHIPS, ids, lock=True)
+        for member in aggregates:
+            before = held.get(member.id, member)
+            for name in TOLD if before.version == member.version else ():
+                if getattr(member, name) != getattr(before, name):
+                    raise InvalidInput.of(name, "is what its facts tell: post them")
+        return self._replace(aggregates, held)
 
     def _check(self, aggregate: Membership, held: Membership | None) -> None:
         self._unit.model.check_tier(aggregate.programme, aggregate.tier)

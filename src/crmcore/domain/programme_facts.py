@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from crmcore.domain.collecting import uncollected
-from crmcore.domain.errors import InvalidInput
+from crmcore.domain.errors import InvalidInput, NotFound, Refused
 from crmcore.domain.fact_repositories import BATCH, Facts
 from crmcore.domain.ids import FactId
 from crmcore.domain.kinds import MEMBERSHIPS
 from crmcore.domain.membership import TierChange
 from crmcore.domain.points import PointsEntry
-from crmcore.domain.ports import Transaction
 
 __all__ = ["ProgrammeFacts"]
 
@@ -21,7 +20,8 @@ P = TypeVar("P", bound=PointsEntry | TierChange)
 
 class ProgrammeFacts(Facts[P]):
     """`uow.points`, `uow.tier_changes`: a programme or tier that the model does not declare is
-    `InvalidInput`, and so is a membership of another customer or programme.
+    `InvalidInput`, and so is a membership of another customer or programme; one that is not stored
+    is `NotFound`, and what is dated behind its end `Refused`.
 
     What is added or removed here by a host changes its membership, too: its lots, or its tier, are
     what all its facts tell. What is restored does not: a membership comes with its own.
@@ -41,23 +41,6 @@ class ProgrammeFacts(Facts[P]):
         self._unit.memberships.follow([fact])
 
     def _append(self, facts: list[P], *, restores: bool = False) -> list[P]:
-        if restores:
-            return super()._append(facts, restores=True)
-        known = self._unit.reads.fetch(MEMBERSHIPS, sorted({f.membership_id for f in facts}))
-        for index, fact in enumerate(facts):
-            member = known.get(fact.membership_id)
-            if member is None:
-                continue
-            if (member.customer_id, member.programme) != (fact.customer_id, fact.programme):
-                reason = "is another customer's, or of another programme"
-                raise InvalidInput.of(f"[{index}].membership_id", reason)
-        if new := super()._append(facts):
-            self._unit.memberships.follow(new)
-        return new
-
-    def _prepared(
-        self, transaction: Transaction, facts: list[P], *, restores: bool = False
-    ) -> list[P]:
         model = self._unit.model
         for fact in facts:
             if not isinstance(fact, TierChange):
@@ -66,4 +49,18 @@ class ProgrammeFacts(Facts[P]):
             model.check_tier(fact.programme, fact.tier)
             if fact.previous is not None:
                 model.check_tier(fact.programme, fact.previous, path="previous")
-        return super()._prepared(transaction, facts, restores=restores)
+        if restores:
+            return super()._append(facts, restores=True)
+        known = self._unit.reads.fetch(MEMBERSHIPS, sorted({f.membership_id for f in facts}))
+        for index, fact in enumerate(facts):
+            member = known.get(fact.membership_id)
+            if member is None:
+                raise NotFound(MEMBERSHIPS.name, str(fact.membership_id))
+            if (member.customer_id, member.programme) != (fact.customer_id, fact.programme):
+                reason = "is another customer's, or of another programme"
+                raise InvalidInput.of(f"[{index}].membership_id", reason)
+            if member.closed_at is not None and member.closed_at < fact.at:
+                raise Refused("memberships.open", "was closed before", str(member.id))
+        if new := super()._append(facts):
+            self._unit.memberships.follow(new)
+        return new

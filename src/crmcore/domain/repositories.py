@@ -67,10 +67,14 @@ class Aggregates(Generic[A]):
 
     def save(self, aggregate: A) -> A:
         """Store the next state and return it, one version on. `Stale` if another was first."""
-        return self._replace([aggregate])[0]
+        return self._save([aggregate])[0]
 
     def save_many(self, aggregates: Iterable[A]) -> int:
         """Store next states in bulk, with one journal row per batch; one stale, none kept."""
+        return self._in_batches(aggregates, self._save)
+
+    def restore_states(self, aggregates: Iterable[A]) -> int:
+        """`save_many` for next states that another store told, as they were there."""
         return self._in_batches(aggregates, self._replace)
 
     def stream(self) -> Iterator[A]:
@@ -131,6 +135,9 @@ class Aggregates(Generic[A]):
             transaction.insert(self._kind, [(a, unit.model.keys_of(a)) for a in stored])
             unit.record(self._entry(Operation.ADDED, stored, [a.at for a in stored]))
         return stored
+
+    def _save(self, aggregates: list[A]) -> list[A]:
+        return self._replace(aggregates)
 
     def _keys(self, aggregate: A, held: A) -> Collection[Key] | None:
         """The keys of the next state; `None` where they are those of the one held."""

@@ -93,10 +93,11 @@ class Upserter:
             except InvalidInput as error:
                 done.refused.append((row, self.read.told(error, row.row)))
         put = collection.restore_many if self.restore else collection.add_many
+        save = collection.restore_states if self.restore else collection.save_many
         new = [state for id, state in states.latest.items() if id not in states.stored]
         changed = [s for id, s in states.latest.items() if states.stored.get(id, s) != s]
         put(new)
-        collection.save_many(changed)
+        save(changed)
         if self.dry_run:
             unit.rollback()
         return done, new + changed
@@ -131,9 +132,8 @@ class Upserter:
         while more := self._in_the_way(unit, met.values()) & (rehearsed.latest.keys() - met.keys()):
             met |= {id: rehearsed.latest[id] for id in more}
         stored = collection.get_many(met)
-        collection.save_many(
-            attrs.evolve(met[id], version=before.version) for id, before in stored.items()
-        )
+        save = collection.restore_states if self.restore else collection.save_many
+        save(attrs.evolve(met[id], version=before.version) for id, before in stored.items())
         put = collection.restore_many if self.restore else collection.add_many
         new = [state for id, state in met.items() if id not in stored]
         put(new if self.restore else [attrs.evolve(state, version=0) for state in new])

@@ -50,6 +50,7 @@ pytest.register_assert_rewrite(
             "importing",
             "interleaving",
             "journal",
+            "ledger_facts",
             "local_days",
             "loyalty",
             "loyalty_deeds",
@@ -103,6 +104,7 @@ from crmcore.testing.contract.host_transactions import HostTransactionsContract 
 from crmcore.testing.contract.identifiers import IdentifiersContract  # noqa: E402
 from crmcore.testing.contract.importing import ImportingContract  # noqa: E402
 from crmcore.testing.contract.journal import JournalContract  # noqa: E402
+from crmcore.testing.contract.ledger_facts import LedgerFactsContract  # noqa: E402
 from crmcore.testing.contract.local_days import LocalDaysContract  # noqa: E402
 from crmcore.testing.contract.loyalty import LoyaltyContract  # noqa: E402
 from crmcore.testing.contract.loyalty_machine import (  # noqa: E402
@@ -154,6 +156,7 @@ __all__ = [
     "IdentifiersContract",
     "ImportingContract",
     "JournalContract",
+    "LedgerFactsContract",
     "LocalDaysContract",
     "LoyaltyContract",
     "LoyaltyHistoriesContract",
@@ -201,6 +204,7 @@ class BackendContract(
     TagsContract,
     SegmentsContract,
     RefreshingContract,
+    LedgerFactsContract,
     MembershipsContract,
     PredicatesContract,
     LocalDaysContract,

@@ -76,7 +76,7 @@ class Contents:
             uow.customers.add_many(self.customers)
             uow.products.add_many(self.products)
             uow.segments.add_many(self.segments)
-            uow.memberships.add_many(self.memberships)
+            uow.memberships.restore_many(self.memberships)
         recorded: list[tuple[str, Fact]] = []
         for actor, day in zip(("ines", None), self.days, strict=True):
             clock.advance(timedelta(days=1))

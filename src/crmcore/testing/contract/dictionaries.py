@@ -124,7 +124,8 @@ def _fill(backend: Backend) -> None:
         uow.segments.add(a_segment(predicate=field("revenue") > Money("9.50", "EUR")))
         uow.segment_changes.add(a_segment_change(ana))
         lots = [Lot(order.id, -9, AT, AT, pending=True)]
-        member = uow.memberships.add(a_membership(ana, number="77", lots=lots))
+        member = a_membership(ana, number="77", lots=lots)
+        uow.memberships.restore_many([member])
         uow.points.add(a_points_entry(member, reason="sorry"))
         uow.tier_changes.add(a_tier_change(member))
         reasons = [Reason("points", "has 100 points", (order.id,))]
