@@ -8,8 +8,9 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 # lifetimes is data here, installed without its dependencies; pip is not to complain of that.
 INSTALL := $(PIP) install --quiet --no-warn-conflicts
 JOBS ?= auto
-# One worker takes a whole file: the examples of a page share their names, in order.
-PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
+# One worker takes a whole file: the examples of a page share their names, in order. Files begin in
+# the order of tests/conftest.py, by time and not by how many tests there are.
+PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder
 
 export PYRIGHT_PYTHON_IGNORE_WARNINGS = 1
 
