@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from crmcore.domain.earning import Earned, EarningRule, earned
@@ -73,6 +73,31 @@ def test_points_are_of_the_models_currency() -> None:
 
 
 @given(
+    paid=st.integers(0, 10_000),
+    prices=st.lists(st.integers(0, 5_000), min_size=1, max_size=4),
+    each=st.integers(0, 20),
+    rounding=st.sampled_from(["down", "half_up", "up"]),
+)
+@example(paid=1000, prices=[500, 1000], each=3, rounding="down")  # 10 points, not 9.99...
+@example(paid=1800, prices=[200, 100, 30], each=1, rounding="up")
+def test_a_share_of_the_lines_is_rounded_once_too(
+    paid: int, prices: list[int], each: int, rounding: str
+) -> None:
+    lines = [OrderLine.of(f"P{n}", 1, price, "EUR") for n, price in enumerate(prices)]
+    order = Order(
+        customer_id=WHO, at=day(10), total=Money.of_minor(paid, "EUR"), lines=lines
+    )  # fmt: skip
+    above, below = each * paid * prices[0], 100 * (sum(prices) or 1)
+    expected = {
+        "down": above // below, "half_up": (2 * above + below) // (2 * below),
+        "up": -(-above // below),
+    }  # fmt: skip
+    rules = [EarningRule("first", each, products=["P0"])]
+
+    assert earned(order, order.total, "classic", rules, rounding).points == expected[rounding]
+
+
+@given(
     st.lists(
         st.tuples(st.integers(0, 500), st.booleans(), st.none() | st.integers(0, 300)), max_size=6
     )
@@ -96,6 +121,10 @@ def test_what_qualifies_is_never_more_than_what_is_given(
         lambda: EarningRule("x", 1, since=day(3), until=day(3)),
         lambda: EarningRule("X", 1), lambda: EarningRule("x", 2, multiplies=True, products=["A"]),
         lambda: EarningRule("x", 1, channels=["pigeon"]),
+        lambda: EarningRule("x", 1, products="COFFEE"), lambda: EarningRule("x", 1, tiers="gold"),
+        lambda: EarningRule("x", 1, channels="web"), lambda: EarningRule("x", 1, categories=""),
+        lambda: EarningRule("x", 1, multiplies="no"),  # type: ignore[arg-type]
+        lambda: EarningRule("x", 1, qualifying=1),  # type: ignore[arg-type]
     ],
 )  # fmt: skip
 def test_wrong_rules_are_refused(wrong: object) -> None:

@@ -15,7 +15,7 @@ from crmcore.domain.instants import LATEST
 from crmcore.domain.membership import Membership, TierReason
 from crmcore.domain.model import Model
 from crmcore.domain.order import Order
-from crmcore.domain.periods import Anniversary, Calendar, Expiry, Rolling
+from crmcore.domain.periods import Anniversary, Calendar, Expiry, Fixed, Rolling
 from crmcore.domain.programme import Pending, Programme, Rules, Tier
 from crmcore.domain.unit_of_work import UnitOfWork
 from crmcore.services.loyalty import advance_programmes
@@ -96,6 +96,41 @@ def test_nothing_more_is_taken_behind_a_cancellation():
         assert [sum(getattr(e, n) for e in entries) for n in ("qualifying", "spend", "active")] == [
             0, 0, 0,
         ]  # fmt: skip
+
+
+def test_what_a_removed_return_took_is_not_taken_again():
+    with a_club().unit_of_work() as uow:
+        order = an_order_of(uow, joined(uow), "100.00", JOINED + DAY)
+        uow.memberships.earn(order)
+        wrong = uow.returns.add(a_return(order, "60.00", at=JOINED + 2 * DAY))
+        uow.memberships.reverse(wrong)
+        uow.returns.remove(wrong.id)
+        after = []
+        for nth, amount in enumerate(("50.00", "20.00", "30.00")):
+            fact = a_return(order, amount, at=JOINED + 3 * DAY, nth=nth)
+            member = uow.memberships.reverse(uow.returns.add(fact))[0]
+            entries = uow.points.of(member.customer_id)
+            sums = [sum(getattr(e, n) for e in entries) for n in ("qualifying", "spend")]
+            after.append((member.points, *sums, sum(e.purchases for e in entries)))
+
+        assert after == [(40, 40, 4000, 1), (30, 30, 3000, 1), (0, 0, 0, 0)]
+
+
+def test_a_return_posted_late_takes_points_that_were_released():
+    with a_club(pending=Pending("after", days=10)).unit_of_work() as uow:
+        order = an_order_of(uow, joined(uow), "100.00", JOINED + DAY)
+        member = uow.memberships.advance(uow.memberships.earn(order)[0], at=JOINED + 20 * DAY)
+        late = uow.returns.add(a_return(order, "40.00", at=JOINED + 5 * DAY))
+        member = uow.memberships.reverse(late)[0]
+
+        for days in range(1, 21):
+            at = JOINED + days * DAY
+            known, told = (
+                uow.memberships.as_of(member, at=at),
+                uow.memberships.balance(member, at=at),
+            )
+            assert (known.active, known.pending) == (told.active, told.pending)
+        assert (member.active, member.pending) == (60, 0)
 
 
 def test_a_free_purchase_that_is_called_off_leaves_nothing():
@@ -224,6 +259,11 @@ RULES: dict[str, dict[str, Any]] = {
     "pending": {"pending": Pending("after", days=3660)},
     "grace": {"grace": 3660, "downgrade": "one_down"},
     "kept": {"downgrade": "none"},
+    "fixed": {
+        "window": Fixed(datetime(1000, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)),
+        "tier_expiry": Expiry("end_of_next_period"),
+        "expiry": Expiry("end_of_next_period"),
+    },
 }
 
 
@@ -237,3 +277,4 @@ def test_the_range_of_instants_ends_without_an_accident(at: datetime, rules: str
         member = uow.memberships.advance(member, at=LATEST)
 
         assert (member.tier, member.points) == (told.tier, told.points)
+        assert uow.memberships.as_of(member, at=at - DAY).points == 0

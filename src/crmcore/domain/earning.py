@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Decimal, localcontext
-from typing import Any
+from decimal import Decimal
+from fractions import Fraction
+from functools import lru_cache
+from math import ceil, floor
+from typing import Any, TypeVar
 
 import attrs
 
@@ -14,13 +17,17 @@ from crmcore.domain.contact_points import Channel
 from crmcore.domain.currencies import minor_digits
 from crmcore.domain.errors import InvalidInput
 from crmcore.domain.instants import EARLIEST, LATEST, instant
-from crmcore.domain.money import EXACT, Money, number
+from crmcore.domain.money import Money, number
 from crmcore.domain.order import Order, OrderLine
 from crmcore.domain.text import Words, checked_text, symbol
 
 __all__ = ["Earned", "EarningRule", "Per", "earned", "whole"]
 
-ROUNDED = {"down": ROUND_FLOOR, "half_up": ROUND_HALF_UP, "up": ROUND_CEILING}
+T = TypeVar("T")
+
+HALF = Fraction(1, 2)
+
+exact = lru_cache(Fraction)  # what rules say is asked for with each purchase
 
 
 class Per(Words):
@@ -35,12 +42,36 @@ def _decimal(value: object) -> Decimal:
     return six_places(number(value, "points"), "points")
 
 
-def _texts(value: Iterable[str]) -> tuple[str, ...]:
-    return tuple(checked_text(text, "products", 100) for text in value)
+def _several(value: Iterable[T], name: str) -> Iterable[T]:
+    """More than one, if there are: a single text would be taken for its letters."""
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        raise InvalidInput.of(name, "must be several, as in a list")
+    return value
+
+
+def _texts(value: Iterable[str], name: str) -> tuple[str, ...]:
+    return tuple(checked_text(text, name, 100) for text in _several(value, name))
+
+
+def _products(value: Iterable[str]) -> tuple[str, ...]:
+    return _texts(value, "products")
+
+
+def _categories(value: Iterable[str]) -> tuple[str, ...]:
+    return _texts(value, "categories")
+
+
+def _tiers(value: Iterable[str]) -> tuple[str, ...]:
+    return _texts(value, "tiers")
 
 
 def _channels(value: Iterable[Channel | str]) -> tuple[Channel, ...]:
-    return tuple(Channel(channel) for channel in value)
+    return tuple(map(Channel, _several(value, "channels")))
+
+
+def _yes_or_no(_: Any, attribute: attrs.Attribute[Any], value: object) -> None:
+    if type(value) is not bool:
+        raise InvalidInput.of(attribute.name, "must be True or False")
 
 
 def _cap(_: Any, attribute: attrs.Attribute[Any], value: object) -> None:
@@ -62,15 +93,15 @@ class EarningRule:
     name: str = attrs.field(validator=symbol)
     points: Decimal = attrs.field(converter=_decimal)
     per: Per = attrs.field(default=Per.AMOUNT, converter=Per)
-    products: tuple[str, ...] = attrs.field(default=(), kw_only=True, converter=_texts)
-    categories: tuple[str, ...] = attrs.field(default=(), kw_only=True, converter=_texts)
+    products: tuple[str, ...] = attrs.field(default=(), kw_only=True, converter=_products)
+    categories: tuple[str, ...] = attrs.field(default=(), kw_only=True, converter=_categories)
     channels: tuple[Channel, ...] = attrs.field(default=(), kw_only=True, converter=_channels)
-    tiers: tuple[str, ...] = attrs.field(default=(), kw_only=True, converter=tuple[str, ...])
+    tiers: tuple[str, ...] = attrs.field(default=(), kw_only=True, converter=_tiers)
     since: datetime = attrs.field(default=EARLIEST, kw_only=True, converter=instant)
     until: datetime = attrs.field(default=LATEST, kw_only=True, converter=instant)
     cap: int | None = attrs.field(default=None, kw_only=True, validator=_cap)
-    multiplies: bool = attrs.field(default=False, kw_only=True)
-    qualifying: bool = attrs.field(default=True, kw_only=True)
+    multiplies: bool = attrs.field(default=False, kw_only=True, validator=_yes_or_no)
+    qualifying: bool = attrs.field(default=True, kw_only=True, validator=_yes_or_no)
 
     def __attrs_post_init__(self) -> None:
         if self.points < 0:
@@ -96,23 +127,23 @@ class EarningRule:
             if line.product in self.products or line.category in self.categories
         ]
 
-    def given(self, order: Order, worth: Money) -> Decimal:
+    def given(self, order: Order, worth: Money) -> Fraction:
         """The points of one purchase by this rule, not rounded; `worth` is its total in the model's
         currency.
         """
         picked = bool(self.products or self.categories)
         lines = self._lines(order) if picked else list(order.lines)
         if self.per is Per.PURCHASE:
-            count = Decimal(1)
+            count = Fraction(1)
         elif self.per is Per.UNIT:
-            count = sum((line.quantity for line in lines), Decimal(0))
+            count = sum((Fraction(line.quantity) for line in lines), Fraction(0))
         else:
-            count = Decimal(worth.minor).scaleb(-minor_digits(worth.currency))
+            count = Fraction(worth.minor, 10 ** minor_digits(worth.currency))
             if picked:
                 all_of_it = sum(line.amount.minor for line in order.lines)
                 share = sum(line.amount.minor for line in lines)
-                count = count * share / all_of_it if all_of_it else count
-        return self.points * count
+                count *= Fraction(share, all_of_it or 1)  # of what costs nothing, nothing
+        return exact(self.points) * count
 
 
 @attrs.frozen
@@ -127,27 +158,28 @@ def earned(
     order: Order, worth: Money, tier: str, rules: Iterable[EarningRule], rounding: str
 ) -> Earned:
     """What a purchase gives a member in `tier`, by the rules in their order; rounded once."""
-    points = qualifying = Decimal(0)
-    with localcontext(EXACT):  # whatever context the caller's thread has
-        for rule in rules:
-            if not rule.holds(order, tier):
-                continue
-            if rule.multiplies:
-                more = points * rule.points - points
-                also = qualifying * rule.points - qualifying
-            else:
-                more = also = rule.given(order, worth)
-            if rule.cap is not None:
-                more, also = min(more, Decimal(rule.cap)), min(also, Decimal(rule.cap))
-            points += more
-            if rule.qualifying:
-                qualifying += also
+    points = qualifying = Fraction(0)
+    for rule in rules:
+        if not rule.holds(order, tier):
+            continue
+        if rule.multiplies:
+            times = exact(rule.points) - 1
+            more, also = points * times, qualifying * times
+        else:
+            more = also = rule.given(order, worth)
+        if rule.cap is not None:
+            more, also = min(more, Fraction(rule.cap)), min(also, Fraction(rule.cap))
+        points += more
+        if rule.qualifying:
+            qualifying += also
     return Earned(whole(points, rounding), whole(qualifying, rounding))
 
 
-def whole(points: Decimal, rounding: str) -> int:
+def whole(points: Fraction, rounding: str) -> int:
     """Whole points; `InvalidInput` beyond what a ledger holds."""
-    found = int(points.to_integral_value(rounding=ROUNDED[rounding]))
+    if rounding == "half_up":
+        points += HALF
+    found = ceil(points) if rounding == "up" else floor(points)
     if not 0 <= found < 2**53:
         raise InvalidInput.of("points", "are more than a ledger holds")
     return found

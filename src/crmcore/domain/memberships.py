@@ -20,7 +20,7 @@ from crmcore.domain.errors import ConflictingFact, InvalidInput, NotFound, Refus
 from crmcore.domain.foresight import tier_at
 from crmcore.domain.ids import CustomerId, FactId, as_id
 from crmcore.domain.instants import LATEST, instant
-from crmcore.domain.kinds import POINTS
+from crmcore.domain.kinds import CANCELLATIONS, POINTS, RETURNS
 from crmcore.domain.ledger import SOURCE, Posting, above_zero
 from crmcore.domain.member_tiers import MemberTiers, change_of
 from crmcore.domain.membership import Membership, TierChange, TierReason
@@ -81,13 +81,18 @@ class Memberships(MemberTiers):
 
     def reverse(self, fact: Return | Cancellation) -> list[Membership]:
         """Take back what an order earned, in proportion to what came back of it; once. What is left
-        to take is for the programme's policy. `NotFound` if the order earned nothing anywhere.
+        to take is for the programme's policy. `NotFound` if the order earned nothing anywhere, or
+        the return or cancellation is not stored.
         """
         unit, found = self._unit, list[Posting]()
         order = unit.orders.get(fact.order_id)
         held = unit.writes.memberships([order.customer_id])
         entries = unit.points.of(order.customer_id)
         returns = unit.returns.of_order(order.id)
+        stored = returns if isinstance(fact, Return) else unit.cancellations.of_order(order.id)
+        if fact.id not in {other.id for other in stored}:
+            kind = RETURNS if isinstance(fact, Return) else CANCELLATIONS
+            raise NotFound(kind.name, str(fact.id))
         known = False
         for member in held.values():
             own = [entry for entry in entries if entry.membership_id == member.id]

@@ -188,6 +188,6 @@ class Expiry:
         _, end = window.period(at, joined, zone)
         if self.ends is ExpiryEnd.END_OF_NEXT_PERIOD and end != LATEST:
             if isinstance(window, Fixed):
-                return end + (end - window.since) if end > at else end
+                return end + min(end - window.since, LATEST - end) if end > at else end
             _, end = window.period(end, joined, zone)
         return end

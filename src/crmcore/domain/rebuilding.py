@@ -37,7 +37,8 @@ def rebuilt(
             released.add(entry.of_fact)
         if entry.movement in OPENING:
             days = programme.rules_from(entry.at).pending.days if entry.pending > 0 else None
-            until = None if days is None else entry.at + timedelta(days=days)
+            waits = timedelta(days=days or 0)
+            until = None if days is None else min(entry.at, LATEST - waits) + waits
             lots[entry.id] = Lot(entry.id, 0, entry.at, entry.expires_at, entry.pending > 0, until)
         for part in entry.lots:
             left[part.lot] = left.get(part.lot, 0) + part.points

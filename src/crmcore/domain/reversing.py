@@ -30,7 +30,8 @@ def reversal(
 
     Each takes its share of what is returned by then, so the shares of partial returns add up to
     the whole; a cancellation takes what is left, and whatever is posted behind it nothing. Points
-    that have expired by then are not taken a second time.
+    that have expired by then are not taken a second time, nor what a return took that was removed
+    since. Dated before its points were released, it is posted as of their release.
     """
     earned = next(
         (e for e in entries if e.movement is Movement.EARN and e.of_fact == order.id), None
@@ -42,7 +43,8 @@ def reversal(
     key = f"reverse:{programme.name}:{fact.id}"
     if key in keys:
         return Posting(member, ())
-    at, due = max(fact.at, earned.at), Posting(member, ())
+    released = [e.at for e in entries if e.movement is Movement.RELEASE and e.of_fact == earned.id]
+    at, due = max(fact.at, earned.at, *released), Posting(member, ())
     if at >= member.entered_at:
         due = fallen_due(programme, member, at)
     total, was_whole = order.total.minor, sum(entry.purchases for entry in reversed_) < 0
@@ -53,10 +55,11 @@ def reversal(
 
     whole = not was_whole and after >= total
 
-    def share(value: int) -> int:
+    def share(value: int, taken: int) -> int:
         if was_whole:
             return 0
-        return (value if whole else _part(value, after, total)) - _part(value, before, total)
+        due_by_then = value if whole else _part(value, after, total)
+        return max(0, due_by_then - max(taken, _part(value, before, total)))
 
     expired = -sum(
         part.points
@@ -67,13 +70,15 @@ def reversal(
     )
     taken = -sum(entry.active + entry.pending for entry in reversed_)
     points = earned.active + earned.pending
+    counts = Sums(
+        share(earned.qualifying, -sum(entry.qualifying for entry in reversed_)),
+        share(earned.spend, -sum(entry.spend for entry in reversed_)),
+        earned.purchases if whole else 0,
+    )
     made = reverse(
         programme, due.membership, earned.id,
-        max(0, min(share(points), points - expired - taken)), at=at,
-        qualifies_at=earned.qualifies_at,
-        counts=Sums(
-            share(earned.qualifying), share(earned.spend), earned.purchases if whole else 0
-        ),
+        max(0, min(share(points, taken), points - expired - taken)), at=at,
+        qualifies_at=earned.qualifies_at, counts=counts,
         of_fact=order.id, source=SOURCE, source_key=key,
     )  # fmt: skip
     return due.then(made)

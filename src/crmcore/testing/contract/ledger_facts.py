@@ -14,7 +14,7 @@ from crmcore.domain.errors import InvalidInput, NotFound, Refused
 from crmcore.domain.membership import TierChange
 from crmcore.domain.points import PointsEntry
 from crmcore.domain.unit_of_work import UnitOfWork
-from crmcore.testing.builders import AT, a_customer
+from crmcore.testing.builders import AT, a_cancellation, a_customer, a_return, an_order
 from crmcore.testing.clock import FrozenClock
 from crmcore.testing.contract.loyalty import as_rebuilt
 from crmcore.testing.contract.subject import MODEL, Make, Subject
@@ -115,6 +115,18 @@ class LedgerFactsContract(Subject):
             after = uow.memberships.get(closed.id)
             assert as_rebuilt(uow, after) == after
             assert (after.active, after.due_at) == (40, closed.due_at)
+
+    def test_what_is_not_stored_takes_nothing_back(self, backend: Backend) -> None:
+        """A return or a cancellation that was never recorded is `NotFound`."""
+        with backend.unit_of_work() as uow:
+            (ana,) = _some(uow, 1)
+            member = uow.memberships.enrol(ana.id, "club", at=AT)
+            order = uow.orders.add(an_order(ana, "100.00", at=AT + DAY))
+            (member,) = uow.memberships.earn(order)
+            for fact in (a_return(order, "60.00"), a_cancellation(order)):
+                with pytest.raises(NotFound):
+                    uow.memberships.reverse(fact)
+            assert uow.memberships.get(member.id) == member
 
     def test_what_is_added_to_a_ledger_falls_due(self, backend: Backend) -> None:
         """`advance` gives the tier that an entry qualifies for, as if it had been posted."""
