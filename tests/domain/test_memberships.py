@@ -233,6 +233,22 @@ def test_two_changes_of_a_tier_are_never_of_one_instant():
         assert uow.profiles.get(member.customer_id)["club_tier"] == member.tier == "gold"
 
 
+def test_nothing_is_posted_before_somebody_joined():
+    with a_club().unit_of_work(actor="ines") as uow:
+        ana, ben = joined(uow), joined(uow, "Ben")
+        uow.memberships.bonus(ana, 50, at=JOINED)
+        members, early = uow.memberships, JOINED - DAY
+        for post in (
+            lambda: members.bonus(ana, 5, at=early),
+            lambda: members.adjust(ana, 5, at=early, reason="sorry"),
+            lambda: members.transfer(ana, ben, 5, at=early),
+            lambda: members.close(ana, at=early),
+        ):
+            with pytest.raises(Refused, match="joined later"):
+                post()
+        assert len(uow.points.of(ana.customer_id)) == 1
+
+
 def test_a_closed_membership_is_left_alone():
     club = a_club()
     with club.unit_of_work() as uow:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import attrs
 import pytest
@@ -265,6 +266,12 @@ def test_what_is_owed_as_of_an_instant(backend):
     ended = liability(backend, "club", at=end)
     assert ended.points == 0
     assert ended.redemption_rate == pytest.approx(500 / total)
+
+
+@pytest.mark.parametrize("rate", ["0.5", -0.1, 1.1, float("nan"), Decimal("0.5"), []])
+def test_a_share_that_is_none_is_refused(backend, rate):
+    with pytest.raises(InvalidInput, match="redemption_rate"):
+        liability(backend, "club", at=START, redemption_rate=rate)
 
 
 def test_what_was_owed_stays_when_the_ledgers_go_on(backend):

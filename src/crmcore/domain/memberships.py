@@ -180,8 +180,8 @@ class Memberships(MemberTiers):
         told = more | {"other_membership_id": taker.id}
         if self._again(held[giver.id], Movement.TRANSFER, -some, instant(at), told) is not None:
             return held[giver.id], held[taker.id]
-        self._open(held[giver.id])
-        self._open(held[taker.id])
+        self._joined(held[giver.id], instant(at))
+        self._joined(held[taker.id], instant(at))
         given, taken = ledger.transfer(
             self._programme(giver.programme), held[giver.id], held[taker.id], some,
             at=instant(at), source=None, source_key=source_key, reason=reason,
@@ -201,13 +201,17 @@ class Memberships(MemberTiers):
         Its number stays taken, and the customer cannot join again.
         """
         member, at = self._one(membership), instant(at)
-        if at < member.at:
-            raise Refused("memberships.time_runs_forward", "joined later", str(member.id))
-        posting = ledger.forfeited(self._programme(member.programme), member, at)
+        posting = ledger.forfeited(self._programme(member.programme), self._joined(member, at), at)
         closed = attrs.evolve(posting.membership, closed_at=at, due_at=LATEST)
         return self._post([attrs.evolve(posting, membership=closed)], {member.id: member})[0]
 
     # how
+
+    def _joined(self, member: Membership, at: datetime) -> Membership:
+        """A member who is one still, and was one at `at`."""
+        if at < self._open(member).at:
+            raise Refused("memberships.time_runs_forward", "joined later", str(member.id))
+        return member
 
     def _again(
         self,
@@ -255,7 +259,7 @@ class Memberships(MemberTiers):
         held = self._held([membership.id])[membership.id]
         if self._again(held, movement, points, at, more) is not None:
             return held
-        member, programme = self._open(held), self._programme(held.programme)
+        member, programme = self._joined(held, at), self._programme(held.programme)
         if points > 0:
             posting = ledger.gain(programme, member, points, at=at, movement=movement, **more)
         else:

@@ -49,7 +49,8 @@ def liability(
     Without a `redemption_rate` it is that of the points that came to an end so far: those spent, of
     those spent or expired; all of them where none did.
     """
-    if redemption_rate is not None and not 0 <= redemption_rate <= 1:
+    is_rate = isinstance(redemption_rate, float | int) and 0 <= redemption_rate <= 1
+    if redemption_rate is not None and not is_rate:
         raise InvalidInput.of("redemption_rate", "must be from 0 to 1")
     known, at = backend.model.programme(programme), instant(at)
     zone = zone_named(known.zone)
