@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sized
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,7 +14,8 @@ from crmcore import Model
 from crmcore.adapters.mongo import MongoBackend
 from crmcore.adapters.sql import SqlBackend
 from crmcore.adapters.sql.engine import engine_for
-from crmcore.testing import a_customer, a_membership, a_programme
+from crmcore.domain.ports import Transaction
+from crmcore.testing import a_customer, a_membership, a_points_entry, a_programme
 from tests import servers
 from tests.adapters.mongo_watch import watched
 from tests.contract.sql_server import started
@@ -57,18 +58,20 @@ def backend(
         yield made
 
 
-def plan_of(backend: SqlBackend, limit: int) -> tuple[int, str]:
+def plan_of(
+    backend: SqlBackend, ask: Callable[[Transaction], Sized], table: str = "crm_memberships"
+) -> tuple[int, str]:
     """How many are answered, and how the database says that it finds them."""
     seen: list[tuple[str, Any]] = []
 
     def note(_: Any, __: Any, statement: str, parameters: Any, *rest: Any) -> None:
-        if "crm_memberships" in statement:
+        if table in statement:
             seen.append((statement, parameters))
 
     event.listen(backend.engine, "before_cursor_execute", note)
     try:
         with backend.reading() as uow:
-            found = len(uow.reads.due("club", UNTIL, limit))
+            found = len(ask(uow.reads))
     finally:
         event.remove(backend.engine, "before_cursor_execute", note)
     ((statement, parameters),) = seen
@@ -81,7 +84,7 @@ def plan_of(backend: SqlBackend, limit: int) -> tuple[int, str]:
 @pytest.mark.parametrize("limit", [3, 100])
 def test_what_is_due_is_a_stretch_of_an_index(backend: SqlBackend, limit: int):
     """Promise 6: the cost grows with what is due, however many members there are."""
-    found, plan = plan_of(backend, limit)
+    found, plan = plan_of(backend, lambda reads: reads.due("club", UNTIL, limit))
 
     assert found == min(limit, FEW)
     assert "ix_crm_memberships_programme" in plan
@@ -94,7 +97,24 @@ def test_a_plan_without_the_index_is_noticed(backend: SqlBackend):
         connection.exec_driver_sql("DROP INDEX ix_crm_memberships_programme")
     backend.engine.dispose()  # a connection would explain what it explained before
 
-    assert "TEMP B-TREE" in plan_of(backend, 3)[1]
+    assert "TEMP B-TREE" in plan_of(backend, lambda reads: reads.due("club", UNTIL, 3))[1]
+
+
+@pytest.mark.parametrize("backend", ["postgresql"], indirect=True)
+def test_what_counts_is_read_from_an_index_alone(backend: SqlBackend):
+    """A member's entries lie as far apart as they were posted: none of them is looked up."""
+    with backend.unit_of_work() as uow:
+        members, _ = uow.memberships.page("club", limit=MANY)
+        for n in range(5):
+            posted = [a_points_entry(m, at=AT + n * MINUTE, nth=n) for m in members]
+            uow.points.add_many(posted)
+    with backend.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql("VACUUM ANALYZE")
+    who = [member.customer_id for member in members[:10]]
+    found, plan = plan_of(backend, lambda reads: reads.counts(who), "crm_points")
+
+    assert found == len(who)
+    assert "Index Only Scan using ix_crm_points_customer" in plan
 
 
 @pytest.fixture(scope="module")

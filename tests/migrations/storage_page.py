@@ -55,7 +55,11 @@ def tables() -> Iterator[str]:
             yield f"Foreign key: {_names(foreign.columns)} to {remote}."
         for index in sorted(table.indexes, key=lambda index: str(index.name)):
             kind = "Unique index" if index.unique else "Index"
-            yield f"{kind} `{index.name}`: {_names(index.columns)}."
+            more = index.dialect_options["postgresql"]["include"] or ()
+            beside = (
+                f"; on PostgreSQL with {', '.join(f'`{name}`' for name in more)}" if more else ""
+            )
+            yield f"{kind} `{index.name}`: {_names(index.columns)}{beside}."
         yield ""
 
 
