@@ -14,6 +14,7 @@ from crmcore.domain.kinds import MEMBERSHIPS, POINTS, TIER_CHANGES, Key
 from crmcore.domain.ledger import Posting
 from crmcore.domain.membership import Membership, TierChange, member_value, number_value
 from crmcore.domain.points import PointsBalance, PointsEntry
+from crmcore.domain.profile import check_limit
 from crmcore.domain.programme import Programme
 from crmcore.domain.rebuilding import rebuilt
 from crmcore.domain.repositories import Aggregates
@@ -48,21 +49,31 @@ class MemberRecords(Aggregates[Membership]):
         checked_text(number, "number", 64)
         return self._by_key("number", number_value(number, programme))
 
+    def hold(self, membership: Membership) -> Membership:
+        """A membership as it is stored now, held against other writers until the end of the unit of
+        work: what is decided of it by what was given before is decided one after another.
+        """
+        (member,) = _members([membership])
+        return self._held([member.id])[member.id]
+
     def balance(self, membership: Membership, *, at: datetime | None = None) -> PointsBalance:
         """The accounts of a member's ledger by what was posted, as of an instant."""
-        return PointsBalance.of(self._entries([membership]), at=None if at is None else instant(at))
+        entries = self._entries(_members([membership]))
+        return PointsBalance.of(entries, at=None if at is None else instant(at))
 
     def entries_of(self, memberships: Iterable[Membership]) -> dict[UUID, list[PointsEntry]]:
         """By membership, the entries of its ledger, by `at`."""
-        return self._entries_by_member(list(memberships))
+        return self._entries_by_member(_members(memberships))
 
     def page(
         self, programme: str, *, after: MembershipId | None = None, limit: int = PAGE
     ) -> tuple[list[Membership], MembershipId | None]:
         """Members of a programme in the order of their ids, behind one of them, found among the
-        next `limit` memberships; and behind whom to go on, `None` at the end.
+        next `limit` memberships, 1 to 10,000; and behind whom to go on, `None` at the end.
         """
         self._programme(programme)
+        check_limit(limit)
+        after = None if after is None else MembershipId(as_id(after, "after"))
         found = self._unit.reads.after(MEMBERSHIPS, after, limit)
         last = MembershipId(found[-1].id) if len(found) == limit else None
         return [member for member in found if member.programme == programme], last
@@ -138,13 +149,23 @@ class MemberRecords(Aggregates[Membership]):
         ids = self._unit.reads.find(MEMBERSHIPS, scope, [value]).get(value)
         return self.get(MembershipId(ids[0])) if ids else None
 
-    def _held(self, ids: Iterable[UUID]) -> dict[UUID, Membership]:
-        """These memberships, held against others: profiles first, as appending facts does."""
+    def _stored(self, memberships: Iterable[Membership]) -> list[Membership]:
+        """These memberships as they are stored now."""
+        members = _members(memberships)
+        known = self._fetched(member.id for member in members)
+        return [known[member.id] for member in members]
+
+    def _fetched(self, ids: Iterable[UUID]) -> dict[UUID, Membership]:
         wanted = sorted(set(ids))
-        known = self._unit.writes.fetch(MEMBERSHIPS, wanted)
+        known = self._unit.reads.fetch(MEMBERSHIPS, wanted)
         for id in wanted:
             if id not in known:
                 raise NotFound("memberships", str(id))
+        return known
+
+    def _held(self, ids: Iterable[UUID]) -> dict[UUID, Membership]:
+        """These memberships, held against others: profiles first, as appending facts does."""
+        known = self._fetched(ids)
         return self._held_of({id: member.customer_id for id, member in known.items()})
 
     def _held_of(self, known: Mapping[UUID, CustomerId]) -> dict[UUID, Membership]:
@@ -153,7 +174,7 @@ class MemberRecords(Aggregates[Membership]):
         return self._unit.writes.fetch(MEMBERSHIPS, sorted(known), lock=True)
 
     def _one(self, membership: Membership) -> Membership:
-        return self._open(self._held([membership.id])[membership.id])
+        return self._open(self.hold(membership))
 
     def _open(self, member: Membership) -> Membership:
         if not member.is_open:
@@ -213,3 +234,11 @@ class MemberRecords(Aggregates[Membership]):
             if changes := [change for _, _, some in moved for change in some]:
                 unit.tier_changes.posted(changes)
             return self._replace([member for member, _, _ in moved], held)
+
+
+def _members(memberships: Iterable[Membership]) -> list[Membership]:
+    """These; `InvalidInput` for what is no membership."""
+    found = list(memberships) if isinstance(memberships, Iterable) else [None]
+    if not all(isinstance(member, Membership) for member in found):
+        raise InvalidInput.of("membership", "must be a Membership")
+    return found

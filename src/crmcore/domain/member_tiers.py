@@ -10,15 +10,17 @@ import attrs
 
 from crmcore.domain import ledger
 from crmcore.domain.collecting import uncollected
-from crmcore.domain.errors import NotFound, Refused
+from crmcore.domain.errors import InvalidInput, NotFound, Refused
 from crmcore.domain.foresight import Projection, projection
 from crmcore.domain.ids import FactId, MembershipId, as_id, new_id
 from crmcore.domain.instants import LATEST, instant
+from crmcore.domain.kinds import POINTS
 from crmcore.domain.member_records import MemberRecords
 from crmcore.domain.membership import Membership, TierChange, TierReason
 from crmcore.domain.money import Money
 from crmcore.domain.order import Order
 from crmcore.domain.points import PointsEntry
+from crmcore.domain.profile import check_limit
 from crmcore.domain.rebuilding import rebuilt
 from crmcore.domain.standing import Count, Step, behind, counts_of, entitled, standing
 from crmcore.domain.trusted import built, changed
@@ -107,38 +109,52 @@ class MemberTiers(MemberRecords):
         """What a member's tier and points will be at an instant, without further activity or with
         these planned purchases; what is missing to the next tier and to keep this one. Nothing is
         written, and without more activity it is what then comes about (O4). Asked for an instant
-        that is past, it is told from what was dated by then.
+        that is past, it is told from what was dated by then; always of the membership as it is
+        stored, whatever the record given says.
+
+        Of the planned purchases what `earn` would post until then is reckoned in: none from before
+        joining, and none again. Another customer's is `InvalidInput`.
         """
-        bought = [(order, self._unit.in_base(order.total, order.at)) for order in planned]
-        return self._projected([membership], instant(at), bought)[membership.id]
+        (member,) = self._stored([membership])
+        bought = self._to_come(member, planned, instant(at))
+        return self._projected([member], instant(at), bought)[member.id]
 
     def project_many(
         self, memberships: Iterable[Membership], *, at: datetime
     ) -> dict[MembershipId, Projection]:
         """By membership, what `project` says of each, without planned purchases."""
-        return self._projected(list(memberships), instant(at), ())
+        return self._projected(self._stored(memberships), instant(at), ())
+
+    def project_page(
+        self, programme: str, *, at: datetime, after: MembershipId | None = None, limit: int = PAGE
+    ) -> tuple[list[tuple[Membership, Projection]], MembershipId | None]:
+        """`page`, of it who is a member at `at`, each with what `project` says of them."""
+        members, last = self.page(programme, after=after, limit=limit)
+        there = [member for member in members if _is_member(member, instant(at))]
+        projected = self._projected(there, instant(at), ())
+        return [(member, projected[member.id]) for member in there], last
 
     def as_of(self, membership: Membership, *, at: datetime) -> Membership:
-        """A member with the tier and the open lots of an instant, from what was dated by then;
-        itself where nothing later is known.
+        """A member with the tier and the open lots of an instant, from what was dated by then; as
+        they are stored, where nothing later is known.
         """
-        if _is_known(membership, instant(at)):
-            return membership
-        return self._known_by([membership], instant(at))[membership.id][0]
+        (member,), at = self._stored([membership]), instant(at)
+        return member if _is_known(member, at) else self._known_by([member], at)[member.id][0]
 
     def advance(self, membership: Membership, *, at: datetime) -> Membership:
         """Post what fell due for one member until `at`: points released and expired, tiers reached,
         renewed and lowered, each dated when it was.
         """
-        held = self._held([membership.id])
-        stored, *_ = self._advanced(held, instant(at))
-        return stored[0] if stored else held[membership.id]
+        member = self.hold(membership)
+        stored, *_ = self._advanced({member.id: member}, instant(at))
+        return stored[0] if stored else member
 
     def advance_page(self, programme: str, *, at: datetime, limit: int = PAGE) -> LoyaltyAdvance:
         """`advance` for the next members of a programme that something fell due for, at most
-        `limit` of them: `services.advance_programmes` goes on until there is none.
+        `limit` of them, 1 to 10,000: `services.advance_programmes` goes on until there is none.
         """
         self._programme(programme)
+        check_limit(limit)
         due = self._unit.reads.due(programme, instant(at), limit)
         if not due:
             return LoyaltyAdvance()
@@ -148,6 +164,29 @@ class MemberTiers(MemberRecords):
         return LoyaltyAdvance(len(stored), entries, changes, more=len(due) == limit)
 
     # how
+
+    def _to_come(
+        self, member: Membership, planned: Iterable[Order], at: datetime
+    ) -> list[tuple[Order, Money]]:
+        """Those of these purchases that `earn` would post to the member until `at`, each once, with
+        what it is worth in the model's currency.
+        """
+        unit, known = self._unit, dict[str, Order]()
+        if not isinstance(planned, Iterable):
+            raise InvalidInput.of("planned", "must be orders")
+        for nth, order in enumerate(planned):
+            if not isinstance(order, Order):
+                raise InvalidInput.of(f"planned[{nth}]", "must be an order")
+            if order.customer_id != member.customer_id:
+                raise InvalidInput.of(f"planned[{nth}].customer_id", "is another customer")
+            if member.at <= order.at <= at:
+                known[ledger.earn_key(member.programme, order.id)] = order
+        posted = unit.reads.keyed(POINTS, ledger.SOURCE, list(known)) if known else set()
+        return [
+            (order, order.base_amount or unit.in_base(order.total, order.at))
+            for key, order in known.items()
+            if key not in posted
+        ]
 
     def _projected(
         self,
@@ -225,6 +264,11 @@ class MemberTiers(MemberRecords):
 def _is_known(member: Membership, at: datetime) -> bool:
     """Is nothing dated later than `at` in what is stored of a member?"""
     return at >= max(member.entered_at, member.tier_since, member.closed_at or member.at)
+
+
+def _is_member(member: Membership, at: datetime) -> bool:
+    """Had they joined at an instant, and not left?"""
+    return member.at <= at and (member.closed_at is None or at < member.closed_at)
 
 
 def _may_move(member: Membership, lots: datetime, at: datetime) -> bool:

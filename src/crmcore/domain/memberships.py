@@ -21,7 +21,7 @@ from crmcore.domain.foresight import tier_at
 from crmcore.domain.ids import CustomerId, FactId, as_id
 from crmcore.domain.instants import LATEST, instant
 from crmcore.domain.kinds import CANCELLATIONS, POINTS, RETURNS
-from crmcore.domain.ledger import SOURCE, Posting, above_zero
+from crmcore.domain.ledger import SOURCE, Posting, above_zero, earn_key
 from crmcore.domain.member_tiers import MemberTiers, change_of
 from crmcore.domain.membership import Membership, TierChange, TierReason
 from crmcore.domain.order import Order
@@ -117,6 +117,8 @@ class Memberships(MemberTiers):
     ) -> Membership:
         """Give points that no purchase earned; they count for a tier where `qualifying`."""
         some = above_zero(points)
+        if type(qualifying) is not bool:
+            raise InvalidInput.of("qualifying", "must be True or False")
         more: dict[str, Any] = {
             "source_key": source_key, "reason": reason, "of_fact": of_fact,
         }  # fmt: skip
@@ -256,7 +258,7 @@ class Memberships(MemberTiers):
         at: datetime,
         more: Mapping[str, Any],
     ) -> Membership:
-        held = self._held([membership.id])[membership.id]
+        held = self.hold(membership)
         if self._again(held, movement, points, at, more) is not None:
             return held
         member, programme = self._joined(held, at), self._programme(held.programme)
@@ -275,7 +277,7 @@ class Memberships(MemberTiers):
         for id, member in held.items():
             by_customer.setdefault(member.customer_id, []).append(id)
         wanted = [
-            (order, id, f"earn:{held[id].programme}:{order.id}")
+            (order, id, earn_key(held[id].programme, order.id))
             for order in sorted(orders, key=attrgetter("at", "id"))
             for id in by_customer.get(order.customer_id, ())
         ]

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import attrs
 
 from crmcore.domain.deciding import RecordedDecision
 from crmcore.domain.decisions import Decision, Reason, Verdict
-from crmcore.domain.errors import NotFound, Refused
+from crmcore.domain.errors import InvalidInput, NotFound, Refused
 from crmcore.domain.foresight import Projection
-from crmcore.domain.ids import MembershipId
 from crmcore.domain.instants import instant
 from crmcore.domain.membership import Membership
 from crmcore.domain.money import Money
@@ -24,6 +24,11 @@ __all__ = ["Authority", "DeskCard", "decide_benefit", "desk_card", "grant_benefi
 YEAR = timedelta(days=365)
 
 
+def _most(_: Any, attribute: attrs.Attribute[Any], value: object) -> None:
+    if not isinstance(value, Money) or value.minor < 0:
+        raise InvalidInput.of(attribute.name, "must be money, not negative")
+
+
 @attrs.frozen(kw_only=True)
 class Authority:
     """What an agent may give without asking: `limit` at once, `yearly` to one member in 365 days,
@@ -31,9 +36,9 @@ class Authority:
     """
 
     name: str = attrs.field(validator=symbol)
-    limit: Money
-    yearly: Money
-    from_tier: str
+    limit: Money = attrs.field(validator=_most)
+    yearly: Money = attrs.field(validator=_most)
+    from_tier: str = attrs.field(validator=symbol)
     asks: str = attrs.field(default="supervisor", validator=text(80))
 
 
@@ -75,7 +80,9 @@ def desk_card(
     tier = known.rules_from(instant(at)).tiers[known.rank_of(projected.tier)]
     decision = None
     if benefit is not None and authority is not None:
-        decision = decide_benefit(unit, member, benefit, at=at, authority=authority)
+        decision = _decided(
+            unit, member, projected.tier, benefit, at=instant(at), authority=authority
+        )
     return DeskCard(
         unit.profiles.get(member.customer_id), member, projected, tier.benefits, decision
     )
@@ -89,22 +96,45 @@ def decide_benefit(
     at: datetime,
     authority: Authority,
 ) -> Decision:
-    """May an agent of this authority give the benefit now, and why? What was granted to the member
-    within the year counts, as far as it was not taken back.
+    """May an agent of this authority give the benefit at `at`, and why? It goes by the membership
+    as it is stored and by the tier that the member is in then, whether `advance` told of it yet or
+    not. What was granted counts, as far as it was not taken back: no 365 days have more than is
+    given in a year, in whatever order it is entered.
     """
-    at, known = instant(at), unit.model.programme(membership.programme)
+    tier = unit.memberships.project(membership, at=at).tier
+    member = unit.memberships.get(membership.id)
+    return _decided(unit, member, tier, benefit, at=instant(at), authority=authority)
+
+
+def _decided(
+    unit: UnitOfWork,
+    membership: Membership,
+    tier: str,
+    benefit: Benefit,
+    *,
+    at: datetime,
+    authority: Authority,
+) -> Decision:
+    if not isinstance(benefit, Benefit):
+        raise InvalidInput.of("benefit", "must be a Benefit")
+    if not isinstance(authority, Authority):
+        raise InvalidInput.of("authority", "must be an Authority")
+    known = unit.model.programme(membership.programme)
     zero = Money.of_minor(0, unit.model.currency)
     cost, spent = benefit.cost or zero, zero
-    granted = _granted(unit, membership.id, membership.customer_id, at)
+    granted = _granted(unit, membership, at)
     for fact in granted:
         spent = spent + (fact.cost or zero)
     reasons, verdict = [], Verdict.ALLOW
     if not membership.is_open:
         verdict = Verdict.REFUSE
         reasons.append(Reason("open", "is no member any more"))
-    if known.rank_of(membership.tier) < known.rank_of(authority.from_tier):
+    if at < membership.at:
         verdict = Verdict.REFUSE
-        reasons.append(Reason("tier", f"is in {membership.tier}, below {authority.from_tier}"))
+        reasons.append(Reason("open", "is no member yet"))
+    if known.rank_of(tier) < known.rank_of(authority.from_tier):
+        verdict = Verdict.REFUSE
+        reasons.append(Reason("tier", f"is in {tier}, below {authority.from_tier}"))
     if verdict is Verdict.ALLOW and cost > authority.limit:
         verdict = Verdict.NEEDS_APPROVAL
         reasons.append(Reason("limit", f"costs more than {authority.name} may give at once"))
@@ -131,29 +161,35 @@ def grant_benefit(
     approved_by: str | None = None,
 ) -> RecordedDecision:
     """Decide and record: the benefit is given where the authority allows it, or where somebody
-    approved what needs approval; else it is `Refused`, and nothing is recorded.
+    approved what needs approval; else it is `Refused`, and nothing is recorded. Several at once
+    decide one after another, so that together they keep within what may be given in a year.
     """
-    decision = decide_benefit(unit, membership, benefit, at=at, authority=authority)
+    member = unit.memberships.hold(membership)
+    tier = unit.memberships.project(member, at=at).tier
+    decision = _decided(unit, member, tier, benefit, at=instant(at), authority=authority)
     fact = RecordedDecision.of(
-        decision, subject=benefit.name, membership_id=membership.id, approved_by=approved_by
+        decision, subject=benefit.name, membership_id=member.id, approved_by=approved_by
     )
     if not fact.holds:
-        raise Refused(f"desk.{decision.reasons[-1].rule}", str(decision), str(membership.id))
+        raise Refused(f"desk.{decision.reasons[-1].rule}", str(decision), str(member.id))
     return unit.decisions.add(fact)
 
 
-def _granted(
-    unit: UnitOfWork, membership_id: MembershipId, customer_id: object, at: datetime
-) -> list[RecordedDecision]:
-    """What was granted to this member at the desk within the year before, and not taken back."""
-    known = unit.decisions.of(customer_id)  # type: ignore[arg-type]
+def _granted(unit: UnitOfWork, membership: Membership, at: datetime) -> list[RecordedDecision]:
+    """What was granted to this member at the desk and not taken back, within a year that holds
+    `at`: of those that end then, or with something granted later, the one with the greatest cost.
+    """
+    known = unit.decisions.of(membership.customer_id)
     revoked = {fact.revokes for fact in known if fact.revokes is not None}
-    return [
+    near = [
         fact
         for fact in known
-        if fact.membership_id == membership_id
+        if fact.membership_id == membership.id
         and fact.policy.startswith("desk ")
         and fact.holds
         and fact.id not in revoked
-        and at - YEAR < fact.at <= at
+        and at - YEAR < fact.at < at + YEAR
     ]
+    ends = [at, *(fact.at for fact in near if fact.at > at)]
+    years = [[fact for fact in near if end - YEAR < fact.at <= end] for end in ends]
+    return max(years, key=lambda year: sum(fact.cost.minor for fact in year if fact.cost))
