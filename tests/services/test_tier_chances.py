@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import crmcore
-from crmcore import EarningRule, Model, Programme, Rules, Tier
+from crmcore import EarningRule, Model, Money, Programme, Rules, Tier
 from crmcore.analytics import BetaGeoNBDProcess, calibration
 from crmcore.domain.errors import InvalidInput
 from crmcore.services import advance, near_promotion, tier_chances
@@ -21,9 +21,9 @@ CLUB = Programme("club", Rules(tiers=[Tier("classic"), Tier("silver", 500)],
                                earning=[EarningRule("euro", 1)]))  # fmt: skip
 
 
-def store(purchases):
+def store(purchases, programme=CLUB):
     """Members who bought on these days for a hundred points each, posted until day 180."""
-    backend = crmcore.connect("memory://", model=Model(programmes=[CLUB]))
+    backend = crmcore.connect("memory://", model=Model(programmes=[programme]))
     backend.migrate()
     with backend.unit_of_work(source="shop") as uow:
         for nth, days in enumerate(purchases):
@@ -59,6 +59,20 @@ def test_who_lacks_less_and_bought_lately_is_likelier():
     with pytest.raises(InvalidInput):
         tier_chances(backend, "club", found, PROCESS, at=at, unit="month")  # type: ignore[arg-type]
     assert tier_chances(backend, "club", [], PROCESS, at=at) == {}
+
+
+def test_a_tier_by_spend_is_as_likely_as_the_same_by_points():
+    histories, at = [[10, 60, 120, 170], [10, 60, 120], [1, 2, 3, 4]], START + 180 * DAY
+    told = []
+    for asked in ({"points": 500}, {"spend": Money(500, "EUR")}, {"purchases": 5}):
+        club = Programme("club", Rules(tiers=[Tier("classic"), Tier("silver", **asked)],
+                                       earning=[EarningRule("euro", 1)]))  # fmt: skip
+        backend = store(histories, club)
+        found = near_promotion(backend, "club", at=at, within=0.5)
+        told.append(sorted(tier_chances(backend, "club", found, PROCESS, at=at).values()))
+    assert told[1] == pytest.approx(told[0], rel=1e-9)
+    assert told[2] == pytest.approx(told[0], rel=1e-9)
+    assert 0.5 < told[0][-1] < 1
 
 
 def test_the_chances_are_calibrated_on_what_happened_then():

@@ -75,33 +75,38 @@ def _chances(
     from crmcore.analytics import PurchaseAmounts, probability_of_reaching, summarize
 
     days = [entry.at for _, entry in rows]
-    points: Any = np.array([entry.qualifying for _, entry in rows], float)
+    earned: dict[str, Any] = {
+        "points": np.array([entry.qualifying for _, entry in rows], float),
+        "spend": np.array([entry.spend for _, entry in rows], float),
+    }
     who: Any = np.array([nth for nth, _ in rows])
     summary = summarize(
         customer=who, at=days, as_of=at.astimezone(zone_named(zone)).date(), unit=unit, zone=zone
     )
     of: Any = np.asarray(summary.customer, int)
-    count, total = np.bincount(who, minlength=len(known)), np.bincount(who, points, len(known))
-    per_day = total[of] / (summary.frequency + 1)
-    mean = total / np.maximum(count, 1)
-    spread = float(np.sqrt(np.mean((points - mean[who]) ** 2)))
-    variation = min(spread / float(points.mean()), 10.0) if points.mean() > 0 else 0.0
+    count = np.maximum(np.bincount(who, minlength=len(known)), 1)
+
+    def amounts(of_rows: Any, asked: Any) -> PurchaseAmounts:
+        total = np.bincount(who, of_rows, len(known))
+        spread = float(np.sqrt(np.mean((of_rows - (total / count)[who]) ** 2)))
+        variation = min(spread / float(of_rows.mean()), 10.0) if of_rows.mean() > 0 else 0.0
+        per_day = total[of] / (summary.frequency + 1)
+        return PurchaseAmounts(
+            mean=per_day[asked],
+            variation=np.full(len(asked), variation if variation > TOUCHING else 0.0),
+        )
+
     history = {"frequency": summary.frequency, "recency": summary.recency, "T": summary.T}
     length = timedelta(days=DAYS[unit])
     left = np.array([max((known[nth].by - at) / length, 0.0) for nth in of])
     chances = np.zeros(len(of))
-    for name in ("points", "purchases"):
+    for name in ("points", "spend", "purchases"):
         gaps = [getattr(known[nth].missing, name) for nth in of]
         asked = np.flatnonzero([gap is not None for gap in gaps])
         if not len(asked):
             continue
-        gap = np.array([float(gaps[place]) for place in asked])
-        value = None
-        if name == "points":
-            value = PurchaseAmounts(
-                mean=per_day[asked],
-                variation=np.full(len(asked), variation if variation > TOUCHING else 0.0),
-            )
+        gap = np.array([float(getattr(gaps[place], "minor", gaps[place])) for place in asked])
+        value = amounts(earned[name], asked) if name in earned else None
         own = {key: column[asked] for key, column in history.items()}
         reached = probability_of_reaching(
             purchases=purchases, t=left[asked], gap=gap, value=value, **own
