@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
 import attrs
@@ -19,8 +19,8 @@ from crmcore.domain.programme import Programme
 from crmcore.domain.unit_of_work import UnitOfWork
 
 __all__ = [
-    "WITHIN", "Candidate", "advance_programmes", "near_either", "near_fall", "near_promotion",
-    "tier_flow",
+    "WITHIN", "Candidate", "advance_programmes", "checked_candidates", "near_either", "near_fall",
+    "near_promotion", "tier_flow",
 ]  # fmt: skip
 
 PAGE = 2_000
@@ -42,6 +42,16 @@ class Candidate:
     missing: Missing
     share: float
     by: datetime
+
+
+def checked_candidates(candidates: Iterable[Candidate]) -> Iterator[Candidate]:
+    """These, one after the other; what is no candidate is `InvalidInput`."""
+    if not isinstance(candidates, Iterable):
+        raise InvalidInput.of("candidates", "must be candidates")
+    for nth, candidate in enumerate(candidates):
+        if not isinstance(candidate, Candidate):
+            raise InvalidInput.of(f"candidates[{nth}]", "must be a candidate")
+        yield candidate
 
 
 def advance_programmes(
