@@ -166,6 +166,29 @@ def test_a_hosts_policy_is_a_function(backend):
     assert (done.allowed, done.cost) == (4, euros(0))
 
 
+@pytest.mark.parametrize(
+    ("wrong", "path"),
+    [
+        ({"policy": None}, "policy"),
+        ({"policy": lambda *_: 5}, "policy"),
+        ({"budget": 5}, "budget"),
+        ({"budget": Money(5, "USD")}, "budget"),
+        ({"candidates": None}, "candidates"),
+        ({"candidates": ["Ana"]}, "candidates[0]"),
+        ({"at": "today"}, "at"),
+    ],
+)
+def test_what_a_round_cannot_use_is_named(backend, wrong, path):
+    at = START + 40 * DAY
+    told = {"candidates": list(near_promotion(backend, "club", at=at)), "at": at, "actor": "ana",
+            "policy": EarlyPromotion(gain=euros(50), limit=euros(100))} | wrong  # fmt: skip
+    for asked in (promote_early, give_retention_bonuses):
+        more = {"until": NEXT_ENDS} if asked is promote_early else {}
+        with pytest.raises(InvalidInput) as error:
+            asked(backend, "club", **told, **more)
+        assert [fault.path for fault in error.value.faults] == [path]
+
+
 def test_a_promotion_is_taken_back(backend):
     at = START + 40 * DAY
     candidates = list(near_promotion(backend, "club", at=at, within=0.01))

@@ -56,6 +56,7 @@ pytest.register_assert_rewrite(
             "loyalty_deeds",
             "loyalty_machine",
             "loyalty_purchases",
+            "loyalty_rounds",
             "loyalty_witness",
             "machine",
             "memberships",
@@ -111,6 +112,7 @@ from crmcore.testing.contract.loyalty_machine import (  # noqa: E402
     LoyaltyHistoriesContract,
     loyalty_machine_of,
 )
+from crmcore.testing.contract.loyalty_rounds import LoyaltyRoundsContract  # noqa: E402
 from crmcore.testing.contract.machine import machine_of  # noqa: E402
 from crmcore.testing.contract.memberships import MembershipsContract  # noqa: E402
 from crmcore.testing.contract.models import ModelsContract  # noqa: E402
@@ -160,6 +162,7 @@ __all__ = [
     "LocalDaysContract",
     "LoyaltyContract",
     "LoyaltyHistoriesContract",
+    "LoyaltyRoundsContract",
     "Make",
     "MembershipsContract",
     "ModelsContract",
@@ -232,5 +235,6 @@ class BackendContract(
     LoyaltyContract,
     ForesightContract,
     LoyaltyHistoriesContract,
+    LoyaltyRoundsContract,
 ):
     """All of it, in one class."""

@@ -1,0 +1,91 @@
+"""Rounds of a loyalty programme: a bad candidate loses no good one, and nothing is given twice."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import attrs
+
+from crmcore.adapters.backend import Backend
+from crmcore.domain.decisions import Verdict
+from crmcore.domain.ids import MembershipId, new_id
+from crmcore.domain.money import Money
+from crmcore.services.early_promotion import (
+    EarlyPromotion,
+    RetentionBonus,
+    give_retention_bonuses,
+    promote_early,
+)
+from crmcore.services.loyalty import Candidate, advance_programmes, near_fall, near_promotion
+from crmcore.testing.contract.loyalty import DAY, JOINED, LoyaltySubject, bought, enrolled
+
+__all__ = ["LoyaltyRoundsContract"]
+
+MUCH = Money(200, "EUR")
+NEXT_YEAR = JOINED + timedelta(days=500)
+YEAR_AFTER = JOINED + timedelta(days=731)
+"""The first of January 2026, when a tier of 2024 ends."""
+
+
+class LoyaltyRoundsContract(LoyaltySubject):
+    """`crmcore.services.promote_early`, `give_retention_bonuses` and `revoke_promotion`."""
+
+    def test_who_cannot_be_promoted_is_refused_alone(self, club: Backend) -> None:
+        """One who left, one who has reached it, one who is none: the others are promoted."""
+        with club.unit_of_work() as uow:
+            for member in enrolled(uow, 6):
+                bought(uow, member, "280.00", at=JOINED + DAY)
+        advance_programmes(club, at=JOINED + 2 * DAY)
+        near = list(near_promotion(club, "club", at=JOINED + 3 * DAY))
+        with club.unit_of_work(actor="ana") as uow:
+            members = [uow.memberships.get(candidate.membership_id) for candidate in near]
+            uow.memberships.close(members[1], at=JOINED + 3 * DAY)
+        near[3] = attrs.evolve(near[3], membership_id=MembershipId(new_id(JOINED)))
+        policy = EarlyPromotion(gain=MUCH, limit=MUCH)
+        done = promote_early(
+            club, "club", [*near, near[0]], policy,
+            at=JOINED + 4 * DAY, until=YEAR_AFTER, actor="ana",
+        )  # fmt: skip
+        assert (done.considered, done.allowed, done.refused) == (7, 4, 3)
+        with club.reading() as uow:
+            tiers = [uow.memberships.get(members[nth].id).tier for nth in (0, 1, 2, 4, 5)]
+            assert tiers == ["gold", "silver", "gold", "gold", "gold"]
+            (closed,) = uow.decisions.of(members[1].customer_id)
+            assert (closed.verdict, closed.holds) == (Verdict.REFUSE, False)
+            assert closed.reasons[-1].rule == "memberships.open"
+            twice = uow.decisions.of(members[0].customer_id)
+            assert sorted(fact.verdict for fact in twice) == [Verdict.ALLOW, Verdict.REFUSE]
+
+    def test_a_bonus_is_given_once(self, club: Backend) -> None:
+        """The same list again gives nothing: what keeps a member from a fall was given."""
+        falling = self.near_a_fall(club)
+        policy = RetentionBonus(gain=MUCH, limit=MUCH, most=200)
+        counts = []
+        for day in (0, 0, 1):
+            done = give_retention_bonuses(
+                club, "club", falling, policy, at=NEXT_YEAR + day * DAY, actor="ana"
+            )
+            counts.append((done.allowed, done.refused))
+        assert counts == [(2, 0), (0, 2), (0, 2)]
+        with club.reading() as uow:
+            for candidate in falling:
+                member = uow.memberships.get(candidate.membership_id)
+                assert uow.memberships.balance(member).earned == 300 + 300
+                assert [f.holds for f in uow.decisions.of(member.customer_id)].count(True) == 1
+        advance_programmes(club, at=YEAR_AFTER)
+        assert self.tiers(club) == ["gold", "gold"]
+
+    # how
+
+    def near_a_fall(self, club: Backend) -> list[Candidate]:
+        """Two gold members of 2024 who lack 100 points in 2025."""
+        with club.unit_of_work() as uow:
+            for member in enrolled(uow, 2):
+                bought(uow, member, "300.00", at=JOINED + DAY)
+                bought(uow, member, "200.00", at=NEXT_YEAR - DAY)
+        advance_programmes(club, at=NEXT_YEAR)
+        return list(near_fall(club, "club", at=NEXT_YEAR, until=YEAR_AFTER))
+
+    def tiers(self, club: Backend) -> list[str]:
+        with club.reading() as uow:
+            return [member.tier for member in uow.memberships.page("club")[0]]
