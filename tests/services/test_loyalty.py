@@ -153,13 +153,14 @@ def test_what_costs_too_much_waits_or_is_refused(backend):
         assert uow.memberships.get(candidates[0].membership_id).tier == "silver"
 
 
-def test_a_hosts_policy_is_a_function(backend):
-    def generous(candidate, programme, at):
-        return Decision(
-            verdict=Verdict.ALLOW, reasons=(Reason("host", "likes everybody"),),
-            customer_id=candidate.customer_id, at=at, policy="generous 1",
-        )  # fmt: skip
+def generous(candidate, programme, at):
+    return Decision(
+        verdict=Verdict.ALLOW, reasons=(Reason("host", "likes everybody"),),
+        customer_id=candidate.customer_id, at=at, policy="generous 1",
+    )  # fmt: skip
 
+
+def test_a_hosts_policy_is_a_function(backend):
     at = START + 40 * DAY
     candidates = list(near_promotion(backend, "club", at=at))
     done = promote_early(backend, "club", candidates, generous, at=at, until=NEXT_ENDS, actor="x")
@@ -224,6 +225,22 @@ def test_a_retention_bonus_keeps_the_tier(backend):
     assert [member(backend, number).tier for number in ("C300", "C450", "C700")] == [
         "gold", "gold", "classic",
     ]  # fmt: skip
+
+
+def test_who_lacks_nothing_now_is_given_nothing(backend):
+    """A tier of this year ends with the next one, whose points decide: a bonus now is in vain."""
+    at = START + 40 * DAY
+    falling = list(near_fall(backend, "club", at=at, until=NEXT_ENDS))
+    assert {candidate.missing.points for candidate in falling} == {0}
+    policy = RetentionBonus(gain=euros(200), limit=euros(60), most=200)
+    done = give_retention_bonuses(backend, "club", falling, policy, at=at, actor="ana")
+    assert (done.considered, done.refused) == (7, 7)
+    done = give_retention_bonuses(backend, "club", falling, generous, at=at, actor="ana")
+    assert (done.considered, done.allowed, done.refused) == (7, 0, 7)
+    with backend.reading() as uow:
+        first, second = uow.decisions.of(falling[0].customer_id)
+        rules = sorted(fact.reasons[-1].rule for fact in (first, second))
+        assert rules == ["most", "retention_bonus.missing"]
 
 
 AGENT = Authority(name="agent", limit=euros(60), yearly=euros(100), from_tier="silver")

@@ -115,10 +115,11 @@ class EarlyPromotion:
 
 @attrs.frozen(kw_only=True)
 class RetentionBonus:
-    """Gives who is about to fall the points that are missing, up to `most`, where keeping them in
-    their tier is worth it: `gain` is what a member of the tier brings in a year beyond one of the
-    tier below, times the `chance` that it keeps them (one half without a word); the cost is that of
-    the points and of the tier's benefits beyond those below.
+    """Gives who is about to fall the points that are missing in the present period, up to `most`,
+    where keeping them in their tier is worth it; to whom none is missing none is
+    given. `gain` is what a member of the tier brings in a year beyond one of the tier below, times
+    the `chance` that it keeps them (one half without a word); the cost is that of the points and of
+    the tier's benefits beyond those below.
     """
 
     gain: Money
@@ -131,8 +132,9 @@ class RetentionBonus:
     def __call__(self, candidate: Candidate, programme: Programme, at: datetime) -> Decision:
         """What it says of one candidate."""
         points, currency = candidate.missing.points, self.gain.currency
-        if points is None or points > self.most:
-            reason = Reason("most", f"lacks more than {self.most} points to stay")
+        if not points or points > self.most:
+            lacks = f"more than {self.most} points" if points else "no points"
+            reason = Reason("most", f"lacks {lacks} of {candidate.tier} in this period")
             return Decision(
                 verdict=Verdict.REFUSE, reasons=(reason,), customer_id=candidate.customer_id,
                 at=at, policy=self.name,
@@ -225,9 +227,12 @@ def give_retention_bonuses(
     """
 
     def give(unit: UnitOfWork, member: Membership, candidate: Candidate, decision: FactId) -> None:
+        points = candidate.missing.points
+        if not points:
+            raise Refused("retention_bonus.missing", "lacks no points", str(member.id))
         try:
             unit.memberships.bonus(
-                member, candidate.missing.points or 0, at=instant(at), qualifying=True,
+                member, points, at=instant(at), qualifying=True,
                 of_fact=decision, reason="retention bonus",
                 source_key=f"retention_bonus:{member.id}:{candidate.by.isoformat()}",
             )  # fmt: skip

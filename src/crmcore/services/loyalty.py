@@ -31,8 +31,8 @@ WITHIN = 0.25
 @attrs.frozen
 class Candidate:
     """A member near another tier: `tier` is theirs, `towards` the one they are near, `missing` what
-    is missing to the next tier or to stay, `share` that in parts of what the tier asks for (the
-    smallest of its ways), `by` when the period ends or when they fall.
+    is missing in the present period to the next tier or to their own, `share` that in parts of what
+    the tier asks for (the smallest of its ways), `by` when the period ends or when they fall.
     """
 
     membership_id: MembershipId
@@ -95,7 +95,9 @@ def near_fall(
     backend: Backend, programme: str, *, at: datetime, until: datetime
 ) -> Iterator[Candidate]:
     """Members who fall behind `at` and not later than `until` if nothing more happens, in the order
-    of memberships: `towards` is where they fall to, `missing` what keeps them. Asked for an instant
+    of memberships: `towards` is where they fall to, `missing` what they lack of their tier in the
+    present period. That keeps them where this period decides; where they have what it asks for, or
+    the window is over, a later one does (`tier_chances` tells them apart). Asked for an instant
     that is past, it is as it was then.
     """
     until = instant(until, "until")
