@@ -23,7 +23,7 @@ from crmcore.domain.standing import Count, counts_of, period_sums, standing
 from crmcore.services.loyalty import Candidate, checked_candidates
 
 if TYPE_CHECKING:
-    from crmcore.analytics import BetaGeoNBDProcess
+    from crmcore.analytics.counts_ahead import Counted
     from crmcore.analytics.summary import Unit
 
 __all__ = ["tier_chances"]
@@ -38,7 +38,7 @@ def tier_chances(
     backend: Backend,
     programme: str,
     candidates: Iterable[Candidate],
-    purchases: BetaGeoNBDProcess,
+    purchases: Counted,
     *,
     at: datetime,
     until: datetime | None = None,
@@ -50,12 +50,12 @@ def tier_chances(
     needs: there it is that of having the tier at the end, when some of what counts has left. Who
     falls later than `until` stays.
 
-    `purchases` is a fitted purchase model in this `unit`, `day` or `week`; a purchase is a local
-    day with entries in the ledger. How many points a purchase counts is the member's own mean, with
-    the variation that all candidates share. Where a tier is reached in several ways, the likeliest
-    is told; of who never bought the model knows nothing, and 0 is told. What it does not know
-    (seasons, a campaign, the tier being near) is not in it; `analytics.calibration` says how far it
-    can be trusted. Needs the extra `analytics`.
+    `purchases` is a fitted NBD, BG/NBD, MBG/NBD or Pareto/NBD model in this `unit`, `day` or
+    `week`; a purchase is a local day with entries in the ledger. How many points a purchase counts
+    is the member's own mean, with the variation that all candidates share. Where a tier is reached
+    in several ways, the likeliest is told; of who never bought the model knows nothing, and 0 is
+    told. What it does not know (seasons, a campaign, the tier being near) is not in it;
+    `analytics.calibration` says how far it can be trusted. Needs the extra `analytics`.
 
     `InvalidInput` names the candidates of whom it cannot be told: one member twice, rising and
     falling; or what is missing now does not decide, as where nothing is, and a later period does.
@@ -167,7 +167,7 @@ def _asked(
 def _chances(
     asked: Sequence[_Question],
     rows: Sequence[tuple[int, PointsEntry]],
-    purchases: BetaGeoNBDProcess,
+    purchases: Counted,
     *,
     at: datetime,
     unit: Unit,
