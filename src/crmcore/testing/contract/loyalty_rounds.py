@@ -9,6 +9,7 @@ import attrs
 from crmcore.adapters.backend import Backend
 from crmcore.domain.decisions import Verdict
 from crmcore.domain.ids import MembershipId, new_id
+from crmcore.domain.instants import LATEST
 from crmcore.domain.money import Money
 from crmcore.services.early_promotion import (
     EarlyPromotion,
@@ -17,10 +18,12 @@ from crmcore.services.early_promotion import (
     promote_early,
 )
 from crmcore.services.loyalty import Candidate, advance_programmes, near_fall, near_promotion
+from crmcore.services.tiers import members_by_tier
 from crmcore.testing.contract.loyalty import DAY, JOINED, LoyaltySubject, bought, enrolled
 
 __all__ = ["LoyaltyRoundsContract"]
 
+MILLISECOND = timedelta(milliseconds=1)
 MUCH = Money(200, "EUR")
 NEXT_YEAR = JOINED + timedelta(days=500)
 YEAR_AFTER = JOINED + timedelta(days=731)
@@ -28,7 +31,7 @@ YEAR_AFTER = JOINED + timedelta(days=731)
 
 
 class LoyaltyRoundsContract(LoyaltySubject):
-    """`crmcore.services.promote_early`, `give_retention_bonuses` and `revoke_promotion`."""
+    """`crmcore.services.promote_early`, `give_retention_bonuses`, `members_by_tier`."""
 
     def test_who_cannot_be_promoted_is_refused_alone(self, club: Backend) -> None:
         """One who left, one who has reached it, one who is none: the others are promoted."""
@@ -74,6 +77,30 @@ class LoyaltyRoundsContract(LoyaltySubject):
                 assert [f.holds for f in uow.decisions.of(member.customer_id)].count(True) == 1
         advance_programmes(club, at=YEAR_AFTER)
         assert self.tiers(club) == ["gold", "gold"]
+
+    def test_members_are_counted_at_the_instant_itself(self, club: Backend) -> None:
+        """As `project` tells of each: joining, rising, falling and leaving count when they are."""
+        with club.unit_of_work() as uow:
+            first, second = enrolled(uow, 2)
+            bought(uow, first, "120.00", at=JOINED + DAY)
+        advance_programmes(club, at=YEAR_AFTER)
+        with club.unit_of_work() as uow:
+            uow.memberships.close(second, at=YEAR_AFTER + DAY)
+        for at, classic, silver in (
+            (JOINED, 2, 0), (JOINED + DAY, 1, 1), (YEAR_AFTER, 2, 0), (YEAR_AFTER + DAY, 1, 0),
+        ):  # fmt: skip
+            for when, told in ((at, (classic, silver)), (at - MILLISECOND, None)):
+                counted = members_by_tier(club, "club", at=when)
+                with club.reading() as uow:
+                    known = [uow.memberships.get(member.id) for member in (first, second)]
+                    tiers = [
+                        uow.memberships.project(member, at=when).tier
+                        for member in known
+                        if member.at <= when and (not member.closed_at or when < member.closed_at)
+                    ]
+                assert counted == {name: tiers.count(name) for name in counted}
+                assert told in {None, (counted["classic"], counted["silver"])}
+        assert members_by_tier(club, "club", at=LATEST)["classic"] == 1
 
     # how
 
