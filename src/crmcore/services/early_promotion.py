@@ -328,14 +328,19 @@ def _pages(candidates: Iterable[Candidate]) -> Iterator[list[Candidate]]:
 
 
 def revoke_promotion(unit: UnitOfWork, decision_id: FactId, *, at: datetime) -> RecordedDecision:
-    """Take back an early promotion: the member is where they would be without it, and the decision
-    that says so is recorded and answered. `NotFound` if there is no such decision.
+    """Take back an early promotion, or a retention bonus, once: the member is where they would be
+    without it (`uow.memberships.revoke` says of a bonus that was spent, or kept a tier already),
+    and the decision that says so is recorded and answered. `NotFound` if there is no such decision,
+    or nothing was done by it.
     """
     before = unit.decisions.get(FactId(as_id(decision_id, "decision_id")))
     if before.membership_id is None:
         raise InvalidInput.of("decision_id", "is about no membership")
     member = unit.memberships.get(before.membership_id)
     unit.memberships.revoke(member, before.id, at=at)
+    for known in unit.decisions.of(before.customer_id):
+        if known.revokes == before.id:
+            return known
     return unit.decisions.add(
         RecordedDecision(
             customer_id=before.customer_id, at=at, subject=before.subject, verdict=Verdict.REFUSE,

@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 
 import attrs
+import pytest
 
 from crmcore.adapters.backend import Backend
 from crmcore.domain.decisions import Verdict
+from crmcore.domain.errors import NotFound, Refused
 from crmcore.domain.ids import MembershipId, new_id
 from crmcore.domain.instants import LATEST
 from crmcore.domain.money import Money
@@ -16,10 +18,18 @@ from crmcore.services.early_promotion import (
     RetentionBonus,
     give_retention_bonuses,
     promote_early,
+    revoke_promotion,
 )
 from crmcore.services.loyalty import Candidate, advance_programmes, near_fall, near_promotion
 from crmcore.services.tiers import members_by_tier
-from crmcore.testing.contract.loyalty import DAY, JOINED, LoyaltySubject, bought, enrolled
+from crmcore.testing.contract.loyalty import (
+    DAY,
+    JOINED,
+    LoyaltySubject,
+    as_rebuilt,
+    bought,
+    enrolled,
+)
 
 __all__ = ["LoyaltyRoundsContract"]
 
@@ -31,7 +41,7 @@ YEAR_AFTER = JOINED + timedelta(days=731)
 
 
 class LoyaltyRoundsContract(LoyaltySubject):
-    """`crmcore.services.promote_early`, `give_retention_bonuses`, `members_by_tier`."""
+    """Rounds and their revocations, and how many members each tier has."""
 
     def test_who_cannot_be_promoted_is_refused_alone(self, club: Backend) -> None:
         """One who left, one who has reached it, one who is none: the others are promoted."""
@@ -101,6 +111,36 @@ class LoyaltyRoundsContract(LoyaltySubject):
                 assert counted == {name: tiers.count(name) for name in counted}
                 assert told in {None, (counted["classic"], counted["silver"])}
         assert members_by_tier(club, "club", at=LATEST)["classic"] == 1
+
+    def test_a_bonus_is_taken_back(self, club: Backend) -> None:
+        """Its points and what counted for the tier, by another entry, once: the member falls."""
+        falling = self.near_a_fall(club)
+        policy = RetentionBonus(gain=MUCH, limit=MUCH, most=200)
+        give_retention_bonuses(club, "club", falling, policy, at=NEXT_YEAR, actor="ana")
+        later = NEXT_YEAR + DAY
+        with club.unit_of_work(actor="ben") as uow:
+            member = uow.memberships.get(falling[0].membership_id)
+            (decision,) = uow.decisions.of(member.customer_id)
+            with pytest.raises(Refused):
+                revoke_promotion(uow, decision.id, at=NEXT_YEAR - DAY)
+            uow.memberships.redeem(member, 250, at=later, reason="a voucher")
+            first = revoke_promotion(uow, decision.id, at=later)
+            again = revoke_promotion(uow, decision.id, at=later + DAY)
+            assert (first.revokes, first.actor, again.id) == (decision.id, "ben", first.id)
+            assert len(uow.decisions.of(member.customer_id)) == 2
+            with pytest.raises(NotFound):
+                revoke_promotion(uow, first.id, at=later)
+        with club.reading() as uow:
+            member = uow.memberships.get(member.id)
+            balance = uow.memberships.balance(member)
+            # Of 200 and 100 a voucher of 250 was paid: half of the bonus is owed.
+            assert (balance.earned, balance.reversed, balance.active) == (600, 100, -50)
+            assert uow.memberships.project(member, at=later).counts.points == 200
+            assert as_rebuilt(uow, member) == attrs.evolve(
+                member, lots=sorted(member.lots, key=lambda lot: lot.id)
+            )
+        advance_programmes(club, at=YEAR_AFTER)
+        assert self.tiers(club) == ["silver", "gold"]
 
     # how
 
