@@ -190,6 +190,33 @@ def test_what_a_round_cannot_use_is_named(backend, wrong, path):
         assert [fault.path for fault in error.value.faults] == [path]
 
 
+@pytest.mark.parametrize(
+    ("wrong", "path"),
+    [
+        ({"gain": 50}, "gain"), ({"limit": None}, "limit"), ({"limit": Money(1, "USD")}, "limit"),
+        ({"authority": ""}, "authority"), ({"name": 5}, "name"), ({"chance": 0.5}, "chance"),
+    ],
+)  # fmt: skip
+def test_a_policy_names_what_it_cannot_use(wrong, path):
+    told = {"gain": euros(50), "limit": euros(100)} | wrong
+    for make in (EarlyPromotion, lambda **more: RetentionBonus(most=200, **more)):
+        with pytest.raises(InvalidInput) as error:
+            make(**told)
+        assert [fault.path for fault in error.value.faults] == [path]
+    for most in (0, 1.5, None):
+        with pytest.raises(InvalidInput, match="most"):
+            RetentionBonus(gain=euros(50), limit=euros(100), most=most)
+
+
+@pytest.mark.parametrize("chance", [1.5, float("nan"), None, "half"])
+def test_a_chance_is_a_probability(backend, chance):
+    at = START + 40 * DAY
+    near = list(near_promotion(backend, "club", at=at))
+    policy = EarlyPromotion(gain=euros(50), limit=euros(100), chance=lambda _: chance)
+    with pytest.raises(InvalidInput, match="chance"):
+        promote_early(backend, "club", near, policy, at=at, until=NEXT_ENDS, actor="ana")
+
+
 def test_a_promotion_is_taken_back(backend):
     at = START + 40 * DAY
     candidates = list(near_promotion(backend, "club", at=at, within=0.01))

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 from itertools import islice
+from typing import Any
 
 import attrs
 
@@ -19,9 +20,10 @@ from crmcore.domain.errors import ConflictingFact, InvalidInput, Refused
 from crmcore.domain.ids import FactId, as_id
 from crmcore.domain.instants import instant
 from crmcore.domain.membership import Membership
-from crmcore.domain.money import Money
+from crmcore.domain.money import Money, an_amount
 from crmcore.domain.ports import Backend
 from crmcore.domain.programme import Programme
+from crmcore.domain.text import text
 from crmcore.domain.unit_of_work import UnitOfWork
 from crmcore.services.loyalty import Candidate, checked_candidates
 
@@ -77,13 +79,28 @@ def _weighed(
 
 def _chance(candidate: Candidate, chance: Callable[[Candidate], float] | None) -> float:
     found = 1 - candidate.share if chance is None else chance(candidate)
-    if not 0 <= found <= 1:
+    if not isinstance(found, float | int) or not 0 <= found <= 1:
         raise InvalidInput.of("chance", "must be a probability")
     return float(found)
 
 
 def _times(money: Money, chance: float) -> Money:
     return Money.rounded(money.amount * Decimal(repr(chance)), money.currency)
+
+
+def _some(_: Any, attribute: attrs.Attribute[Any], value: object) -> None:
+    if type(value) is not int or value < 1:
+        raise InvalidInput.of(attribute.name, "must be a whole number above zero")
+
+
+def _asked(_: Any, attribute: attrs.Attribute[Any], value: object) -> None:
+    if value is not None and not callable(value):
+        raise InvalidInput.of(attribute.name, "must be a function of a candidate")
+
+
+def _check_currencies(policy: EarlyPromotion | RetentionBonus) -> None:
+    if policy.gain.currency != policy.limit.currency:
+        raise InvalidInput.of("limit", f"must be in {policy.gain.currency}, as gain is")
 
 
 @attrs.frozen(kw_only=True)
@@ -94,11 +111,13 @@ class EarlyPromotion:
     of their own. What costs more than `limit` needs the approval of `authority`.
     """
 
-    gain: Money
-    limit: Money
-    authority: str = "loyalty manager"
-    chance: Callable[[Candidate], float] | None = None
-    name: str = "early_promotion 1"
+    gain: Money = attrs.field(validator=an_amount)
+    limit: Money = attrs.field(validator=an_amount)
+    authority: str = attrs.field(default="loyalty manager", validator=text(80))
+    chance: Callable[[Candidate], float] | None = attrs.field(default=None, validator=_asked)
+    name: str = attrs.field(default="early_promotion 1", validator=text(80))
+
+    __attrs_post_init__ = _check_currencies
 
     def __call__(self, candidate: Candidate, programme: Programme, at: datetime) -> Decision:
         """What it says of one candidate."""
@@ -122,12 +141,14 @@ class RetentionBonus:
     the tier's benefits beyond those below.
     """
 
-    gain: Money
-    limit: Money
-    most: int
-    authority: str = "loyalty manager"
-    chance: Callable[[Candidate], float] | None = None
-    name: str = "retention_bonus 1"
+    gain: Money = attrs.field(validator=an_amount)
+    limit: Money = attrs.field(validator=an_amount)
+    most: int = attrs.field(validator=_some)
+    authority: str = attrs.field(default="loyalty manager", validator=text(80))
+    chance: Callable[[Candidate], float] | None = attrs.field(default=None, validator=_asked)
+    name: str = attrs.field(default="retention_bonus 1", validator=text(80))
+
+    __attrs_post_init__ = _check_currencies
 
     def __call__(self, candidate: Candidate, programme: Programme, at: datetime) -> Decision:
         """What it says of one candidate."""

@@ -207,7 +207,7 @@ def _chances(
     length = timedelta(days=DAYS[unit])
     left = np.array([max((asked[nth].ends - at) / length, 0.0) for nth in of])
     for name in ("points", "spend", "purchases"):
-        gaps = [getattr(asked[nth].missing, name, None) for nth in of]
+        gaps: list[Any] = [getattr(asked[nth].missing, name, None) for nth in of]
         some = np.flatnonzero([gap is not None for gap in gaps])
         if not len(some):
             continue
