@@ -23,7 +23,7 @@ from crmcore.services import advance, near_promotion, tier_chances
 PAGE = Path(__file__).parents[2] / "docs" / "guides" / "loyalty.md"
 START = datetime(1997, 1, 1, tzinfo=UTC)
 HALF, END = datetime(1997, 10, 1, tzinfo=UTC), datetime(1998, 7, 1, tzinfo=UTC)
-TIERS = {"visits": {"purchases": 2}, "dollars": {"points": 100}}
+TIERS = {"visits": Tier("silver", purchases=2), "dollars": Tier("silver", 100)}
 
 
 @pytest.fixture(scope="module")
@@ -32,10 +32,10 @@ def seen(cdnow: Summary, cdnow_purchases: dict[str, Any]) -> dict[str, Calibrati
     programmes = [
         Programme(
             name,
-            Rules(tiers=[Tier("classic"), Tier("silver", **asked)],
+            Rules(tiers=[Tier("classic"), tier],
                   earning=[EarningRule("dollar", 1)], window=Fixed(HALF, END)),
         )
-        for name, asked in TIERS.items()
+        for name, tier in TIERS.items()
     ]  # fmt: skip
     backend = crmcore.connect("memory://", model=Model(programmes=programmes, currency="USD"))
     backend.migrate()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import attrs
 import pytest
@@ -184,7 +185,7 @@ def test_what_a_round_cannot_use_is_named(backend, wrong, path):
     told = {"candidates": list(near_promotion(backend, "club", at=at)), "at": at, "actor": "ana",
             "policy": EarlyPromotion(gain=euros(50), limit=euros(100))} | wrong  # fmt: skip
     for asked in (promote_early, give_retention_bonuses):
-        more = {"until": NEXT_ENDS} if asked is promote_early else {}
+        more: dict[str, Any] = {"until": NEXT_ENDS} if asked is promote_early else {}
         with pytest.raises(InvalidInput) as error:
             asked(backend, "club", **told, **more)
         assert [fault.path for fault in error.value.faults] == [path]
@@ -203,7 +204,8 @@ def test_a_policy_names_what_it_cannot_use(wrong, path):
         with pytest.raises(InvalidInput) as error:
             make(**told)
         assert [fault.path for fault in error.value.faults] == [path]
-    for most in (0, 1.5, None):
+    wrong_most: list[Any] = [0, 1.5, None]
+    for most in wrong_most:
         with pytest.raises(InvalidInput, match="most"):
             RetentionBonus(gain=euros(50), limit=euros(100), most=most)
 

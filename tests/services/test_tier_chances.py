@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import attrs
 import numpy as np
@@ -12,7 +13,7 @@ import crmcore
 from crmcore import EarningRule, Model, Money, Programme, Rolling, Rules, Tier
 from crmcore.analytics import BetaGeoNBDProcess, calibration
 from crmcore.domain.errors import InvalidInput
-from crmcore.domain.ids import new_id
+from crmcore.domain.ids import MembershipId, new_id
 from crmcore.domain.instants import LATEST
 from crmcore.services import advance, near_fall, near_promotion, tier_chances
 from crmcore.testing.builders import a_customer, an_order
@@ -85,8 +86,8 @@ def test_a_tier_by_spend_is_as_likely_as_the_same_by_points():
 
 
 def club(**rules):
-    told = {"tiers": [Tier("classic"), Tier("silver", 500)], "earning": [EarningRule("euro", 1)]}
-    return Programme("club", Rules(**told | rules))
+    tiers = [Tier("classic"), Tier("silver", 500)]
+    return Programme("club", Rules(tiers=tiers, earning=[EarningRule("euro", 1)], **rules))
 
 
 HALF_YEAR = Rolling(6)
@@ -140,20 +141,27 @@ def test_what_cannot_be_told_is_refused_by_name():
     stays = tier_chances(backend, "club", falling, PROCESS, at=AT, until=AT + 7 * DAY)
     assert list(stays.values()) == [1.0]
     lacking = attrs.evolve(falling[0], membership_id=rising[0].membership_id)
-    for candidates, until, path in (
+    wrong: list[tuple[Any, datetime | None, str]] = [
         (falling, None, "candidates[0]"),  # gained this year: the next one decides
         ([*rising, rising[0]], None, "candidates[2]"),
         ([*rising, lacking], None, "candidates[2]"),
-        ([attrs.evolve(rising[0], by=LATEST)], None, "until"),
         (rising, AT, "until"),
-        ([attrs.evolve(rising[0], membership_id=new_id(AT))], None, "candidates[0]"),
+        ([attrs.evolve(rising[0], membership_id=MembershipId(new_id(AT)))], None, "candidates[0]"),
         ([rising[0], "Ana"], None, "candidates[1]"),
         (5, None, "candidates"),
-    ):
+    ]
+    for candidates, until, path in wrong:
         with pytest.raises(InvalidInput) as error:
             tier_chances(backend, "club", candidates, PROCESS, at=AT, until=until)
         assert [fault.path for fault in error.value.faults] == [path]
-    for unit in ("month", [], None):
+    backend = store([[10, 60, 120, 170]], club(window=HALF_YEAR, tier_expiry=None))
+    rolling = list(near_promotion(backend, "club", at=AT, within=0.5))
+    assert [candidate.by for candidate in rolling] == [LATEST]
+    for until in (None, AT + 190 * DAY):
+        with pytest.raises(InvalidInput, match="until"):
+            tier_chances(backend, "club", rolling, PROCESS, at=AT, until=until)
+    units: list[Any] = ["month", [], None]
+    for unit in units:
         with pytest.raises(InvalidInput, match="unit"):
             tier_chances(backend, "club", rising, PROCESS, at=AT, unit=unit)
 

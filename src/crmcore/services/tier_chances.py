@@ -66,8 +66,11 @@ def tier_chances(
     if until <= at:
         raise InvalidInput.of("until", "must be behind at")
     known, asked = list(checked_candidates(candidates)), backend.model.programme(programme)
-    if until == LATEST and any(candidate.by == LATEST for candidate in known):
-        raise InvalidInput.of("until", "is needed: a rolling window does not end")
+    window = asked.rules_from(at).window
+    if isinstance(window, Rolling):
+        leaves = window.leaves(at, asked.zone)
+        if any(min(candidate.by, until) > leaves for candidate in known):
+            raise InvalidInput.of("until", "must be given, within the months of a rolling window")
     with backend.reading() as uow:
         members = uow.memberships.get_many(candidate.membership_id for candidate in known)
         ledgers = uow.memberships.entries_of(members.values())
