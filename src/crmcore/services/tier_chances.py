@@ -149,7 +149,7 @@ def _asked(
         if begin == end:
             raise InvalidInput.of("", "is outside the period in which anything counts")
         # A day more than the grace, for clocks that change within it.
-        if not rising and end + timedelta(days=rules.grace + 1) < candidate.by:
+        if not rising and candidate.by - end > timedelta(days=rules.grace + 1):
             raise InvalidInput.of("", LATER)
         ends = min(ends, end)
         last = ends - MILLISECOND
