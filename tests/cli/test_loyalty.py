@@ -65,7 +65,7 @@ def test_show_says_what_the_services_say(club: Shell, store: Path):
         name: (own.members, own.purchases) for name, own in spend.items()
     }
     assert {t["tier"]: t["members"] for t in told["tiers"]} == members_by_tier(
-        backend, "club", at=until
+        backend, "club", at=AT
     )
     assert (told["tiers"][2]["asks_points"], told["tiers"][2]["asks_purchases"]) == (450, 12)
     shown = club("loyalty", "show", "club", *DAY).out

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import attrs
 import pytest
@@ -153,17 +154,69 @@ def test_what_costs_too_much_waits_or_is_refused(backend):
         assert uow.memberships.get(candidates[0].membership_id).tier == "silver"
 
 
-def test_a_hosts_policy_is_a_function(backend):
-    def generous(candidate, programme, at):
-        return Decision(
-            verdict=Verdict.ALLOW, reasons=(Reason("host", "likes everybody"),),
-            customer_id=candidate.customer_id, at=at, policy="generous 1",
-        )  # fmt: skip
+def generous(candidate, programme, at):
+    return Decision(
+        verdict=Verdict.ALLOW, reasons=(Reason("host", "likes everybody"),),
+        customer_id=candidate.customer_id, at=at, policy="generous 1",
+    )  # fmt: skip
 
+
+def test_a_hosts_policy_is_a_function(backend):
     at = START + 40 * DAY
     candidates = list(near_promotion(backend, "club", at=at))
     done = promote_early(backend, "club", candidates, generous, at=at, until=NEXT_ENDS, actor="x")
     assert (done.allowed, done.cost) == (4, euros(0))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "path"),
+    [
+        ({"policy": None}, "policy"),
+        ({"policy": lambda *_: 5}, "policy"),
+        ({"budget": 5}, "budget"),
+        ({"budget": Money(5, "USD")}, "budget"),
+        ({"candidates": None}, "candidates"),
+        ({"candidates": ["Ana"]}, "candidates[0]"),
+        ({"at": "today"}, "at"),
+    ],
+)
+def test_what_a_round_cannot_use_is_named(backend, wrong, path):
+    at = START + 40 * DAY
+    told = {"candidates": list(near_promotion(backend, "club", at=at)), "at": at, "actor": "ana",
+            "policy": EarlyPromotion(gain=euros(50), limit=euros(100))} | wrong  # fmt: skip
+    for asked in (promote_early, give_retention_bonuses):
+        more: dict[str, Any] = {"until": NEXT_ENDS} if asked is promote_early else {}
+        with pytest.raises(InvalidInput) as error:
+            asked(backend, "club", **told, **more)
+        assert [fault.path for fault in error.value.faults] == [path]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "path"),
+    [
+        ({"gain": 50}, "gain"), ({"limit": None}, "limit"), ({"limit": Money(1, "USD")}, "limit"),
+        ({"authority": ""}, "authority"), ({"name": 5}, "name"), ({"chance": 0.5}, "chance"),
+    ],
+)  # fmt: skip
+def test_a_policy_names_what_it_cannot_use(wrong, path):
+    told = {"gain": euros(50), "limit": euros(100)} | wrong
+    for make in (EarlyPromotion, lambda **more: RetentionBonus(most=200, **more)):
+        with pytest.raises(InvalidInput) as error:
+            make(**told)
+        assert [fault.path for fault in error.value.faults] == [path]
+    wrong_most: list[Any] = [0, 1.5, None]
+    for most in wrong_most:
+        with pytest.raises(InvalidInput, match="most"):
+            RetentionBonus(gain=euros(50), limit=euros(100), most=most)
+
+
+@pytest.mark.parametrize("chance", [1.5, float("nan"), None, "half"])
+def test_a_chance_is_a_probability(backend, chance):
+    at = START + 40 * DAY
+    near = list(near_promotion(backend, "club", at=at))
+    policy = EarlyPromotion(gain=euros(50), limit=euros(100), chance=lambda _: chance)
+    with pytest.raises(InvalidInput, match="chance"):
+        promote_early(backend, "club", near, policy, at=at, until=NEXT_ENDS, actor="ana")
 
 
 def test_a_promotion_is_taken_back(backend):
@@ -201,6 +254,22 @@ def test_a_retention_bonus_keeps_the_tier(backend):
     assert [member(backend, number).tier for number in ("C300", "C450", "C700")] == [
         "gold", "gold", "classic",
     ]  # fmt: skip
+
+
+def test_who_lacks_nothing_now_is_given_nothing(backend):
+    """A tier of this year ends with the next one, whose points decide: a bonus now is in vain."""
+    at = START + 40 * DAY
+    falling = list(near_fall(backend, "club", at=at, until=NEXT_ENDS))
+    assert {candidate.missing.points for candidate in falling} == {0}
+    policy = RetentionBonus(gain=euros(200), limit=euros(60), most=200)
+    done = give_retention_bonuses(backend, "club", falling, policy, at=at, actor="ana")
+    assert (done.considered, done.refused) == (7, 7)
+    done = give_retention_bonuses(backend, "club", falling, generous, at=at, actor="ana")
+    assert (done.considered, done.allowed, done.refused) == (7, 0, 7)
+    with backend.reading() as uow:
+        first, second = uow.decisions.of(falling[0].customer_id)
+        rules = sorted(fact.reasons[-1].rule for fact in (first, second))
+        assert rules == ["most", "retention_bonus.missing"]
 
 
 AGENT = Authority(name="agent", limit=euros(60), yearly=euros(100), from_tier="silver")

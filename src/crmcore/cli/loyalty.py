@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Annotated, Any
 
 from cyclopts import Parameter
@@ -19,7 +18,6 @@ from crmcore.domain.programme import Programme
 __all__ = ["NO_PROGRAMME", "loyalty", "programme_named"]
 
 NO_PROGRAMME = "The store's model has no loyalty programme: `crmcore init --model` takes one."
-MILLISECOND = timedelta(milliseconds=1)
 
 
 def loyalty(*, terminal: Annotated[Terminal, Parameter(parse=False)]) -> None:
@@ -53,7 +51,7 @@ def loyalty(*, terminal: Annotated[Terminal, Parameter(parse=False)]) -> None:
 def _listed(backend: Backend, programme: Programme) -> dict[str, Any]:
     now = backend.clock()
     owed = services.liability(backend, programme.name, at=now)
-    members = services.members_by_tier(backend, programme.name, at=now + MILLISECOND)
+    members = services.members_by_tier(backend, programme.name, at=now)
     return {
         "programme": programme.name, "tiers": list(programme.tiers),
         "members": sum(members.values()), "points": owed.points, "liability": owed.amount,

@@ -41,7 +41,8 @@ class Projection:
 
     `tier` and `points` are what they will have; `steps` the tier changes on the way; `counts` what
     counts for a tier at that instant in its period, which ends at `period_ends`. `to_next` is what
-    is missing to the tier above, `to_stay` to the same one; `falls_at` is when they fall without
+    is missing in that period to the tier above, `to_stay` to the same one (nothing, where a later
+    period decides whether they stay); `falls_at` is when they fall without
     further activity, to `falls_to`. Of a membership that is closed nothing is missing and nothing
     comes: it stays as it ended.
     """

@@ -22,6 +22,7 @@ from crmcore.domain.order import Order
 from crmcore.domain.points import PointsEntry
 from crmcore.domain.profile import check_limit
 from crmcore.domain.rebuilding import rebuilt
+from crmcore.domain.reversing import taken_back
 from crmcore.domain.standing import Count, Step, behind, counts_of, entitled, standing
 from crmcore.domain.trusted import built, changed
 
@@ -82,15 +83,17 @@ class MemberTiers(MemberRecords):
         return self._changed([(_behind(member, [change]), (), [*made, change])], held)[0]
 
     def revoke(self, membership: Membership, decision_id: FactId, *, at: datetime) -> Membership:
-        """Take back a promotion, once: the member is in the tier that they are entitled to without
-        it. `NotFound` if nothing rests on that decision.
+        """Take back what rests on a decision, once: without a promotion the member is in the tier
+        that they are entitled to; a bonus no longer counts for one from the time when it was given,
+        and its points come back as those of a return. A tier that was kept by it stays to its end.
+        `NotFound` if nothing rests on that decision.
         """
         member, at = self._one(membership), instant(at)
         decision = FactId(as_id(decision_id, "decision_id"))
         counts, changes = self._counts([member])[member.id], self._changes([member])
         resting = [change for change in changes if change.decision_id == decision]
         if not resting:
-            raise NotFound("tier_changes", str(decision), "decision_id")
+            return self._bonus_taken_back(member, decision, at)
         if any(change.reason is TierReason.REVOKED for change in resting):
             return member
         programme = self._programme(member.programme)
@@ -202,6 +205,13 @@ class MemberTiers(MemberRecords):
             )
             for id, (member, counts, changes) in self._known_by(members, at).items()
         }  # fmt: skip
+
+    def _bonus_taken_back(self, member: Membership, decision: FactId, at: datetime) -> Membership:
+        programme, entries = self._programme(member.programme), self._entries([member])
+        made = taken_back(programme, member, decision, at=at, entries=entries)
+        if made is None:
+            raise NotFound("tier_changes", str(decision), "decision_id")
+        return self._post([made], {member.id: member})[0] if made.entries else member
 
     def _known_by(
         self, members: Sequence[Membership], at: datetime

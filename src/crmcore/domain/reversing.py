@@ -1,9 +1,12 @@
-"""Reversing: what a return takes back of what its order earned, in proportion (O2)."""
+"""Reversing: what a return takes back of what its order earned (O2), or a revocation of a bonus."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
+from crmcore.domain.errors import Refused
+from crmcore.domain.ids import FactId
 from crmcore.domain.ledger import SOURCE, Posting, fallen_due, reverse
 from crmcore.domain.membership import Membership
 from crmcore.domain.order import Order
@@ -12,7 +15,7 @@ from crmcore.domain.points import Movement, PointsEntry
 from crmcore.domain.programme import Programme
 from crmcore.domain.standing import Sums
 
-__all__ = ["reversal"]
+__all__ = ["reversal", "taken_back"]
 
 
 def reversal(
@@ -61,13 +64,7 @@ def reversal(
         due_by_then = value if whole else _part(value, after, total)
         return max(0, due_by_then - max(taken, _part(value, before, total)))
 
-    expired = -sum(
-        part.points
-        for entry in (*entries, *due.entries)
-        if entry.movement is Movement.EXPIRE
-        for part in entry.lots
-        if part.lot == earned.id
-    )
+    expired = _expired((*entries, *due.entries), earned)
     taken = -sum(entry.active + entry.pending for entry in reversed_)
     points = earned.active + earned.pending
     counts = Sums(
@@ -82,6 +79,51 @@ def reversal(
         of_fact=order.id, source=SOURCE, source_key=key,
     )  # fmt: skip
     return due.then(made)
+
+
+def taken_back(
+    programme: Programme,
+    member: Membership,
+    decision: FactId,
+    *,
+    at: datetime,
+    entries: Sequence[PointsEntry],
+) -> Posting | None:
+    """The posting that takes back the bonus which rests on a decision, without entries if it was
+    posted already; `None` if none does. What counted for a tier no longer does, and the points that
+    have not expired come back as those of a return. `entries` are the member's.
+    """
+    bonus = next(
+        (e for e in entries if e.movement is Movement.BONUS and e.of_fact == decision), None
+    )
+    if bonus is None:
+        return None
+    key = f"revoke:{bonus.id}"
+    if any(entry.source_key == key and entry.source == SOURCE for entry in entries):
+        return Posting(member, ())
+    if at < bonus.at:
+        raise Refused("points.time_runs_forward", "was given later", str(member.id))
+    due = Posting(member, ())
+    if at >= member.entered_at:
+        due = fallen_due(programme, member, at)
+    left = bonus.active + bonus.pending - _expired((*entries, *due.entries), bonus)
+    made = reverse(
+        programme, due.membership, bonus.id, max(0, left), at=at, qualifies_at=bonus.qualifies_at,
+        counts=Sums(bonus.qualifying, bonus.spend, bonus.purchases), of_fact=bonus.of_fact,
+        source=SOURCE, source_key=key,
+    )  # fmt: skip
+    return due.then(made)
+
+
+def _expired(entries: Iterable[PointsEntry], gain: PointsEntry) -> int:
+    """How many of the points of an entry have expired."""
+    return -sum(
+        part.points
+        for entry in entries
+        if entry.movement is Movement.EXPIRE
+        for part in entry.lots
+        if part.lot == gain.id
+    )
 
 
 def _part(value: int, part: int, whole: int) -> int:

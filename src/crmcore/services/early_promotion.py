@@ -6,23 +6,26 @@ expected to be gained against what it costs. A host writes its own beside them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 from itertools import islice
+from typing import Any
 
 import attrs
 
 from crmcore.domain.deciding import RecordedDecision
 from crmcore.domain.decisions import Decision, Reason, Verdict
-from crmcore.domain.errors import InvalidInput
+from crmcore.domain.errors import ConflictingFact, InvalidInput, Refused
 from crmcore.domain.ids import FactId, as_id
 from crmcore.domain.instants import instant
-from crmcore.domain.money import Money
+from crmcore.domain.membership import Membership
+from crmcore.domain.money import Money, an_amount
 from crmcore.domain.ports import Backend
 from crmcore.domain.programme import Programme
+from crmcore.domain.text import text
 from crmcore.domain.unit_of_work import UnitOfWork
-from crmcore.services.loyalty import Candidate
+from crmcore.services.loyalty import Candidate, checked_candidates
 
 __all__ = [
     "EarlyPromotion", "LoyaltyPolicy", "LoyaltyRound", "RetentionBonus", "benefit_cost",
@@ -76,13 +79,28 @@ def _weighed(
 
 def _chance(candidate: Candidate, chance: Callable[[Candidate], float] | None) -> float:
     found = 1 - candidate.share if chance is None else chance(candidate)
-    if not 0 <= found <= 1:
+    if not isinstance(found, float | int) or not 0 <= found <= 1:
         raise InvalidInput.of("chance", "must be a probability")
     return float(found)
 
 
 def _times(money: Money, chance: float) -> Money:
     return Money.rounded(money.amount * Decimal(repr(chance)), money.currency)
+
+
+def _some(_: Any, attribute: attrs.Attribute[Any], value: object) -> None:
+    if type(value) is not int or value < 1:
+        raise InvalidInput.of(attribute.name, "must be a whole number above zero")
+
+
+def _asked(_: Any, attribute: attrs.Attribute[Any], value: object) -> None:
+    if value is not None and not callable(value):
+        raise InvalidInput.of(attribute.name, "must be a function of a candidate")
+
+
+def _check_currencies(policy: EarlyPromotion | RetentionBonus) -> None:
+    if policy.gain.currency != policy.limit.currency:
+        raise InvalidInput.of("limit", f"must be in {policy.gain.currency}, as gain is")
 
 
 @attrs.frozen(kw_only=True)
@@ -93,11 +111,13 @@ class EarlyPromotion:
     of their own. What costs more than `limit` needs the approval of `authority`.
     """
 
-    gain: Money
-    limit: Money
-    authority: str = "loyalty manager"
-    chance: Callable[[Candidate], float] | None = None
-    name: str = "early_promotion 1"
+    gain: Money = attrs.field(validator=an_amount)
+    limit: Money = attrs.field(validator=an_amount)
+    authority: str = attrs.field(default="loyalty manager", validator=text(80))
+    chance: Callable[[Candidate], float] | None = attrs.field(default=None, validator=_asked)
+    name: str = attrs.field(default="early_promotion 1", validator=text(80))
+
+    __attrs_post_init__ = _check_currencies
 
     def __call__(self, candidate: Candidate, programme: Programme, at: datetime) -> Decision:
         """What it says of one candidate."""
@@ -114,24 +134,28 @@ class EarlyPromotion:
 
 @attrs.frozen(kw_only=True)
 class RetentionBonus:
-    """Gives who is about to fall the points that are missing, up to `most`, where keeping them in
-    their tier is worth it: `gain` is what a member of the tier brings in a year beyond one of the
-    tier below, times the `chance` that it keeps them (one half without a word); the cost is that of
-    the points and of the tier's benefits beyond those below.
+    """Gives who is about to fall the points that are missing in the present period, up to `most`,
+    where keeping them in their tier is worth it; to whom none is missing none is
+    given. `gain` is what a member of the tier brings in a year beyond one of the tier below, times
+    the `chance` that it keeps them (one half without a word); the cost is that of the points and of
+    the tier's benefits beyond those below.
     """
 
-    gain: Money
-    limit: Money
-    most: int
-    authority: str = "loyalty manager"
-    chance: Callable[[Candidate], float] | None = None
-    name: str = "retention_bonus 1"
+    gain: Money = attrs.field(validator=an_amount)
+    limit: Money = attrs.field(validator=an_amount)
+    most: int = attrs.field(validator=_some)
+    authority: str = attrs.field(default="loyalty manager", validator=text(80))
+    chance: Callable[[Candidate], float] | None = attrs.field(default=None, validator=_asked)
+    name: str = attrs.field(default="retention_bonus 1", validator=text(80))
+
+    __attrs_post_init__ = _check_currencies
 
     def __call__(self, candidate: Candidate, programme: Programme, at: datetime) -> Decision:
         """What it says of one candidate."""
         points, currency = candidate.missing.points, self.gain.currency
-        if points is None or points > self.most:
-            reason = Reason("most", f"lacks more than {self.most} points to stay")
+        if not points or points > self.most:
+            lacks = f"more than {self.most} points" if points else "no points"
+            reason = Reason("most", f"lacks {lacks} of {candidate.tier} in this period")
             return Decision(
                 verdict=Verdict.REFUSE, reasons=(reason,), customer_id=candidate.customer_id,
                 at=at, policy=self.name,
@@ -152,7 +176,8 @@ class RetentionBonus:
 @attrs.frozen
 class LoyaltyRound:
     """What a round decided: how many were considered, allowed (and done), refused, and wait for
-    approval; what those allowed cost and are expected to gain.
+    approval; how many it allowed whom the budget left out, of whom nothing is recorded; what those
+    allowed cost and are expected to gain.
     """
 
     considered: int
@@ -164,7 +189,17 @@ class LoyaltyRound:
     value: Money
 
 
-Deed = Callable[[UnitOfWork, Candidate, FactId], None]
+Deed = Callable[[UnitOfWork, Membership, Candidate, FactId], None]
+
+
+@attrs.frozen
+class _Task:
+    """What a round does with those who are allowed, and within what."""
+
+    deed: Deed
+    budget: Money | None
+    subject: str
+    programme: str
 
 
 def promote_early(
@@ -180,13 +215,15 @@ def promote_early(
 ) -> LoyaltyRound:
     """Put the candidates whom the policy allows into the tier that they are near, until then at
     least. Every decision is recorded, with its reasons, cost and value; once the budget is spent
-    nobody more is promoted. The candidates come as `near_promotion` answers them, best first where
-    a budget binds.
+    nobody more is promoted. Who cannot be promoted after all (left the programme, has reached the
+    tier meanwhile) is recorded as refused, and who is no member of the programme is counted so. The
+    candidates come as `near_promotion` answers them, best first where a budget binds.
     """
     until = instant(until, "until")
 
-    def promote(unit: UnitOfWork, candidate: Candidate, decision: FactId) -> None:
-        member = unit.memberships.get(candidate.membership_id)
+    def promote(
+        unit: UnitOfWork, member: Membership, candidate: Candidate, decision: FactId
+    ) -> None:
         unit.memberships.promote(
             member, candidate.towards, at=instant(at), until=until, decision_id=decision
         )
@@ -206,15 +243,22 @@ def give_retention_bonuses(
     actor: str,
 ) -> LoyaltyRound:
     """Give the candidates whom the policy allows the qualifying points that they lack to stay, as
-    `near_fall` answers them; recorded as in `promote_early`.
+    `near_fall` answers them; recorded as in `promote_early`. To keep a member from one fall it is
+    given once, however often they are among the candidates: then it is refused.
     """
 
-    def give(unit: UnitOfWork, candidate: Candidate, decision: FactId) -> None:
-        member = unit.memberships.get(candidate.membership_id)
-        unit.memberships.bonus(
-            member, candidate.missing.points or 0, at=instant(at), qualifying=True,
-            of_fact=decision, reason="retention bonus",
-        )  # fmt: skip
+    def give(unit: UnitOfWork, member: Membership, candidate: Candidate, decision: FactId) -> None:
+        points = candidate.missing.points
+        if not points:
+            raise Refused("retention_bonus.missing", "lacks no points", str(member.id))
+        try:
+            unit.memberships.bonus(
+                member, points, at=instant(at), qualifying=True,
+                of_fact=decision, reason="retention bonus",
+                source_key=f"retention_bonus:{member.id}:{candidate.by.isoformat()}",
+            )  # fmt: skip
+        except ConflictingFact:
+            raise Refused("retention_bonus.once", "was given it already", str(member.id)) from None
 
     return _round(backend, programme, candidates, policy, give, at=at, budget=budget,
                   actor=actor, subject="retention_bonus")  # fmt: skip
@@ -232,44 +276,70 @@ def _round(
     actor: str,
     subject: str,
 ) -> LoyaltyRound:
-    known, zero = backend.model.programme(programme), Money.of_minor(0, backend.model.currency)
-    found = LoyaltyRound(0, 0, 0, 0, 0, zero, zero)
-    left = budget
-    for page in _pages(candidates):
-        decided = []
-        for candidate in page:
-            decision = policy(candidate, known, instant(at))
-            cost, value = decision.cost or zero, decision.value or zero
-            allowed = decision.allowed and (left is None or cost <= left)
-            if allowed and left is not None:
-                left = left - cost
-            over = decision.allowed and not allowed
-            found = LoyaltyRound(
-                found.considered + 1,
-                found.allowed + allowed,
-                found.refused + (decision.verdict is Verdict.REFUSE),
-                found.waiting + (decision.verdict is Verdict.NEEDS_APPROVAL),
-                found.over_budget + over,
-                found.cost + cost if allowed else found.cost,
-                found.value + value if allowed else found.value,
-            )
-            if not over:
-                decided.append((candidate, decision, allowed))
-        backend.run(_recorded, decided, deed, subject, actor=actor, source="loyalty")
+    known, at, zero = _checked(backend, programme, policy, at, budget)
+    found, task = LoyaltyRound(0, 0, 0, 0, 0, zero, zero), _Task(deed, budget, subject, programme)
+    for page in _pages(checked_candidates(candidates)):
+        decided = [(candidate, _decided(policy, candidate, known, at)) for candidate in page]
+        found = backend.run(_recorded, decided, found, task, actor=actor, source="loyalty")
     return found
+
+
+def _checked(
+    backend: Backend, programme: str, policy: LoyaltyPolicy, at: datetime, budget: Money | None
+) -> tuple[Programme, datetime, Money]:
+    zero = Money.of_minor(0, backend.model.currency)
+    if not callable(policy):
+        raise InvalidInput.of("policy", "must be a function of a candidate")
+    if budget is not None and (not isinstance(budget, Money) or budget.currency != zero.currency):
+        raise InvalidInput.of("budget", f"must be Money in {zero.currency}")
+    return backend.model.programme(programme), instant(at), zero
+
+
+def _decided(
+    policy: LoyaltyPolicy, candidate: Candidate, programme: Programme, at: datetime
+) -> Decision:
+    decision: object = policy(candidate, programme, at)
+    if not isinstance(decision, Decision) or decision.customer_id != candidate.customer_id:
+        raise InvalidInput.of("policy", "must answer a decision on the candidate it is asked of")
+    return decision
 
 
 def _recorded(
     unit: UnitOfWork,
-    decided: Iterable[tuple[Candidate, Decision, bool]],
-    deed: Deed,
-    subject: str,
-) -> None:
-    for candidate, decision, allowed in decided:
-        fact = RecordedDecision.of(decision, subject=subject, membership_id=candidate.membership_id)
+    decided: Sequence[tuple[Candidate, Decision]],
+    found: LoyaltyRound,
+    task: _Task,
+) -> LoyaltyRound:
+    """The round so far with these decisions, done and recorded."""
+    members = unit.memberships.get_many(candidate.membership_id for candidate, _ in decided)
+    for candidate, decision in decided:
+        found = attrs.evolve(found, considered=found.considered + 1)
+        member = members.get(candidate.membership_id)
+        if member is None or member.programme != task.programme:
+            # There is nobody to record it of.
+            found = attrs.evolve(found, refused=found.refused + 1)
+            continue
+        fact = RecordedDecision.of(decision, subject=task.subject, membership_id=member.id)
+        if decision.allowed:
+            cost = found.cost if decision.cost is None else found.cost + decision.cost
+            if task.budget is not None and cost > task.budget:
+                found = attrs.evolve(found, over_budget=found.over_budget + 1)
+                continue
+            try:
+                task.deed(unit, member, candidate, fact.id)
+            except Refused as no:
+                why = Reason(no.rule, no.reason)
+                fact = attrs.evolve(fact, verdict=Verdict.REFUSE, reasons=(*fact.reasons, why))
+            else:
+                value = found.value if decision.value is None else found.value + decision.value
+                found = attrs.evolve(found, allowed=found.allowed + 1, cost=cost, value=value)
+        found = attrs.evolve(
+            found,
+            refused=found.refused + (fact.verdict is Verdict.REFUSE),
+            waiting=found.waiting + (fact.verdict is Verdict.NEEDS_APPROVAL),
+        )
         unit.decisions.add(fact)
-        if allowed:
-            deed(unit, candidate, fact.id)
+    return found
 
 
 def _pages(candidates: Iterable[Candidate]) -> Iterator[list[Candidate]]:
@@ -279,14 +349,19 @@ def _pages(candidates: Iterable[Candidate]) -> Iterator[list[Candidate]]:
 
 
 def revoke_promotion(unit: UnitOfWork, decision_id: FactId, *, at: datetime) -> RecordedDecision:
-    """Take back an early promotion: the member is where they would be without it, and the decision
-    that says so is recorded and answered. `NotFound` if there is no such decision.
+    """Take back an early promotion, or a retention bonus, once: the member is where they would be
+    without it (`uow.memberships.revoke` says of a bonus that was spent, or kept a tier already),
+    and the decision that says so is recorded and answered. `NotFound` if there is no such decision,
+    or nothing was done by it.
     """
     before = unit.decisions.get(FactId(as_id(decision_id, "decision_id")))
     if before.membership_id is None:
         raise InvalidInput.of("decision_id", "is about no membership")
     member = unit.memberships.get(before.membership_id)
     unit.memberships.revoke(member, before.id, at=at)
+    for known in unit.decisions.of(before.customer_id):
+        if known.revokes == before.id:
+            return known
     return unit.decisions.add(
         RecordedDecision(
             customer_id=before.customer_id, at=at, subject=before.subject, verdict=Verdict.REFUSE,

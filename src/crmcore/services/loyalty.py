@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
 import attrs
@@ -19,8 +19,8 @@ from crmcore.domain.programme import Programme
 from crmcore.domain.unit_of_work import UnitOfWork
 
 __all__ = [
-    "WITHIN", "Candidate", "advance_programmes", "near_either", "near_fall", "near_promotion",
-    "tier_flow",
+    "WITHIN", "Candidate", "advance_programmes", "checked_candidates", "near_either", "near_fall",
+    "near_promotion", "tier_flow",
 ]  # fmt: skip
 
 PAGE = 2_000
@@ -31,8 +31,8 @@ WITHIN = 0.25
 @attrs.frozen
 class Candidate:
     """A member near another tier: `tier` is theirs, `towards` the one they are near, `missing` what
-    is missing to the next tier or to stay, `share` that in parts of what the tier asks for (the
-    smallest of its ways), `by` when the period ends or when they fall.
+    is missing in the present period to the next tier or to their own, `share` that in parts of what
+    the tier asks for (the smallest of its ways), `by` when the period ends or when they fall.
     """
 
     membership_id: MembershipId
@@ -42,6 +42,16 @@ class Candidate:
     missing: Missing
     share: float
     by: datetime
+
+
+def checked_candidates(candidates: Iterable[Candidate]) -> Iterator[Candidate]:
+    """These, one after the other; what is no candidate is `InvalidInput`."""
+    if not isinstance(candidates, Iterable):
+        raise InvalidInput.of("candidates", "must be candidates")
+    for nth, candidate in enumerate(candidates):
+        if not isinstance(candidate, Candidate):
+            raise InvalidInput.of(f"candidates[{nth}]", "must be a candidate")
+        yield candidate
 
 
 def advance_programmes(
@@ -85,7 +95,9 @@ def near_fall(
     backend: Backend, programme: str, *, at: datetime, until: datetime
 ) -> Iterator[Candidate]:
     """Members who fall behind `at` and not later than `until` if nothing more happens, in the order
-    of memberships: `towards` is where they fall to, `missing` what keeps them. Asked for an instant
+    of memberships: `towards` is where they fall to, `missing` what they lack of their tier in the
+    present period. That keeps them where this period decides; where they have what it asks for, or
+    the window is over, a later one does (`tier_chances` tells them apart). Asked for an instant
     that is past, it is as it was then.
     """
     until = instant(until, "until")

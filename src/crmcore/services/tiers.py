@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from fractions import Fraction
 from uuid import UUID
 
 import attrs
 
 from crmcore.domain.errors import InvalidInput
-from crmcore.domain.instants import instant
+from crmcore.domain.instants import LATEST, instant
 from crmcore.domain.membership import Membership
 from crmcore.domain.money import Money
 from crmcore.domain.ports import Backend
@@ -19,6 +19,7 @@ from crmcore.domain.ports import Backend
 __all__ = ["TierSpend", "members_by_tier", "tier_spend"]
 
 PAGE = 2_000
+MILLISECOND = timedelta(milliseconds=1)
 
 
 @attrs.frozen
@@ -47,25 +48,28 @@ class TierSpend:
 
 def members_by_tier(backend: Backend, programme: str, *, at: datetime) -> Mapping[str, int]:
     """How many members each tier has at an instant, from low to high, by the tier changes until
-    then: as `advance` left them. Who had not joined yet, or had left, is not counted.
+    then, those of that instant included: as `advance` left them. Who had not joined yet, or had
+    left, is not counted.
     """
-    found = Counter(tier for _, tier in _members_at(backend, programme, instant(at)))
+    behind = min(instant(at), LATEST - MILLISECOND) + MILLISECOND
+    found = Counter(tier for _, tier in _members_before(backend, programme, behind))
     return {tier: found[tier] for tier in backend.model.programme(programme).tiers}
 
 
 def tier_spend(
     backend: Backend, programme: str, *, since: datetime, until: datetime
 ) -> Mapping[str, TierSpend]:
-    """The spend pattern of each tier, from low to high: what those who are in it at `until` bought,
-    `since <= at < until`, before they reached it included. One pass over the memberships and one
-    over the purchases of the period.
+    """The spend pattern of each tier, from low to high: what those who are in it right before
+    `until` bought, `since <= at < until`, before they reached it included. One pass over the
+    memberships and one over the purchases of the period.
     """
     since, until = instant(since, "since"), instant(until, "until")
     if since >= until:
         raise InvalidInput.of("until", "must be behind since")
     tiers = backend.model.programme(programme).tiers
     tier_of = {
-        member.customer_id.bytes: tier for member, tier in _members_at(backend, programme, until)
+        member.customer_id.bytes: tier
+        for member, tier in _members_before(backend, programme, until)
     }
     members = Counter(tier_of.values())
     purchases, spend = Counter[str](), Counter[str]()
@@ -87,7 +91,9 @@ def tier_spend(
     }  # fmt: skip
 
 
-def _members_at(backend: Backend, programme: str, at: datetime) -> Iterator[tuple[Membership, str]]:
+def _members_before(
+    backend: Backend, programme: str, at: datetime
+) -> Iterator[tuple[Membership, str]]:
     """The members before an instant, each with their tier: the stored one, or that before the first
     change which came later.
     """

@@ -57,6 +57,7 @@ pytest.register_assert_rewrite(
             "loyalty_deeds",
             "loyalty_machine",
             "loyalty_purchases",
+            "loyalty_rounds",
             "loyalty_witness",
             "machine",
             "memberships",
@@ -113,6 +114,7 @@ from crmcore.testing.contract.loyalty_machine import (  # noqa: E402
     LoyaltyHistoriesContract,
     loyalty_machine_of,
 )
+from crmcore.testing.contract.loyalty_rounds import LoyaltyRoundsContract  # noqa: E402
 from crmcore.testing.contract.machine import machine_of  # noqa: E402
 from crmcore.testing.contract.memberships import MembershipsContract  # noqa: E402
 from crmcore.testing.contract.models import ModelsContract  # noqa: E402
@@ -163,6 +165,7 @@ __all__ = [
     "LocalDaysContract",
     "LoyaltyContract",
     "LoyaltyHistoriesContract",
+    "LoyaltyRoundsContract",
     "Make",
     "MembershipsContract",
     "ModelsContract",
@@ -236,5 +239,6 @@ class BackendContract(
     ForesightContract,
     DeskContract,
     LoyaltyHistoriesContract,
+    LoyaltyRoundsContract,
 ):
     """All of it, in one class."""
