@@ -132,7 +132,11 @@ def foresee_no_end(programme, member, at):
 
 
 def fall_to_the_bottom(programme, rights, rank, at):
-    return 0
+    return 0, LATEST
+
+
+def end_with_the_higher_tier(programme, rights, at, least=0, lasting=standing._lasting):
+    return lasting(programme, [r for r in rights if at < r.until], at, least)
 
 
 def pay_with_what_is_pending(member):
@@ -164,6 +168,7 @@ BUGS = {
     "what comes later forgotten": (member_tiers, "standing", forget_what_comes_later),
     "a revoked decision that holds": (standing, "_rights", let_it_hold),
     "a projection in which nothing ends": (vars(foresight)["ledger"], "fallen_due", foresee_no_end),
+    "a grace that ends with a higher tier": (standing, "_lasting", end_with_the_higher_tier),
     "a fall to the bottom": (standing, "_fallen", fall_to_the_bottom),
 }
 

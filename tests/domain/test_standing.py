@@ -15,7 +15,7 @@ from crmcore.domain.membership import Membership, TierChange, TierReason
 from crmcore.domain.periods import Anniversary, Calendar, Expiry, Fixed, Rolling
 from crmcore.domain.points import PointsEntry
 from crmcore.domain.programme import Programme, Rules, Tier
-from crmcore.domain.standing import Standing, counts_of
+from crmcore.domain.standing import Standing, counts_of, entitled
 from crmcore.domain.standing import standing as by_counts
 from tests.domain.loyalty import START, WHO, a_member, a_programme, counting, day, euros
 
@@ -32,7 +32,7 @@ PROGRAMMES = st.builds(
     lambda window, downgrade, grace: a_programme(**window, downgrade=downgrade, grace=grace),
     st.sampled_from(WINDOWS),
     st.sampled_from(["one_down", "balance_based", "none"]),
-    st.sampled_from([0, 0, 30]),
+    st.sampled_from([0, 0, 30, 45]),
 )
 EARNED = st.lists(
     st.tuples(st.integers(0, 1500), st.sampled_from([20, 50, 99, 100, 101, 199, 200, 300, 700])),
@@ -170,6 +170,29 @@ def test_within_the_grace_a_tier_is_won_back() -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("more", [0, 200])
+def test_who_falls_into_the_grace_of_a_lower_tier_has_it_to_the_end_of_that(more: int) -> None:
+    """O3: gold and its grace end while silver's own grace lasts; without gold it would last."""
+    programme, member = a_programme(window=Rolling(6), tier_expiry=None, grace=45), a_member()
+    bought = [counting(member, day(200), 100)]
+    bought += [counting(member, day(171), more)] if more else []
+    ends = datetime(2024, 1, 21, tzinfo=UTC)  # six months behind the 20th of July
+    falls = ends + timedelta(days=45)
+    last = standing(programme, member, bought, [], at=falls - timedelta(milliseconds=1))
+    assert (last.tier, last.until, last.due_at) == ("silver", ends, falls)
+    assert standing(programme, member, bought, [], at=falls).tier == "classic"
+
+
+def test_whose_grace_lasts_is_in_that_tier_without_a_promotion() -> None:
+    """And who is promoted in the grace of a tier and loses that has the rest of the grace."""
+    programme, member = a_programme(grace=45), a_member()
+    earn, year = counting(member, day(10), 100), datetime(2025, 1, 1, tzinfo=UTC)
+    for days, tier in ((0, "silver"), (44, "silver"), (45, "classic")):
+        counts = counts_of([earn])[member.id]
+        found = entitled(programme, member, counts, [], at=year + timedelta(days=days))
+        assert found == (tier, year if tier == "silver" else LATEST)
+
+
 def test_what_comes_back_lowers_no_tier_before_its_end() -> None:
     """O3: a tier once given is kept, and is not renewed by what came back."""
     member, programme = a_member(), a_programme()
@@ -190,7 +213,11 @@ def test_steps_alternate_and_run_forward(
     member = a_member()
     found = standing(programme, member, entries_of(member, earned), [], at=day(until))
     assert [step.at for step in found.steps] == sorted(step.at for step in found.steps)
-    assert all(step.at <= day(until) and step.at < step.until for step in found.steps)
+    assert all(step.at <= day(until) for step in found.steps)
+    grace = timedelta(days=programme.rules[0].grace)
+    for step in found.steps:
+        into_grace = step.reason is TierReason.LOWERED and step.at - grace < step.until
+        assert step.at < step.until or into_grace
     assert found.due_at > day(until)
     if found.steps:
         assert (found.steps[-1].tier, found.steps[-1].until) == (found.tier, found.until)

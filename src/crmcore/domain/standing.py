@@ -71,7 +71,9 @@ class Entitlement(NamedTuple):
 
 @attrs.frozen
 class Step:
-    """A tier that is entered or kept, at an instant, until when at least, and why."""
+    """A tier that is entered or kept, at an instant, until when at least, and why. Who falls into
+    the grace of a lower tier enters it behind its `until`.
+    """
 
     tier: str
     at: datetime
@@ -268,8 +270,7 @@ def standing(
         if fall > at:
             due_at = min(fall, again or fall)
             return Standing(programme.tiers[rank], since, until, tuple(steps), due_at)
-        reached = _fallen(programme, rights, rank, fall)
-        end = _kept(programme, rights, reached, fall)
+        reached, end = _fallen(programme, rights, rank, fall)
         if programme.rules_from(fall).downgrade is Downgrade.ONE_DOWN:
             end = max(end, _a_period(programme, membership.at, fall))
         step(reached, fall, end, _reason(reached, rank))
@@ -292,9 +293,8 @@ def entitled(
     at: datetime,
 ) -> tuple[str, datetime]:
     """The tier that somebody is entitled to at `at`, whatever they are in, and until when."""
-    rights = _rights(programme, membership, counts, changes)
-    rank = _rank_at(rights, at)
-    return programme.tiers[rank], _kept(programme, rights, rank, at) if rank else LATEST
+    rank, until = _lasting(programme, _rights(programme, membership, counts, changes), at)
+    return programme.tiers[rank], until
 
 
 def _rights(
@@ -370,11 +370,32 @@ def _after_grace(programme: Programme, until: datetime) -> datetime:
     )
 
 
-def _fallen(programme: Programme, rights: Sequence[Entitlement], rank: int, at: datetime) -> int:
-    entitled, downgrade = _rank_at(rights, at), programme.rules_from(at).downgrade
-    if downgrade is Downgrade.NONE:
-        return rank
-    return max(rank - 1, entitled) if downgrade is Downgrade.ONE_DOWN else entitled
+def _lasting(
+    programme: Programme, rights: Sequence[Entitlement], at: datetime, least: int = 0
+) -> tuple[int, datetime]:
+    """The highest tier, but not below `least`, that somebody is entitled to at `at` or was so
+    lately that its own grace lasts; and until when.
+    """
+    lasting = [
+        r for r in rights
+        if r.since <= at and (at < r.until or at < _after_grace(programme, r.until))
+    ]  # fmt: skip
+    rank = max(least, max((r.rank for r in lasting), default=0))
+    if rank == 0:
+        return 0, LATEST
+    until = _kept(programme, rights, rank, at)
+    if until == at:
+        until = max((r.until for r in lasting if r.rank >= rank), default=at)
+    return rank, until
+
+
+def _fallen(
+    programme: Programme, rights: Sequence[Entitlement], rank: int, at: datetime
+) -> tuple[int, datetime]:
+    """Where somebody falls whose grace is over, and until when they have that."""
+    downgrade = programme.rules_from(at).downgrade
+    least = {Downgrade.NONE: rank, Downgrade.ONE_DOWN: rank - 1}.get(downgrade, 0)
+    return _lasting(programme, rights, at, least)
 
 
 def _a_period(programme: Programme, joined: datetime, at: datetime) -> datetime:

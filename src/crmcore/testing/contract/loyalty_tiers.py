@@ -103,8 +103,8 @@ class Held:
             raise Refusal("Refused")
         at = max(at, self.last + TICK)
         rights = self.rights(self.earned(), without=decision)
-        rank = entitled(rights, at)
-        end = self.kept(rights, rank, at) if rank else LATE
+        rank = self.lasting(rights, at)
+        end = self.end(rights, rank, at) if rank else LATE
         self.put(Change(at, rank, end, "revoked", decision))
         return True
 
@@ -125,9 +125,10 @@ class Held:
         return None
 
     def _fallen(self, rights: list[Right], at: datetime) -> Change:
-        known, now = self.account.given.at(at), entitled(rights, at)
-        rank = {"none": self.rank, "one_down": max(self.rank - 1, now)}.get(known.downgrade, now)
-        end = self.kept(rights, rank, at)
+        known, now = self.account.given.at(at), self.lasting(rights, at)
+        least = {"none": self.rank, "one_down": self.rank - 1}.get(known.downgrade, 0)
+        rank = max(least, now)
+        end = self.end(rights, rank, at)
         if known.downgrade == "one_down":
             end = max(end, self._one_more(known, at))
         reason = "lowered" if rank < self.rank else "renewed" if rank == self.rank else "qualified"
@@ -147,6 +148,23 @@ class Held:
             return LATE
         ends = sorted({at} | {until for _, until, _ in rights if until > at} | {LATE})
         return next(end for end in ends if end == LATE or entitled(rights, end) < rank)
+
+    def lasting(self, rights: list[Right], at: datetime) -> int:
+        """To which rank, if every right lasts as many days longer as the grace of its end."""
+        given = self.account.given
+        longer = [
+            (since, days_later(until, given.at(until).grace, given.zone), rank)
+            for since, until, rank in rights
+            if until < LATE
+        ]
+        return max(entitled(rights, at), entitled(longer, at))
+
+    def end(self, rights: list[Right], rank: int, at: datetime) -> datetime:
+        """Until when they have that rank: who is in its grace already, until that began."""
+        if entitled(rights, at) >= rank or self.account.given.at(at).downgrade == "none":
+            return self.kept(rights, rank, at)
+        last = [right for right in rights if right[2] >= rank and self.lasting([right], at)]
+        return max((until for _, until, _ in last), default=at)
 
     def rights(self, earned: list[Right], without: UUID | None = None) -> list[Right]:
         """From when to when what was earned, and what was given, entitles to which rank."""
