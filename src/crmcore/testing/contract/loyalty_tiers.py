@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from itertools import pairwise
 from uuid import UUID
 
 import attrs
@@ -177,25 +176,22 @@ class Held:
         account, found = self.account, list[Right]()
         counts = {at: own for at, own in account.counts.items() if any(own)}
         zone = account.given.zone
-        left = {at: leaves(at, account.given.at(at).window[1], zone) for at in counts
-                if account.given.at(at).window[0] == "rolling"}  # fmt: skip
         for at in counts:
             known = account.given.at(at)
-            if known.tier_expiry is None:
-                continue
             if known.window[0] == "rolling":
-                within = [q for q in counts if q <= at < left[q]]
+                left = {q: leaves(q, known.window[1], zone) for q in counts if q <= at}
+                within = [q for q in left if at < left[q]]
             else:
                 bounds = period(known, at, account.joined, zone)
                 within = [q for q in counts if bounds and bounds[0] <= q <= at]
-            end = end_of(account.given, known.tier_expiry, at, account.joined)
-            found.append((at, end, reached(known, [counts[q] for q in within])))
-        if account.given.versions[0].tier_expiry is None:
-            edges = sorted({*counts, *left.values()})
-            for since, until in pairwise(edges):
-                within = [q for q in counts if q <= since < left[q]]
-                rank = reached(account.given.at(since), [counts[q] for q in within])
-                found.append((since, until, rank))
+            if known.tier_expiry is not None:
+                end = end_of(account.given, known.tier_expiry, at, account.joined)
+                found.append((at, end, reached(known, [counts[q] for q in within])))
+                continue
+            while within:
+                end = min(left[q] for q in within)
+                found.append((at, end, reached(known, [counts[q] for q in within])))
+                within = [q for q in within if left[q] > end]
         return [right for right in found if right[2]]
 
 
