@@ -20,7 +20,7 @@ from crmcore.domain.standing import Standing, counts_of, entitled, period_sums
 from crmcore.domain.standing import standing as by_counts
 from tests.domain.loyalty import START, TIERS, WHO, a_member, a_programme, counting, day, euros
 
-WINDOWS = [
+WINDOWS: list[dict[str, Any]] = [
     {"window": Calendar(), "tier_expiry": Expiry("end_of_next_period")},
     {"window": Calendar(3), "tier_expiry": Expiry("end_of_period")},
     {"window": Calendar(), "tier_expiry": Expiry("after", 12)},
@@ -188,6 +188,15 @@ def test_within_the_grace_a_tier_is_won_back() -> None:
     ]  # fmt: skip
 
 
+def test_a_higher_tier_that_is_reached_in_the_grace_is_entered_then() -> None:
+    programme, member = a_programme(grace=30), a_member()
+    soon = datetime(2025, 1, 21, tzinfo=UTC)
+    bought = [counting(member, day(10), 100), counting(member, soon, 300)]
+    found = standing(programme, member, bought, [], at=soon)
+    assert (found.tier, found.since) == ("gold", soon)
+    assert [step.reason for step in found.steps] == [TierReason.QUALIFIED] * 2
+
+
 @pytest.mark.parametrize("more", [0, 200])
 def test_who_falls_into_the_grace_of_a_lower_tier_has_it_to_the_end_of_that(more: int) -> None:
     """O3: gold and its grace end while silver's own grace lasts; without gold it would last."""
@@ -297,12 +306,13 @@ def test_what_is_missing_makes_the_next_tier_and_a_point_less_does_not(
     sums, _ = period_sums(programme, member, counts_of(entries).get(member.id, []), at)
     reached = sums.rank(rules)
     for place, tier in enumerate(rules.tiers[1:], 1):
-        for points in {tier.points - sums.points, tier.points - sums.points - 1}:
+        asked = tier.points or 0
+        for points in {asked - sums.points, asked - sums.points - 1}:
             if points > 0:
                 bought = [*entries, counting(member, at, points)]
                 later = at + timedelta(milliseconds=1)
                 found = rank(programme, standing(programme, member, bought, [], at=later))
-                enough = place if sums.points + points >= tier.points else place - 1
+                enough = place if sums.points + points >= asked else place - 1
                 assert found == max(held, reached, enough)
 
 
@@ -319,7 +329,7 @@ def test_rules_changed_in_the_middle_of_a_period_hold_from_then_on() -> None:
     assert standing(changed, member, [early, late], [], at=day(200)).tier == "silver"
 
 
-HELD = {"window": Rolling(12), "tier_expiry": None}
+HELD: dict[str, Any] = {"window": Rolling(12), "tier_expiry": None}
 
 
 @pytest.mark.parametrize(

@@ -282,9 +282,10 @@ def standing(
             due_at = min(until if rank else LATEST, rise or LATEST)
             return Standing(programme.tiers[rank], since, until, tuple(steps), due_at)
         fall = _after_grace(programme, until)
-        again = _again(rights, rank, until, fall)
+        again = _again(rights, rank, max(until, last), fall)
         if again is not None and again <= at:
-            step(rank, again, _kept(programme, rights, rank, again), TierReason.RENEWED)
+            reached = max(rank, _rank_at(rights, again))
+            step(reached, again, _kept(programme, rights, reached, again), _reason(reached, rank))
             continue
         if fall > at:
             due_at = min(fall, again or fall)

@@ -113,7 +113,7 @@ class Held:
         moments |= {at for since, until, _ in rights for at in (since, until)}
         for at in sorted(at for at in moments if self.last < at <= to):
             now = entitled(rights, at)
-            if now > self.rank and (not self.rank or at <= self.until):
+            if now > self.rank and (not self.rank or at <= self.until or at < fall):
                 return Change(at, now, self.kept(rights, now, at), "qualified")
             if not self.rank or at < self.until or self.until == LATE:
                 continue
