@@ -132,7 +132,27 @@ def foresee_no_end(programme, member, at):
 
 
 def fall_to_the_bottom(programme, rights, rank, at):
-    return 0
+    return 0, LATEST
+
+
+def end_with_the_higher_tier(programme, rights, at, least=0, lasting=standing._lasting):
+    return lasting(programme, [r for r in rights if at < r.until], at, least)
+
+
+def begin_with_the_window(begin, earned, place):
+    return begin, 0, 0, 0
+
+
+def begin_with_the_rules(  # noqa: PLR0917
+    rules, window, earned, first, zone, stretches=standing._stretches
+):
+    return stretches(rules, window, [own for own in earned if own[0] >= first], first, zone)
+
+
+def end_with_the_rules(programme, earned, stretches=standing._while_it_holds):
+    later = [rules.since for rules in programme.rules[1:]]
+    for right in stretches(programme, earned):
+        yield right._replace(until=min([right.until, *(at for at in later if at > right.since)]))
 
 
 def pay_with_what_is_pending(member):
@@ -164,6 +184,10 @@ BUGS = {
     "what comes later forgotten": (member_tiers, "standing", forget_what_comes_later),
     "a revoked decision that holds": (standing, "_rights", let_it_hold),
     "a projection in which nothing ends": (vars(foresight)["ledger"], "fallen_due", foresee_no_end),
+    "a grace that ends with a higher tier": (standing, "_lasting", end_with_the_higher_tier),
+    "a period that begins with its window": (standing, "_since", begin_with_the_window),
+    "a rolling window that begins with its rules": (standing, "_stretches", begin_with_the_rules),
+    "what was reached ends with its rules": (standing, "_while_it_holds", end_with_the_rules),
     "a fall to the bottom": (standing, "_fallen", fall_to_the_bottom),
 }
 

@@ -58,6 +58,21 @@ def test_an_advance_as_of_an_earlier_instant_forgets_nothing():
     assert advance_programmes(club, at=JOINED + 20 * DAY)["club"].tier_changes == 1
 
 
+def test_what_a_late_purchase_brings_is_not_forgotten_when_its_points_end():
+    """Of a purchase dated before the fall points end there, and a tier lasts beyond it."""
+    club = a_club(window=Rolling(6), tier_expiry=Expiry("after", 4), expiry=Expiry("after", 1))
+    with club.unit_of_work() as uow:
+        member = bought(uow, joined(uow), "100.00", JOINED)
+        member = uow.memberships.advance(member, at=JOINED + 200 * DAY)
+        assert (member.tier, member.tier_since) == ("member", datetime(2024, 6, 30, tzinfo=UTC))
+        member = bought(uow, member, "300.00", JOINED + 60 * DAY)
+        member = uow.memberships.advance(member, at=JOINED + 60 * DAY)
+
+        member = uow.memberships.advance(member, at=JOINED + 130 * DAY)
+
+    assert (member.tier, member.active) == ("black", 0)
+
+
 def test_who_nothing_fell_due_for_is_not_stored_again():
     with a_club().unit_of_work() as uow:
         member = joined(uow)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import attrs
 import pytest
@@ -15,11 +16,11 @@ from crmcore.domain.membership import Membership, TierChange, TierReason
 from crmcore.domain.periods import Anniversary, Calendar, Expiry, Fixed, Rolling
 from crmcore.domain.points import PointsEntry
 from crmcore.domain.programme import Programme, Rules, Tier
-from crmcore.domain.standing import Standing, counts_of
+from crmcore.domain.standing import Standing, counts_of, entitled, period_sums
 from crmcore.domain.standing import standing as by_counts
-from tests.domain.loyalty import START, WHO, a_member, a_programme, counting, day, euros
+from tests.domain.loyalty import START, TIERS, WHO, a_member, a_programme, counting, day, euros
 
-WINDOWS = [
+WINDOWS: list[dict[str, Any]] = [
     {"window": Calendar(), "tier_expiry": Expiry("end_of_next_period")},
     {"window": Calendar(3), "tier_expiry": Expiry("end_of_period")},
     {"window": Calendar(), "tier_expiry": Expiry("after", 12)},
@@ -32,8 +33,25 @@ PROGRAMMES = st.builds(
     lambda window, downgrade, grace: a_programme(**window, downgrade=downgrade, grace=grace),
     st.sampled_from(WINDOWS),
     st.sampled_from(["one_down", "balance_based", "none"]),
-    st.sampled_from([0, 0, 30]),
+    st.sampled_from([0, 0, 30, 45]),
 )
+DEAR = (Tier("classic"), Tier("silver", 200), Tier("gold", 400), Tier("platinum", 700))
+CHANGED = st.builds(
+    lambda versions, downgrade, grace: Programme(
+        "club",
+        [
+            Rules(**window, tiers=tiers, downgrade=downgrade, grace=grace, since=day(since))
+            for since, (window, tiers) in zip((0, 250, 600), versions, strict=False)
+        ],
+    ),
+    st.lists(
+        st.tuples(st.sampled_from(WINDOWS), st.sampled_from([TIERS, DEAR])), min_size=2, max_size=3
+    ),
+    st.sampled_from(["one_down", "balance_based", "none"]),
+    st.sampled_from([0, 0, 30, 45]),
+)
+"""Rules that change in the middle of a period, the window too."""
+VERSIONS = PROGRAMMES | CHANGED
 EARNED = st.lists(
     st.tuples(st.integers(0, 1500), st.sampled_from([20, 50, 99, 100, 101, 199, 200, 300, 700])),
     max_size=12,
@@ -170,6 +188,38 @@ def test_within_the_grace_a_tier_is_won_back() -> None:
     ]  # fmt: skip
 
 
+def test_a_higher_tier_that_is_reached_in_the_grace_is_entered_then() -> None:
+    programme, member = a_programme(grace=30), a_member()
+    soon = datetime(2025, 1, 21, tzinfo=UTC)
+    bought = [counting(member, day(10), 100), counting(member, soon, 300)]
+    found = standing(programme, member, bought, [], at=soon)
+    assert (found.tier, found.since) == ("gold", soon)
+    assert [step.reason for step in found.steps] == [TierReason.QUALIFIED] * 2
+
+
+@pytest.mark.parametrize("more", [0, 200])
+def test_who_falls_into_the_grace_of_a_lower_tier_has_it_to_the_end_of_that(more: int) -> None:
+    """O3: gold and its grace end while silver's own grace lasts; without gold it would last."""
+    programme, member = a_programme(window=Rolling(6), tier_expiry=None, grace=45), a_member()
+    bought = [counting(member, day(200), 100)]
+    bought += [counting(member, day(171), more)] if more else []
+    ends = datetime(2024, 1, 21, tzinfo=UTC)  # six months behind the 20th of July
+    falls = ends + timedelta(days=45)
+    last = standing(programme, member, bought, [], at=falls - timedelta(milliseconds=1))
+    assert (last.tier, last.until, last.due_at) == ("silver", ends, falls)
+    assert standing(programme, member, bought, [], at=falls).tier == "classic"
+
+
+def test_whose_grace_lasts_is_in_that_tier_without_a_promotion() -> None:
+    """And who is promoted in the grace of a tier and loses that has the rest of the grace."""
+    programme, member = a_programme(grace=45), a_member()
+    earn, year = counting(member, day(10), 100), datetime(2025, 1, 1, tzinfo=UTC)
+    for days, tier in ((0, "silver"), (44, "silver"), (45, "classic")):
+        counts = counts_of([earn])[member.id]
+        found = entitled(programme, member, counts, [], at=year + timedelta(days=days))
+        assert found == (tier, year if tier == "silver" else LATEST)
+
+
 def test_what_comes_back_lowers_no_tier_before_its_end() -> None:
     """O3: a tier once given is kept, and is not renewed by what came back."""
     member, programme = a_member(), a_programme()
@@ -183,20 +233,24 @@ def test_what_comes_back_lowers_no_tier_before_its_end() -> None:
     assert standing(programme, member, [earn, back], [], at=day(30)).tier == "classic"
 
 
-@given(PROGRAMMES, EARNED, st.integers(0, 2500))
+@given(VERSIONS, EARNED, st.integers(0, 2500))
 def test_steps_alternate_and_run_forward(
     programme: Programme, earned: list[tuple[int, int]], until: int
 ) -> None:
     member = a_member()
     found = standing(programme, member, entries_of(member, earned), [], at=day(until))
     assert [step.at for step in found.steps] == sorted(step.at for step in found.steps)
-    assert all(step.at <= day(until) and step.at < step.until for step in found.steps)
+    assert all(step.at <= day(until) for step in found.steps)
+    grace = timedelta(days=programme.rules[0].grace)
+    for step in found.steps:
+        into_grace = step.reason is TierReason.LOWERED and step.at - grace < step.until
+        assert step.at < step.until or into_grace
     assert found.due_at > day(until)
     if found.steps:
         assert (found.steps[-1].tier, found.steps[-1].until) == (found.tier, found.until)
 
 
-@given(PROGRAMMES, EARNED, st.lists(st.integers(0, 2500), max_size=8), st.integers(0, 2500))
+@given(VERSIONS, EARNED, st.lists(st.integers(0, 2500), max_size=8), st.integers(0, 2500))
 def test_advancing_often_or_once_is_the_same(
     programme: Programme, earned: list[tuple[int, int]], often: list[int], last: int
 ) -> None:
@@ -212,7 +266,7 @@ def test_advancing_often_or_once_is_the_same(
     assert (more.tier, more.tier_since) == (once.tier, once.tier_since)
 
 
-@given(PROGRAMMES, EARNED, st.integers(0, 1500), st.integers(0, 1000))
+@given(VERSIONS, EARNED, st.integers(0, 1500), st.integers(0, 1000))
 def test_a_projection_is_what_then_comes_about(
     programme: Programme, earned: list[tuple[int, int]], now: int, later: int
 ) -> None:
@@ -224,9 +278,7 @@ def test_a_projection_is_what_then_comes_about(
     assert (told.tier, told.until) == (then.tier, then.tier_until)
 
 
-@given(
-    PROGRAMMES, EARNED, st.tuples(st.integers(0, 1500), st.integers(1, 500)), st.integers(0, 2500)
-)
+@given(VERSIONS, EARNED, st.tuples(st.integers(0, 1500), st.integers(1, 500)), st.integers(0, 2500))
 def test_more_points_never_lower_a_tier(
     programme: Programme, earned: list[tuple[int, int]], more: tuple[int, int], last: int
 ) -> None:
@@ -237,6 +289,31 @@ def test_more_points_never_lower_a_tier(
     before = standing(programme, member, fewer, [], at=day(last))
     after = standing(programme, member, all_, [], at=day(last))
     assert rank(programme, after) >= rank(programme, before)
+
+
+@given(VERSIONS, EARNED, st.integers(0, 1500))
+def test_what_is_missing_makes_the_next_tier_and_a_point_less_does_not(
+    programme: Programme, earned: list[tuple[int, int]], now: int
+) -> None:
+    """O4: what counts, as it is told, is what the next purchase adds to."""
+    member = a_member()
+    entries = [entry for entry in entries_of(member, earned) if entry.at < day(now)]
+    at = day(now) + timedelta(milliseconds=2)
+    held = rank(programme, standing(programme, member, entries, [], at=at))
+    rules = programme.rules_from(at)
+    if isinstance(rules.window, Fixed) and at >= rules.window.until:
+        return
+    sums, _ = period_sums(programme, member, counts_of(entries).get(member.id, []), at)
+    reached = sums.rank(rules)
+    for place, tier in enumerate(rules.tiers[1:], 1):
+        asked = tier.points or 0
+        for points in {asked - sums.points, asked - sums.points - 1}:
+            if points > 0:
+                bought = [*entries, counting(member, at, points)]
+                later = at + timedelta(milliseconds=1)
+                found = rank(programme, standing(programme, member, bought, [], at=later))
+                enough = place if sums.points + points >= asked else place - 1
+                assert found == max(held, reached, enough)
 
 
 def test_rules_changed_in_the_middle_of_a_period_hold_from_then_on() -> None:
@@ -250,3 +327,45 @@ def test_rules_changed_in_the_middle_of_a_period_hold_from_then_on() -> None:
     assert standing(changed, member, [early], [], at=day(200)).tier == "silver"
     assert standing(changed, member, [late], [], at=day(200)).tier == "classic"
     assert standing(changed, member, [early, late], [], at=day(200)).tier == "silver"
+
+
+HELD: dict[str, Any] = {"window": Rolling(12), "tier_expiry": None}
+
+
+@pytest.mark.parametrize(
+    ("before", "behind"),
+    [
+        ({"window": Calendar(6)}, {"window": Calendar()}),
+        ({"window": Calendar()}, {"window": Calendar(6)}),
+        ({"window": Calendar(6)}, HELD),
+        (HELD, {"window": Calendar()}),
+        ({"window": Anniversary(3)}, {"window": Rolling(9), "tier_expiry": Expiry("after", 6)}),
+        ({"window": Fixed(START, day(150))}, {"window": Fixed(START, day(400))}),
+    ],
+)
+@pytest.mark.parametrize(("more", "tier"), [(39, "classic"), (40, "silver"), (41, "silver")])
+def test_what_a_period_held_before_its_window_was_the_rule_counts_in_it(
+    before: dict[str, Any], behind: dict[str, Any], more: int, tier: str
+) -> None:
+    """O4: 60 points of July or August, and what is missing of 100 in September."""
+    rules = [Rules(tiers=TIERS, **before), Rules(tiers=TIERS, **behind, since=day(242))]
+    programme, member = Programme("club", rules), a_member()
+    bought = [counting(member, day(212), 60), counting(member, day(245), more)]
+    counts = counts_of(bought)[member.id]
+    assert period_sums(programme, member, counts, day(245))[0].points == 60 + more
+    assert standing(programme, member, bought, [], at=day(250)).tier == tier
+
+
+@pytest.mark.parametrize("often", [True, False])
+@pytest.mark.parametrize("more", [True, False])
+def test_a_point_earned_under_dearer_rules_takes_nothing_that_was_reached(
+    more: bool, often: bool
+) -> None:
+    """O3: what reached a tier under the rules of then holds it as long as those say."""
+    dear = Rules(tiers=(Tier("classic"), Tier("silver", 200)), since=day(181), **HELD)
+    cheap = Rules(tiers=(Tier("classic"), Tier("silver", 100)), **HELD)
+    programme, member = Programme("club", [cheap, dear]), a_member()
+    bought = [counting(member, day(120), 150)]
+    bought += [counting(member, day(212), 1)] if more else []
+    found = stepwise(programme, member, bought, [day(121), day(250)] if often else [day(250)])
+    assert (found.tier, found.tier_until) == ("silver", datetime(2024, 5, 2, tzinfo=UTC))

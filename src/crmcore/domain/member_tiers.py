@@ -283,9 +283,12 @@ def _is_member(member: Membership, at: datetime) -> bool:
 
 def _may_move(member: Membership, lots: datetime, at: datetime) -> bool:
     """May the tier of a member change until `at`? Not where it does not end and a lot alone is due,
-    the first at `lots`: whatever counts makes them due from when it is dated.
+    the first at `lots`: whatever counts makes them due from when it is dated. A lot that is due
+    before the tier was entered was dated back, and may have brought more than it.
     """
-    return member.tier_until <= at or member.due_at <= member.entered_at or member.due_at < lots
+    if member.tier_until <= at or lots <= member.tier_since:
+        return True
+    return member.due_at <= member.entered_at or member.due_at < lots
 
 
 def _was_moved(member: Membership) -> bool:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
+from itertools import pairwise
 from math import inf
 from operator import itemgetter, lt
 from typing import NamedTuple
@@ -71,7 +72,9 @@ class Entitlement(NamedTuple):
 
 @attrs.frozen
 class Step:
-    """A tier that is entered or kept, at an instant, until when at least, and why."""
+    """A tier that is entered or kept, at an instant, until when at least, and why. Who falls into
+    the grace of a lower tier enters it behind its `until`.
+    """
 
     tier: str
     at: datetime
@@ -126,8 +129,9 @@ def entitlements(
 ) -> list[Entitlement]:
     """To which tiers, from when to when, what was earned entitles; to the lowest nobody needs it.
 
-    What was earned before the first rules, or before joining, counts by the first rules. Of those
-    that end together only the first that reaches a tier is told.
+    What was earned before the first rules, or before joining, counts by the first rules; what was
+    earned in a period before it was one, under the rules of another window, counts in it too. Of
+    those that end together only the first that reaches a tier is told.
     """
     found: list[Entitlement] = []
     rules, begin, end, until = None, LATEST, LATEST, None
@@ -138,19 +142,18 @@ def entitlements(
         held = alone or programme.rules_from(at)
         if held is not rules or not begin <= at < end:
             if isinstance(held.window, Rolling):
-                rules, begin = None, LATEST
+                rules = None
                 if held.tier_expiry is not None:
                     sums = _rolling(programme, held.window, earned[: place + 1], at)
                     if rank := held.rank_reached(sums.points, sums.spend, sums.purchases):
                         found.append(Entitlement(at, _end(programme, held, at, joined), rank))
                 continue
-            rules, before = held, begin
+            rules = held
             begin, end = held.window.period(at, joined, programme.zone)
             if begin == end:
-                rules, begin = None, before
+                rules = None
                 continue
-            if begin != before:
-                points = spend = purchases = 0
+            _, points, spend, purchases = _since(begin, earned, place)
             reached, until = 0, None
             of_points, of_spend, of_purchases = held.least_above(reached)
         points += more_points
@@ -177,31 +180,49 @@ def _end(programme: Programme, rules: Rules, at: datetime, joined: datetime) -> 
     return rules.tier_expiry.end(at, window=rules.window, joined=joined, zone=programme.zone)
 
 
+def _since(begin: datetime, earned: Sequence[Count], place: int) -> Count:
+    """What was earned from `begin` on and stands before this place, together."""
+    held = (begin, 0, 0, 0)
+    while place and earned[place - 1][0] >= begin:
+        place -= 1
+        held = _both(held, earned[place])
+    return held
+
+
 def _rolling(programme: Programme, window: Rolling, earned: Sequence[Count], at: datetime) -> Sums:
     total = Sums()
     for earlier, *own in reversed(earned):
-        if earlier <= at:
-            if window.leaves(earlier, programme.zone) <= at:
-                break
-            total = total.plus(Sums(*own))
+        if window.leaves(earlier, programme.zone) <= at:
+            break
+        total = total.plus(Sums(*own))
     return total
 
 
 def _while_it_holds(programme: Programme, earned: Sequence[Count]) -> Iterator[Entitlement]:
-    """With a rolling window and no expiry: each stretch in which the window's sums reach a tier."""
-    events: list[tuple[datetime, Sums, int]] = []
-    if not any(isinstance(rules.window, Rolling) for rules in programme.rules):
-        return
-    for at, *more in earned:
-        rules, own = programme.rules_from(at), Sums(*more)
+    """With a rolling window and no expiry: each stretch in which the window's sums reach a tier. By
+    the rules of each version those from the first that was earned under it, without what is earned
+    under later ones.
+    """
+    for rules in programme.rules:
         if isinstance(rules.window, Rolling) and rules.tier_expiry is None:
-            events += [(at, own, 1), (rules.window.leaves(at, programme.zone), own, -1)]
+            under = [at for at, *_ in earned if programme.rules_from(at) is rules]
+            if under:
+                known = [own for own in earned if own[0] <= under[-1]]
+                yield from _stretches(rules, rules.window, known, under[0], programme.zone)
+
+
+def _stretches(
+    rules: Rules, window: Rolling, earned: Sequence[Count], first: datetime, zone: str
+) -> Iterator[Entitlement]:
+    events: list[tuple[datetime, Sums, int]] = []
+    for at, *more in earned:
+        own = Sums(*more)
+        events += [(at, own, 1), (window.leaves(at, zone), own, -1)]
     events.sort(key=lambda event: event[0])
     total = Sums()
-    for place, (at, own, sign) in enumerate(events):
+    for (at, own, sign), (until, *_) in pairwise(events):
         total = total.plus(own, sign)
-        until = events[place + 1][0] if place + 1 < len(events) else at
-        if at < until and (rank := total.rank(programme.rules_from(at))):
+        if first <= at < until and (rank := total.rank(rules)):
             yield Entitlement(at, until, rank)
 
 
@@ -261,15 +282,15 @@ def standing(
             due_at = min(until if rank else LATEST, rise or LATEST)
             return Standing(programme.tiers[rank], since, until, tuple(steps), due_at)
         fall = _after_grace(programme, until)
-        again = _again(rights, rank, until, fall)
+        again = _again(rights, rank, max(until, last), fall)
         if again is not None and again <= at:
-            step(rank, again, _kept(programme, rights, rank, again), TierReason.RENEWED)
+            reached = max(rank, _rank_at(rights, again))
+            step(reached, again, _kept(programme, rights, reached, again), _reason(reached, rank))
             continue
         if fall > at:
             due_at = min(fall, again or fall)
             return Standing(programme.tiers[rank], since, until, tuple(steps), due_at)
-        reached = _fallen(programme, rights, rank, fall)
-        end = _kept(programme, rights, reached, fall)
+        reached, end = _fallen(programme, rights, rank, fall)
         if programme.rules_from(fall).downgrade is Downgrade.ONE_DOWN:
             end = max(end, _a_period(programme, membership.at, fall))
         step(reached, fall, end, _reason(reached, rank))
@@ -292,9 +313,8 @@ def entitled(
     at: datetime,
 ) -> tuple[str, datetime]:
     """The tier that somebody is entitled to at `at`, whatever they are in, and until when."""
-    rights = _rights(programme, membership, counts, changes)
-    rank = _rank_at(rights, at)
-    return programme.tiers[rank], _kept(programme, rights, rank, at) if rank else LATEST
+    rank, until = _lasting(programme, _rights(programme, membership, counts, changes), at)
+    return programme.tiers[rank], until
 
 
 def _rights(
@@ -370,11 +390,29 @@ def _after_grace(programme: Programme, until: datetime) -> datetime:
     )
 
 
-def _fallen(programme: Programme, rights: Sequence[Entitlement], rank: int, at: datetime) -> int:
-    entitled, downgrade = _rank_at(rights, at), programme.rules_from(at).downgrade
-    if downgrade is Downgrade.NONE:
-        return rank
-    return max(rank - 1, entitled) if downgrade is Downgrade.ONE_DOWN else entitled
+def _lasting(
+    programme: Programme, rights: Sequence[Entitlement], at: datetime, least: int = 0
+) -> tuple[int, datetime]:
+    """The highest tier, but not below `least`, that somebody is entitled to at `at` or was so
+    lately that its own grace lasts; and until when.
+    """
+    lasting = [r for r in rights if r.since <= at < _after_grace(programme, r.until)]
+    rank = max(least, max((r.rank for r in lasting), default=0))
+    if rank == 0:
+        return 0, LATEST
+    until = _kept(programme, rights, rank, at)
+    if until == at:
+        until = max((r.until for r in lasting if r.rank >= rank), default=at)
+    return rank, until
+
+
+def _fallen(
+    programme: Programme, rights: Sequence[Entitlement], rank: int, at: datetime
+) -> tuple[int, datetime]:
+    """Where somebody falls whose grace is over, and until when they have that."""
+    downgrade = programme.rules_from(at).downgrade
+    least = {Downgrade.NONE: rank, Downgrade.ONE_DOWN: rank - 1}.get(downgrade, 0)
+    return _lasting(programme, rights, at, least)
 
 
 def _a_period(programme: Programme, joined: datetime, at: datetime) -> datetime:
@@ -382,6 +420,4 @@ def _a_period(programme: Programme, joined: datetime, at: datetime) -> datetime:
     rules = programme.rules_from(at)
     if rules.tier_expiry is None and isinstance(rules.window, Rolling):
         return rules.window.leaves(at, programme.zone)
-    if rules.tier_expiry is None or isinstance(rules.window, Fixed):
-        return LATEST
-    return rules.tier_expiry.end(at, window=rules.window, joined=joined, zone=programme.zone)
+    return LATEST if isinstance(rules.window, Fixed) else _end(programme, rules, at, joined)

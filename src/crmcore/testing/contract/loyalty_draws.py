@@ -1,7 +1,8 @@
 """Programmes that random histories of members are lived in, as plain data and as the library's own.
 
 Between them they have every return policy, release, window, downgrade, rounding and order of
-redemption, with grace and without, and one whose rules change in the middle of a period.
+redemption, with grace and without, and some whose rules change in the middle of a period: what
+tiers ask for, and the window too.
 """
 
 from __future__ import annotations
@@ -93,7 +94,13 @@ GIVEN = {
         ),
     ),
     "rolls": Given(
-        (Version(tiers=BY_COUNT, window=("rolling", 3), tier_expiry=None, grace=5),),
+        (
+            Version(tiers=BY_COUNT, window=("rolling", 3), tier_expiry=None, grace=5),
+            Version(
+                since=TURN, window=("rolling", 6), tier_expiry=None, grace=45,
+                tiers=(BY_COUNT[0], ("silver", 100, None, None), ("gold", 300, None, 5)),
+            ),
+        ),
         "America/New_York",
     ),
     "spans": Given(
@@ -116,11 +123,18 @@ GIVEN = {
                 tiers=BY_SPEND, expiry=("end_of_next_period", None), downgrade="none",
                 window=("fixed", datetime(2024, 1, 1, tzinfo=UTC), TURN),
             ),
+            Version(
+                since=datetime(2025, 3, 1, tzinfo=UTC), tiers=BY_SPEND, downgrade="none",
+                window=("rolling", 6), tier_expiry=None,
+            ),
         ),
     ),
     "turns": Given(
         (
-            Version(tiers=BY_POINTS, expiry=("after", 6), rounding="half_up", redeems="oldest"),
+            Version(
+                tiers=BY_POINTS, expiry=("after", 6), rounding="half_up", redeems="oldest",
+                window=("calendar", 6, 4),
+            ),
             Version(
                 since=TURN, tiers=(BY_POINTS[0], ("silver", 50, None, 3), ("gold", 400, None, 9)),
                 expiry=("end_of_period", None), release=("after", 7), returns="only_pending",

@@ -99,6 +99,18 @@ class _LoyalHistories(LoyalDeeds):
                 self.buy(who, cents, 0, True, False)
         self.advance(0)
 
+    @rule(who=WHO, which=WHICH, days=st.sampled_from([1, 13, 31]))
+    def fall(self, who: int, which: int, days: int) -> None:
+        """Somebody buys twice, and what they reached by both ends before what the latter did."""
+        self.buy(who, 25_000, 0, True, False)
+        self.later(days)
+        self.buy(who, 20_001, 0, True, False)
+        self.advance(0)
+        held = self.loyal.members[self.key(who, which)]
+        if self.now < held.fall < LATE:
+            self.now = held.fall
+            self.advance(0)
+
     @rule(earlier=DAYS)
     def advance(self, earlier: int) -> None:
         """What fell due is posted, at times as of an earlier instant: member by member on the one

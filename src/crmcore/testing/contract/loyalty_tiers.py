@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from itertools import pairwise
 from uuid import UUID
 
 import attrs
@@ -103,8 +102,8 @@ class Held:
             raise Refusal("Refused")
         at = max(at, self.last + TICK)
         rights = self.rights(self.earned(), without=decision)
-        rank = entitled(rights, at)
-        end = self.kept(rights, rank, at) if rank else LATE
+        rank = self.lasting(rights, at)
+        end = self.end(rights, rank, at) if rank else LATE
         self.put(Change(at, rank, end, "revoked", decision))
         return True
 
@@ -114,7 +113,7 @@ class Held:
         moments |= {at for since, until, _ in rights for at in (since, until)}
         for at in sorted(at for at in moments if self.last < at <= to):
             now = entitled(rights, at)
-            if now > self.rank and (not self.rank or at <= self.until):
+            if now > self.rank and (not self.rank or at <= self.until or at < fall):
                 return Change(at, now, self.kept(rights, now, at), "qualified")
             if not self.rank or at < self.until or self.until == LATE:
                 continue
@@ -125,9 +124,10 @@ class Held:
         return None
 
     def _fallen(self, rights: list[Right], at: datetime) -> Change:
-        known, now = self.account.given.at(at), entitled(rights, at)
-        rank = {"none": self.rank, "one_down": max(self.rank - 1, now)}.get(known.downgrade, now)
-        end = self.kept(rights, rank, at)
+        known, now = self.account.given.at(at), self.lasting(rights, at)
+        least = {"none": self.rank, "one_down": self.rank - 1}.get(known.downgrade, 0)
+        rank = max(least, now)
+        end = self.end(rights, rank, at)
         if known.downgrade == "one_down":
             end = max(end, self._one_more(known, at))
         reason = "lowered" if rank < self.rank else "renewed" if rank == self.rank else "qualified"
@@ -148,6 +148,23 @@ class Held:
         ends = sorted({at} | {until for _, until, _ in rights if until > at} | {LATE})
         return next(end for end in ends if end == LATE or entitled(rights, end) < rank)
 
+    def lasting(self, rights: list[Right], at: datetime) -> int:
+        """To which rank, if every right lasts as many days longer as the grace of its end."""
+        given = self.account.given
+        longer = [
+            (since, days_later(until, given.at(until).grace, given.zone), rank)
+            for since, until, rank in rights
+            if until < LATE
+        ]
+        return max(entitled(rights, at), entitled(longer, at))
+
+    def end(self, rights: list[Right], rank: int, at: datetime) -> datetime:
+        """Until when they have that rank: who is in its grace already, until that began."""
+        if entitled(rights, at) >= rank or self.account.given.at(at).downgrade == "none":
+            return self.kept(rights, rank, at)
+        last = [right for right in rights if right[2] >= rank and self.lasting([right], at)]
+        return max((until for _, until, _ in last), default=at)
+
     def rights(self, earned: list[Right], without: UUID | None = None) -> list[Right]:
         """From when to when what was earned, and what was given, entitles to which rank."""
         gone = {c.decision for c in self.changes if c.reason == "revoked"} | {without}
@@ -159,25 +176,22 @@ class Held:
         account, found = self.account, list[Right]()
         counts = {at: own for at, own in account.counts.items() if any(own)}
         zone = account.given.zone
-        left = {at: leaves(at, account.given.at(at).window[1], zone) for at in counts
-                if account.given.at(at).window[0] == "rolling"}  # fmt: skip
         for at in counts:
             known = account.given.at(at)
-            if known.tier_expiry is None:
-                continue
             if known.window[0] == "rolling":
-                within = [q for q in counts if q <= at < left[q]]
+                left = {q: leaves(q, known.window[1], zone) for q in counts if q <= at}
+                within = [q for q in left if at < left[q]]
             else:
                 bounds = period(known, at, account.joined, zone)
                 within = [q for q in counts if bounds and bounds[0] <= q <= at]
-            end = end_of(account.given, known.tier_expiry, at, account.joined)
-            found.append((at, end, reached(known, [counts[q] for q in within])))
-        if account.given.versions[0].tier_expiry is None:
-            edges = sorted({*counts, *left.values()})
-            for since, until in pairwise(edges):
-                within = [q for q in counts if q <= since < left[q]]
-                rank = reached(account.given.at(since), [counts[q] for q in within])
-                found.append((since, until, rank))
+            if known.tier_expiry is not None:
+                end = end_of(account.given, known.tier_expiry, at, account.joined)
+                found.append((at, end, reached(known, [counts[q] for q in within])))
+                continue
+            while within:
+                end = min(left[q] for q in within)
+                found.append((at, end, reached(known, [counts[q] for q in within])))
+                within = [q for q in within if left[q] > end]
         return [right for right in found if right[2]]
 
 
