@@ -75,7 +75,9 @@ def desk_card(
     tier = known.rules_from(instant(at)).tiers[known.rank_of(projected.tier)]
     decision = None
     if benefit is not None and authority is not None:
-        decision = decide_benefit(unit, member, benefit, at=at, authority=authority)
+        decision = _decided(
+            unit, member, projected.tier, benefit, at=instant(at), authority=authority
+        )
     return DeskCard(
         unit.profiles.get(member.customer_id), member, projected, tier.benefits, decision
     )
@@ -89,10 +91,25 @@ def decide_benefit(
     at: datetime,
     authority: Authority,
 ) -> Decision:
-    """May an agent of this authority give the benefit now, and why? What was granted to the member
-    within the year counts, as far as it was not taken back.
+    """May an agent of this authority give the benefit at `at`, and why? It goes by the membership
+    as it is stored and by the tier that the member is in then, whether `advance` told of it yet or
+    not. What was granted within the year counts, as far as it was not taken back.
     """
-    at, known = instant(at), unit.model.programme(membership.programme)
+    member = unit.memberships.get(membership.id)
+    tier = unit.memberships.project(member, at=at).tier
+    return _decided(unit, member, tier, benefit, at=instant(at), authority=authority)
+
+
+def _decided(
+    unit: UnitOfWork,
+    membership: Membership,
+    tier: str,
+    benefit: Benefit,
+    *,
+    at: datetime,
+    authority: Authority,
+) -> Decision:
+    known = unit.model.programme(membership.programme)
     zero = Money.of_minor(0, unit.model.currency)
     cost, spent = benefit.cost or zero, zero
     granted = _granted(unit, membership.id, membership.customer_id, at)
@@ -102,9 +119,9 @@ def decide_benefit(
     if not membership.is_open:
         verdict = Verdict.REFUSE
         reasons.append(Reason("open", "is no member any more"))
-    if known.rank_of(membership.tier) < known.rank_of(authority.from_tier):
+    if known.rank_of(tier) < known.rank_of(authority.from_tier):
         verdict = Verdict.REFUSE
-        reasons.append(Reason("tier", f"is in {membership.tier}, below {authority.from_tier}"))
+        reasons.append(Reason("tier", f"is in {tier}, below {authority.from_tier}"))
     if verdict is Verdict.ALLOW and cost > authority.limit:
         verdict = Verdict.NEEDS_APPROVAL
         reasons.append(Reason("limit", f"costs more than {authority.name} may give at once"))

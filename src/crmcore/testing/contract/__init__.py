@@ -38,6 +38,7 @@ pytest.register_assert_rewrite(
             "counting",
             "crowd",
             "deeds",
+            "desk",
             "dictionaries",
             "exchange",
             "fact_terms",
@@ -92,6 +93,7 @@ from crmcore.testing.contract.concurrency import ConcurrencyContract  # noqa: E4
 from crmcore.testing.contract.consents import ConsentsContract  # noqa: E402
 from crmcore.testing.contract.consuming import ConsumingContract  # noqa: E402
 from crmcore.testing.contract.counting import CountingContract  # noqa: E402
+from crmcore.testing.contract.desk import DeskContract  # noqa: E402
 from crmcore.testing.contract.dictionaries import DictionariesContract  # noqa: E402
 from crmcore.testing.contract.exchange import ExchangeContract  # noqa: E402
 from crmcore.testing.contract.fact_terms import FactTermsContract  # noqa: E402
@@ -144,6 +146,7 @@ __all__ = [
     "ConsentsContract",
     "ConsumingContract",
     "CountingContract",
+    "DeskContract",
     "DictionariesContract",
     "ExchangeContract",
     "FactTermsContract",
@@ -231,6 +234,7 @@ class BackendContract(
     AsKnownContract,
     LoyaltyContract,
     ForesightContract,
+    DeskContract,
     LoyaltyHistoriesContract,
 ):
     """All of it, in one class."""
