@@ -48,6 +48,12 @@ class MemberRecords(Aggregates[Membership]):
         checked_text(number, "number", 64)
         return self._by_key("number", number_value(number, programme))
 
+    def hold(self, membership: Membership) -> Membership:
+        """A membership as it is stored now, held against other writers until the end of the unit of
+        work: what is decided of it by what was given before is decided one after another.
+        """
+        return self._held([membership.id])[membership.id]
+
     def balance(self, membership: Membership, *, at: datetime | None = None) -> PointsBalance:
         """The accounts of a member's ledger by what was posted, as of an instant."""
         return PointsBalance.of(self._entries([membership]), at=None if at is None else instant(at))

@@ -10,7 +10,6 @@ from crmcore.domain.deciding import RecordedDecision
 from crmcore.domain.decisions import Decision, Reason, Verdict
 from crmcore.domain.errors import NotFound, Refused
 from crmcore.domain.foresight import Projection
-from crmcore.domain.ids import MembershipId
 from crmcore.domain.instants import instant
 from crmcore.domain.membership import Membership
 from crmcore.domain.money import Money
@@ -93,7 +92,8 @@ def decide_benefit(
 ) -> Decision:
     """May an agent of this authority give the benefit at `at`, and why? It goes by the membership
     as it is stored and by the tier that the member is in then, whether `advance` told of it yet or
-    not. What was granted within the year counts, as far as it was not taken back.
+    not. What was granted counts, as far as it was not taken back: no 365 days have more than is
+    given in a year, in whatever order it is entered.
     """
     member = unit.memberships.get(membership.id)
     tier = unit.memberships.project(member, at=at).tier
@@ -112,7 +112,7 @@ def _decided(
     known = unit.model.programme(membership.programme)
     zero = Money.of_minor(0, unit.model.currency)
     cost, spent = benefit.cost or zero, zero
-    granted = _granted(unit, membership.id, membership.customer_id, at)
+    granted = _granted(unit, membership, at)
     for fact in granted:
         spent = spent + (fact.cost or zero)
     reasons, verdict = [], Verdict.ALLOW
@@ -148,29 +148,35 @@ def grant_benefit(
     approved_by: str | None = None,
 ) -> RecordedDecision:
     """Decide and record: the benefit is given where the authority allows it, or where somebody
-    approved what needs approval; else it is `Refused`, and nothing is recorded.
+    approved what needs approval; else it is `Refused`, and nothing is recorded. Several at once
+    decide one after another, so that together they keep within what may be given in a year.
     """
-    decision = decide_benefit(unit, membership, benefit, at=at, authority=authority)
+    member = unit.memberships.hold(membership)
+    tier = unit.memberships.project(member, at=at).tier
+    decision = _decided(unit, member, tier, benefit, at=instant(at), authority=authority)
     fact = RecordedDecision.of(
-        decision, subject=benefit.name, membership_id=membership.id, approved_by=approved_by
+        decision, subject=benefit.name, membership_id=member.id, approved_by=approved_by
     )
     if not fact.holds:
-        raise Refused(f"desk.{decision.reasons[-1].rule}", str(decision), str(membership.id))
+        raise Refused(f"desk.{decision.reasons[-1].rule}", str(decision), str(member.id))
     return unit.decisions.add(fact)
 
 
-def _granted(
-    unit: UnitOfWork, membership_id: MembershipId, customer_id: object, at: datetime
-) -> list[RecordedDecision]:
-    """What was granted to this member at the desk within the year before, and not taken back."""
-    known = unit.decisions.of(customer_id)  # type: ignore[arg-type]
+def _granted(unit: UnitOfWork, membership: Membership, at: datetime) -> list[RecordedDecision]:
+    """What was granted to this member at the desk and not taken back, within a year that holds
+    `at`: of those that end then, or with something granted later, the one with the greatest cost.
+    """
+    known = unit.decisions.of(membership.customer_id)
     revoked = {fact.revokes for fact in known if fact.revokes is not None}
-    return [
+    near = [
         fact
         for fact in known
-        if fact.membership_id == membership_id
+        if fact.membership_id == membership.id
         and fact.policy.startswith("desk ")
         and fact.holds
         and fact.id not in revoked
-        and at - YEAR < fact.at <= at
+        and at - YEAR < fact.at < at + YEAR
     ]
+    ends = [at, *(fact.at for fact in near if fact.at > at)]
+    years = [[fact for fact in near if end - YEAR < fact.at <= end] for end in ends]
+    return max(years, key=lambda year: sum(fact.cost.minor for fact in year if fact.cost))

@@ -11,7 +11,8 @@ from crmcore.domain.membership import Membership
 from crmcore.domain.money import Money
 from crmcore.domain.programme import Benefit
 from crmcore.domain.unit_of_work import UnitOfWork
-from crmcore.services import Authority, decide_benefit, desk_card
+from crmcore.services import Authority, decide_benefit, desk_card, grant_benefit
+from crmcore.testing.contract.concurrency import at_once
 from crmcore.testing.contract.loyalty import DAY, JOINED, LoyaltySubject, bought, enrolled
 
 __all__ = ["DeskContract"]
@@ -50,3 +51,33 @@ class DeskContract(LoyaltySubject):
                 assert told(uow, held, JOINED + 3 * DAY) == ["silver", "allow", "allow"]
                 ended = datetime(2026, 1, 2, tzinfo=UTC)
                 assert told(uow, held, ended) == ["classic", "refuse", "refuse"]
+
+    def test_grants_at_once_keep_within_the_year(self, club: Backend) -> None:
+        """Of four agents who would give 60 of 120 to one member, two do."""
+        with club.unit_of_work() as uow:
+            member = bought(uow, enrolled(uow)[0], "100.00", at=JOINED + DAY)
+
+        def grant(uow: UnitOfWork) -> str:
+            fact = grant_benefit(uow, member, UPGRADE, at=JOINED + 2 * DAY, authority=AGENT)
+            return str(fact.verdict)
+
+        assert sorted(at_once(club, *[grant] * 4)) == ["Refused", "Refused", "allow", "allow"]
+        with club.reading() as uow:
+            assert len(uow.decisions.of(member.customer_id)) == 2
+
+    def test_grants_keep_within_the_year_in_any_order(self, club: Backend) -> None:
+        """What was entered before and is dated later counts in every year that holds both."""
+        agent = attrs.evolve(AGENT, from_tier="classic")
+        with club.unit_of_work() as uow:
+            member = enrolled(uow)[0]
+
+            def verdict(day: int) -> str:
+                at = JOINED + day * DAY
+                decided = decide_benefit(uow, member, UPGRADE, at=at, authority=agent)
+                if decided.verdict == "allow":
+                    grant_benefit(uow, member, UPGRADE, at=at, authority=agent)
+                return str(decided.verdict)
+
+            given = [verdict(day) for day in (800, 100, 450, 449, 451, 99, 84)]
+            assert given == ["allow"] * 3 + ["needs_approval"] * 3 + ["allow"]
+            assert len(uow.decisions.of(member.customer_id)) == 4
