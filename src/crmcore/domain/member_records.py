@@ -144,13 +144,18 @@ class MemberRecords(Aggregates[Membership]):
         ids = self._unit.reads.find(MEMBERSHIPS, scope, [value]).get(value)
         return self.get(MembershipId(ids[0])) if ids else None
 
-    def _held(self, ids: Iterable[UUID]) -> dict[UUID, Membership]:
-        """These memberships, held against others: profiles first, as appending facts does."""
+    def _stored(self, ids: Iterable[UUID]) -> dict[UUID, Membership]:
+        """These memberships as they are stored now."""
         wanted = sorted(set(ids))
-        known = self._unit.writes.fetch(MEMBERSHIPS, wanted)
+        known = self._unit.reads.fetch(MEMBERSHIPS, wanted)
         for id in wanted:
             if id not in known:
                 raise NotFound("memberships", str(id))
+        return known
+
+    def _held(self, ids: Iterable[UUID]) -> dict[UUID, Membership]:
+        """These memberships, held against others: profiles first, as appending facts does."""
+        known = self._stored(ids)
         return self._held_of({id: member.customer_id for id, member in known.items()})
 
     def _held_of(self, known: Mapping[UUID, CustomerId]) -> dict[UUID, Membership]:

@@ -107,24 +107,36 @@ class MemberTiers(MemberRecords):
         """What a member's tier and points will be at an instant, without further activity or with
         these planned purchases; what is missing to the next tier and to keep this one. Nothing is
         written, and without more activity it is what then comes about (O4). Asked for an instant
-        that is past, it is told from what was dated by then.
+        that is past, it is told from what was dated by then; always of the membership as it is
+        stored, whatever the record given says.
         """
         bought = [(order, self._unit.in_base(order.total, order.at)) for order in planned]
-        return self._projected([membership], instant(at), bought)[membership.id]
+        stored = self._stored([membership.id])
+        return self._projected(list(stored.values()), instant(at), bought)[membership.id]
 
     def project_many(
         self, memberships: Iterable[Membership], *, at: datetime
     ) -> dict[MembershipId, Projection]:
         """By membership, what `project` says of each, without planned purchases."""
-        return self._projected(list(memberships), instant(at), ())
+        ids = [member.id for member in memberships]
+        stored = self._stored(ids)
+        return self._projected([stored[id] for id in ids], instant(at), ())
+
+    def project_page(
+        self, programme: str, *, at: datetime, after: MembershipId | None = None, limit: int = PAGE
+    ) -> tuple[list[tuple[Membership, Projection]], MembershipId | None]:
+        """`page`, of it who is a member at `at`, each with what `project` says of them."""
+        members, last = self.page(programme, after=after, limit=limit)
+        there = [member for member in members if _is_member(member, instant(at))]
+        projected = self._projected(there, instant(at), ())
+        return [(member, projected[member.id]) for member in there], last
 
     def as_of(self, membership: Membership, *, at: datetime) -> Membership:
-        """A member with the tier and the open lots of an instant, from what was dated by then;
-        itself where nothing later is known.
+        """A member with the tier and the open lots of an instant, from what was dated by then; as
+        they are stored, where nothing later is known.
         """
-        if _is_known(membership, instant(at)):
-            return membership
-        return self._known_by([membership], instant(at))[membership.id][0]
+        member, at = self._stored([membership.id])[membership.id], instant(at)
+        return member if _is_known(member, at) else self._known_by([member], at)[member.id][0]
 
     def advance(self, membership: Membership, *, at: datetime) -> Membership:
         """Post what fell due for one member until `at`: points released and expired, tiers reached,
@@ -225,6 +237,11 @@ class MemberTiers(MemberRecords):
 def _is_known(member: Membership, at: datetime) -> bool:
     """Is nothing dated later than `at` in what is stored of a member?"""
     return at >= max(member.entered_at, member.tier_since, member.closed_at or member.at)
+
+
+def _is_member(member: Membership, at: datetime) -> bool:
+    """Had they joined at an instant, and not left?"""
+    return member.at <= at and (member.closed_at is None or at < member.closed_at)
 
 
 def _may_move(member: Membership, lots: datetime, at: datetime) -> bool:

@@ -143,17 +143,11 @@ def _falling(
 def _projected(
     backend: Backend, programme: str, at: datetime
 ) -> Iterator[tuple[Membership, Projection]]:
-    at, after, more = instant(at), None, True
+    after, more = None, True
     while more:
         with backend.reading() as uow:
-            members, after = uow.memberships.page(programme, after=after, limit=PAGE)
-            there = [
-                member
-                for member in members
-                if member.at <= at and (member.closed_at is None or at < member.closed_at)
-            ]
-            projected = uow.memberships.project_many(there, at=at)
-        yield from ((member, projected[member.id]) for member in there)
+            found, after = uow.memberships.project_page(programme, at=at, after=after, limit=PAGE)
+        yield from found
         more = after is not None
 
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import attrs
+import pytest
 
 from crmcore.adapters.backend import Backend
 from crmcore.domain.earning import EarningRule
+from crmcore.domain.errors import NotFound
+from crmcore.domain.ids import MembershipId, new_id
 from crmcore.domain.membership import Membership
 from crmcore.domain.model import Model
 from crmcore.domain.programme import Programme
@@ -84,6 +87,37 @@ class ForesightContract(LoyaltySubject):
                 assert (known.tier, known.tier_since, known.points, known.is_open) == (
                     then.tier, then.tier_since, then.points, True,
                 )  # fmt: skip
+
+    def test_what_is_told_is_of_the_stored_member(self, club: Backend) -> None:
+        """Also to who holds a record from before a purchase, a promotion or the end."""
+        with club.unit_of_work() as uow:
+            held = enrolled(uow)
+            held.append(bought(uow, held[0], "150.00", at=JOINED + 10 * DAY))
+            held.append(
+                uow.memberships.promote(
+                    held[0], "gold", at=JOINED + 20 * DAY, until=JOINED + 90 * DAY
+                )
+            )
+            held.append(uow.memberships.close(held[0], at=JOINED + 40 * DAY))
+        with club.reading() as uow:
+            for day, tier, points in ((5, "classic", 0), (15, "silver", 150), (30, "gold", 150)):
+                at = JOINED + day * DAY
+                told = uow.memberships.project(held[-1], at=at)
+                assert (told.tier, told.points) == (tier, points)
+                for member in held:
+                    assert uow.memberships.project(member, at=at) == told
+                    assert uow.memberships.project_many([member], at=at) == {member.id: told}
+                    assert uow.memberships.as_of(member, at=at) == (
+                        uow.memberships.as_of(held[-1], at=at)
+                    )
+                (projected,), _ = uow.memberships.project_page("club", at=at)
+                assert projected == (held[-1], told)
+            assert uow.memberships.as_of(held[0], at=JOINED + 50 * DAY) == held[-1]
+            assert uow.memberships.project_page("club", at=JOINED + 50 * DAY) == ([], None)
+            unknown = attrs.evolve(held[0], id=MembershipId(new_id(JOINED)))
+            for ask in (uow.memberships.project, uow.memberships.as_of):
+                with pytest.raises(NotFound):
+                    ask(unknown, at=JOINED)
 
     def test_a_late_purchase_earns_as_in_its_time(self, backends: Make, clock: FrozenClock) -> None:
         """By the tier that the member was in when they bought, however late it is posted."""
