@@ -108,8 +108,8 @@ def projection(
     planned: Iterable[tuple[Order, Money]] = (),
 ) -> Projection:
     """What a member's tier and points will be at `at`, by what they earned that counts for a tier
-    and the tier `changes` that hold still; `planned` are purchases with what each is worth in the
-    model's currency.
+    and the tier `changes` that hold still; `planned` are purchases of theirs since joining, until
+    `at` and not posted, with what each is worth in the model's currency.
     """
     known, changes = list(counts), list(changes)
     if not member.is_open:

@@ -23,8 +23,8 @@ from crmcore.domain.standing import Sums
 from crmcore.domain.trusted import built, changed
 
 __all__ = [
-    "SOURCE", "Posting", "above_zero", "dues", "fallen_due", "forfeited", "gain", "release",
-    "reverse", "take", "transfer",
+    "SOURCE", "Posting", "above_zero", "dues", "earn_key", "fallen_due", "forfeited", "gain",
+    "release", "reverse", "take", "transfer",
 ]  # fmt: skip
 
 SOURCE = "crmcore"
@@ -32,6 +32,11 @@ SOURCE = "crmcore"
 
 MOST = 2**53
 NOTHING = Sums()
+
+
+def earn_key(programme: str, order: FactId) -> str:
+    """The key of the entry that a purchase earns in a programme."""
+    return f"earn:{programme}:{order}"
 
 
 @attrs.frozen

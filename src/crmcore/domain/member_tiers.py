@@ -10,10 +10,11 @@ import attrs
 
 from crmcore.domain import ledger
 from crmcore.domain.collecting import uncollected
-from crmcore.domain.errors import NotFound, Refused
+from crmcore.domain.errors import InvalidInput, NotFound, Refused
 from crmcore.domain.foresight import Projection, projection
 from crmcore.domain.ids import FactId, MembershipId, as_id, new_id
 from crmcore.domain.instants import LATEST, instant
+from crmcore.domain.kinds import POINTS
 from crmcore.domain.member_records import MemberRecords
 from crmcore.domain.membership import Membership, TierChange, TierReason
 from crmcore.domain.money import Money
@@ -109,10 +110,13 @@ class MemberTiers(MemberRecords):
         written, and without more activity it is what then comes about (O4). Asked for an instant
         that is past, it is told from what was dated by then; always of the membership as it is
         stored, whatever the record given says.
+
+        Of the planned purchases what `earn` would post until then is reckoned in: none from before
+        joining, and none again. Another customer's is `InvalidInput`.
         """
-        bought = [(order, self._unit.in_base(order.total, order.at)) for order in planned]
-        stored = self._stored([membership.id])
-        return self._projected(list(stored.values()), instant(at), bought)[membership.id]
+        member = self._stored([membership.id])[membership.id]
+        bought = self._to_come(member, planned, instant(at))
+        return self._projected([member], instant(at), bought)[member.id]
 
     def project_many(
         self, memberships: Iterable[Membership], *, at: datetime
@@ -160,6 +164,25 @@ class MemberTiers(MemberRecords):
         return LoyaltyAdvance(len(stored), entries, changes, more=len(due) == limit)
 
     # how
+
+    def _to_come(
+        self, member: Membership, planned: Iterable[Order], at: datetime
+    ) -> list[tuple[Order, Money]]:
+        """Those of these purchases that `earn` would post to the member until `at`, each once, with
+        what it is worth in the model's currency.
+        """
+        unit, known = self._unit, dict[str, Order]()
+        for nth, order in enumerate(planned):
+            if order.customer_id != member.customer_id:
+                raise InvalidInput.of(f"planned[{nth}].customer_id", "is another customer")
+            if member.at <= order.at <= at:
+                known[ledger.earn_key(member.programme, order.id)] = order
+        posted = unit.reads.keyed(POINTS, ledger.SOURCE, list(known)) if known else set()
+        return [
+            (order, order.base_amount or unit.in_base(order.total, order.at))
+            for key, order in known.items()
+            if key not in posted
+        ]
 
     def _projected(
         self,

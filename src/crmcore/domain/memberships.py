@@ -21,7 +21,7 @@ from crmcore.domain.foresight import tier_at
 from crmcore.domain.ids import CustomerId, FactId, as_id
 from crmcore.domain.instants import LATEST, instant
 from crmcore.domain.kinds import CANCELLATIONS, POINTS, RETURNS
-from crmcore.domain.ledger import SOURCE, Posting, above_zero
+from crmcore.domain.ledger import SOURCE, Posting, above_zero, earn_key
 from crmcore.domain.member_tiers import MemberTiers, change_of
 from crmcore.domain.membership import Membership, TierChange, TierReason
 from crmcore.domain.order import Order
@@ -275,7 +275,7 @@ class Memberships(MemberTiers):
         for id, member in held.items():
             by_customer.setdefault(member.customer_id, []).append(id)
         wanted = [
-            (order, id, f"earn:{held[id].programme}:{order.id}")
+            (order, id, earn_key(held[id].programme, order.id))
             for order in sorted(orders, key=attrgetter("at", "id"))
             for id in by_customer.get(order.customer_id, ())
         ]

@@ -9,7 +9,7 @@ import pytest
 
 from crmcore.adapters.backend import Backend
 from crmcore.domain.earning import EarningRule
-from crmcore.domain.errors import NotFound
+from crmcore.domain.errors import InvalidInput, NotFound
 from crmcore.domain.ids import MembershipId, new_id
 from crmcore.domain.membership import Membership
 from crmcore.domain.model import Model
@@ -118,6 +118,30 @@ class ForesightContract(LoyaltySubject):
             for ask in (uow.memberships.project, uow.memberships.as_of):
                 with pytest.raises(NotFound):
                     ask(unknown, at=JOINED)
+
+    def test_what_is_planned_comes_about(self, club: Backend) -> None:
+        """O4: reckoned in is what `earn` then posts until that instant, and nothing else."""
+        at = JOINED + 30 * DAY
+        with club.unit_of_work() as uow:
+            member, other = enrolled(uow, 2)
+            customer = uow.customers.get(member.customer_id)
+            early = an_order(customer, "400.00", at=JOINED - DAY)
+            posted = an_order(customer, "70.00", at=JOINED + 10 * DAY)
+            coming = an_order(customer, "40.00", at=at)
+            later = an_order(customer, "500.00", at=at + DAY)
+            planned = [later, coming, posted, early, coming]
+            uow.orders.add_many([early, posted])
+            uow.memberships.earn_many([early, posted])
+            told = uow.memberships.project(member, at=at, planned=planned)
+            assert (told.tier, told.points, told.counts.points) == ("silver", 110, 110)
+            with pytest.raises(InvalidInput, match=r"planned\[1\].customer_id"):
+                uow.memberships.project(other, at=at, planned=[
+                    an_order(uow.customers.get(other.customer_id), at=at), coming
+                ])  # fmt: skip
+            uow.orders.add_many([coming, later])
+            uow.memberships.earn_many(planned)
+            for more in ((), planned):
+                assert uow.memberships.project(member, at=at, planned=more) == told
 
     def test_a_late_purchase_earns_as_in_its_time(self, backends: Make, clock: FrozenClock) -> None:
         """By the tier that the member was in when they bought, however late it is posted."""
