@@ -164,6 +164,12 @@ def test_a_programme_that_is_not_declared_is_refused_with_a_suggestion():
         Model().programme("club")
     with pytest.raises(InvalidInput, match=r"tier: is no tier of club; did you mean 'gold'\?"):
         model.check_tier("club", "goldd")
+    others: tuple[Any, ...] = (None, 7, b"club", ["club"])
+    for other in others:
+        with pytest.raises(InvalidInput, match=r"^programme: must be text$"):
+            model.programme(other)
+        with pytest.raises(InvalidInput, match=r"^tier: must be text$"):
+            model.check_tier("club", other)
 
 
 def test_programmes_stay_with_their_tiers_in_their_order():

@@ -228,12 +228,16 @@ class Model:
         for known in self.programmes:
             if known.name == name:
                 return known
+        if not isinstance(name, str):
+            raise InvalidInput.of("programme", "must be text")
         hint = suggested(name, tuple(known.name for known in self.programmes))
         raise InvalidInput.of("programme", f"is no programme of this model{hint}")
 
     def check_tier(self, programme: str, tier: str, *, path: str = "tier") -> None:
         """Refuse a programme that is not declared, and a tier that it does not have."""
         known = self.programme(programme).tiers
+        if not isinstance(tier, str):
+            raise InvalidInput.of(path, "must be text")
         if tier not in known:
             raise InvalidInput.of(path, f"is no tier of {programme}{suggested(tier, known)}")
 
