@@ -14,6 +14,7 @@ from crmcore.domain.kinds import MEMBERSHIPS, POINTS, TIER_CHANGES, Key
 from crmcore.domain.ledger import Posting
 from crmcore.domain.membership import Membership, TierChange, member_value, number_value
 from crmcore.domain.points import PointsBalance, PointsEntry
+from crmcore.domain.profile import check_limit
 from crmcore.domain.programme import Programme
 from crmcore.domain.rebuilding import rebuilt
 from crmcore.domain.repositories import Aggregates
@@ -66,9 +67,11 @@ class MemberRecords(Aggregates[Membership]):
         self, programme: str, *, after: MembershipId | None = None, limit: int = PAGE
     ) -> tuple[list[Membership], MembershipId | None]:
         """Members of a programme in the order of their ids, behind one of them, found among the
-        next `limit` memberships; and behind whom to go on, `None` at the end.
+        next `limit` memberships, 1 to 10,000; and behind whom to go on, `None` at the end.
         """
         self._programme(programme)
+        check_limit(limit)
+        after = None if after is None else MembershipId(as_id(after, "after"))
         found = self._unit.reads.after(MEMBERSHIPS, after, limit)
         last = MembershipId(found[-1].id) if len(found) == limit else None
         return [member for member in found if member.programme == programme], last

@@ -20,6 +20,7 @@ from crmcore.domain.membership import Membership, TierChange, TierReason
 from crmcore.domain.money import Money
 from crmcore.domain.order import Order
 from crmcore.domain.points import PointsEntry
+from crmcore.domain.profile import check_limit
 from crmcore.domain.rebuilding import rebuilt
 from crmcore.domain.standing import Count, Step, behind, counts_of, entitled, standing
 from crmcore.domain.trusted import built, changed
@@ -152,9 +153,10 @@ class MemberTiers(MemberRecords):
 
     def advance_page(self, programme: str, *, at: datetime, limit: int = PAGE) -> LoyaltyAdvance:
         """`advance` for the next members of a programme that something fell due for, at most
-        `limit` of them: `services.advance_programmes` goes on until there is none.
+        `limit` of them, 1 to 10,000: `services.advance_programmes` goes on until there is none.
         """
         self._programme(programme)
+        check_limit(limit)
         due = self._unit.reads.due(programme, instant(at), limit)
         if not due:
             return LoyaltyAdvance()

@@ -182,6 +182,24 @@ class MembershipsContract(Subject):
                 uow.memberships.find_by_number("7", "clubs")
             assert (list(uow.memberships.stream()), uow.points.of(ana.id)) == ([], [])
 
+    def test_members_are_paged(self, backend: Backend) -> None:
+        """In the order of their ids; a limit or a place that is none is `InvalidInput`."""
+        with backend.unit_of_work() as uow:
+            members = [uow.memberships.enrol(who.id, "club", at=AT) for who in _some(uow, 3)]
+            ids = sorted(member.id for member in members)
+            first, place = uow.memberships.page("club", limit=2)
+            assert ([member.id for member in first], place) == (ids[:2], ids[1])
+            rest, end = uow.memberships.page("club", limit=2, after=place)
+            assert ([member.id for member in rest], end) == (ids[2:], None)
+            for wrong in (0, -1, 10_001, "2", 2.0, True, None):
+                with pytest.raises(InvalidInput, match="limit"):
+                    uow.memberships.page("club", limit=wrong)  # type: ignore[arg-type]
+                with pytest.raises(InvalidInput, match="limit"):
+                    uow.memberships.advance_page("club", at=AT, limit=wrong)  # type: ignore[arg-type]
+            for other in (-1, "", "x", b"", [place]):
+                with pytest.raises(InvalidInput, match="after"):
+                    uow.memberships.page("club", after=other)  # type: ignore[arg-type]
+
     def test_what_is_due_comes_in_its_order(self, two: Backend) -> None:
         """At that instant or before, by `due_at` then id, so many, and of one programme."""
         with two.unit_of_work() as uow:
