@@ -7,11 +7,12 @@ change in the middle of a period changes nothing of what was.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
 from math import inf
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 
@@ -21,7 +22,7 @@ from crmcore.domain.errors import InvalidInput
 from crmcore.domain.instants import EARLIEST, instant, zone_named
 from crmcore.domain.money import Money, number
 from crmcore.domain.periods import Calendar, Expiry, Qualifying, Rolling
-from crmcore.domain.text import Words, optional_text, symbol
+from crmcore.domain.text import Check, Words, optional_text, symbol
 
 __all__ = [
     "Benefit", "Downgrade", "Pending", "PointsRelease", "Programme", "RedemptionOrder",
@@ -104,6 +105,27 @@ def _cost(_: Any, attribute: attrs.Attribute[Any], value: object) -> None:
         raise InvalidInput.of(attribute.name, "must be money, not negative, or absent")
 
 
+T = TypeVar("T")
+
+
+def _several(value: object, kind: type[T], path: str, what: str) -> tuple[T, ...]:
+    """All of these, each of this kind."""
+    found = tuple(value) if isinstance(value, Iterable) else (None,)
+    if not all(isinstance(one, kind) for one in found):
+        raise InvalidInput.of(path, f"must be {what}")
+    return found
+
+
+def _is(kind: Any, what: str) -> Check:
+    """An attrs validator: a value of this kind."""
+
+    def check(_: Any, attribute: attrs.Attribute[Any], value: object) -> None:
+        if not isinstance(value, kind):
+            raise InvalidInput.of(attribute.name, f"must be {what}")
+
+    return check
+
+
 @attrs.frozen
 class Benefit:
     """What a tier gives: its name, and what it costs the organisation for a member and a year."""
@@ -111,6 +133,10 @@ class Benefit:
     name: str = attrs.field(validator=symbol)
     cost: Money | None = attrs.field(default=None, validator=_cost)
     description: str | None = attrs.field(default=None, kw_only=True, validator=optional_text(200))
+
+
+def _benefits(value: Iterable[Benefit]) -> tuple[Benefit, ...]:
+    return _several(value, Benefit, "benefits", "benefits")
 
 
 @attrs.frozen
@@ -123,9 +149,7 @@ class Tier:
     points: int | None = attrs.field(default=None, validator=_threshold)
     spend: Money | None = attrs.field(default=None, kw_only=True, validator=_spend)
     purchases: int | None = attrs.field(default=None, kw_only=True, validator=_threshold)
-    benefits: tuple[Benefit, ...] = attrs.field(
-        default=(), kw_only=True, converter=tuple[Benefit, ...]
-    )
+    benefits: tuple[Benefit, ...] = attrs.field(default=(), kw_only=True, converter=_benefits)
 
     def reached(self, points: int, spend: int, purchases: int) -> bool:
         """Is it reached with these sums of a period, the spend in minor units?"""
@@ -142,6 +166,14 @@ class Tier:
         return (self.points, self.spend, self.purchases) != (None, None, None)
 
 
+def _tiers(value: Iterable[Tier]) -> tuple[Tier, ...]:
+    return _several(value, Tier, "tiers", "tiers")
+
+
+def _earning(value: Iterable[EarningRule]) -> tuple[EarningRule, ...]:
+    return _several(value, EarningRule, "earning", "earning rules")
+
+
 @attrs.frozen(kw_only=True, slots=False)
 class Rules:
     """What holds from `since` on: tiers from low to high, earning rules in the order in which they
@@ -151,18 +183,24 @@ class Rules:
     kept (without one, with a rolling window, as long as it holds); `grace` so many days more.
     """
 
-    tiers: tuple[Tier, ...] = attrs.field(converter=tuple[Tier, ...])
-    earning: tuple[EarningRule, ...] = attrs.field(default=(), converter=tuple[EarningRule, ...])
+    tiers: tuple[Tier, ...] = attrs.field(converter=_tiers)
+    earning: tuple[EarningRule, ...] = attrs.field(default=(), converter=_earning)
     since: datetime = attrs.field(default=EARLIEST, converter=instant)
-    expiry: Expiry = attrs.field(default=Expiry("never"))
-    pending: Pending = attrs.field(default=Pending("immediately"))
+    expiry: Expiry = attrs.field(default=Expiry("never"), validator=_is(Expiry, "an Expiry"))
+    pending: Pending = attrs.field(
+        default=Pending("immediately"), validator=_is(Pending, "a Pending")
+    )
     returns: ReturnPolicy = attrs.field(default=ReturnPolicy.UNLIMITED, converter=ReturnPolicy)
     rounding: Rounding = attrs.field(default=Rounding.DOWN, converter=Rounding)
     redeems: RedemptionOrder = attrs.field(
         default=RedemptionOrder.SOONEST_EXPIRING, converter=RedemptionOrder
     )
-    window: Qualifying = attrs.field(default=Calendar())
-    tier_expiry: Expiry | None = attrs.field(default=Expiry("end_of_next_period"))
+    window: Qualifying = attrs.field(
+        default=Calendar(), validator=_is(Qualifying, "Fixed, Calendar, Anniversary or Rolling")
+    )
+    tier_expiry: Expiry | None = attrs.field(
+        default=Expiry("end_of_next_period"), validator=_is(Expiry | None, "an Expiry, or absent")
+    )
     downgrade: Downgrade = attrs.field(default=Downgrade.BALANCE_BASED, converter=Downgrade)
     grace: int = 0
 
@@ -242,9 +280,8 @@ class Rules:
 
 
 def _in_order(value: object) -> tuple[Rules, ...]:
-    rules = (value,) if isinstance(value, Rules) else tuple(value)  # type: ignore[arg-type]
-    if not all(isinstance(known, Rules) for known in rules):
-        raise InvalidInput.of("rules", "must be Rules, of one version or several")
+    given = (value,) if isinstance(value, Rules) else value
+    rules = _several(given, Rules, "rules", "Rules, of one version or several")
     return tuple(sorted(rules, key=lambda known: known.since))
 
 

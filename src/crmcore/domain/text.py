@@ -12,7 +12,7 @@ import attrs
 from crmcore.domain.errors import InvalidInput
 
 __all__ = [
-    "NAME", "Words", "checked_text", "optional_symbol", "optional_text", "symbol", "text",
+    "NAME", "Check", "Words", "checked_text", "optional_symbol", "optional_text", "symbol", "text",
 ]  # fmt: skip
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
