@@ -53,15 +53,17 @@ class MemberRecords(Aggregates[Membership]):
         """A membership as it is stored now, held against other writers until the end of the unit of
         work: what is decided of it by what was given before is decided one after another.
         """
-        return self._held([membership.id])[membership.id]
+        (member,) = _members([membership])
+        return self._held([member.id])[member.id]
 
     def balance(self, membership: Membership, *, at: datetime | None = None) -> PointsBalance:
         """The accounts of a member's ledger by what was posted, as of an instant."""
-        return PointsBalance.of(self._entries([membership]), at=None if at is None else instant(at))
+        entries = self._entries(_members([membership]))
+        return PointsBalance.of(entries, at=None if at is None else instant(at))
 
     def entries_of(self, memberships: Iterable[Membership]) -> dict[UUID, list[PointsEntry]]:
         """By membership, the entries of its ledger, by `at`."""
-        return self._entries_by_member(list(memberships))
+        return self._entries_by_member(_members(memberships))
 
     def page(
         self, programme: str, *, after: MembershipId | None = None, limit: int = PAGE
@@ -147,8 +149,13 @@ class MemberRecords(Aggregates[Membership]):
         ids = self._unit.reads.find(MEMBERSHIPS, scope, [value]).get(value)
         return self.get(MembershipId(ids[0])) if ids else None
 
-    def _stored(self, ids: Iterable[UUID]) -> dict[UUID, Membership]:
+    def _stored(self, memberships: Iterable[Membership]) -> list[Membership]:
         """These memberships as they are stored now."""
+        members = _members(memberships)
+        known = self._fetched(member.id for member in members)
+        return [known[member.id] for member in members]
+
+    def _fetched(self, ids: Iterable[UUID]) -> dict[UUID, Membership]:
         wanted = sorted(set(ids))
         known = self._unit.reads.fetch(MEMBERSHIPS, wanted)
         for id in wanted:
@@ -158,7 +165,7 @@ class MemberRecords(Aggregates[Membership]):
 
     def _held(self, ids: Iterable[UUID]) -> dict[UUID, Membership]:
         """These memberships, held against others: profiles first, as appending facts does."""
-        known = self._stored(ids)
+        known = self._fetched(ids)
         return self._held_of({id: member.customer_id for id, member in known.items()})
 
     def _held_of(self, known: Mapping[UUID, CustomerId]) -> dict[UUID, Membership]:
@@ -167,7 +174,7 @@ class MemberRecords(Aggregates[Membership]):
         return self._unit.writes.fetch(MEMBERSHIPS, sorted(known), lock=True)
 
     def _one(self, membership: Membership) -> Membership:
-        return self._open(self._held([membership.id])[membership.id])
+        return self._open(self.hold(membership))
 
     def _open(self, member: Membership) -> Membership:
         if not member.is_open:
@@ -227,3 +234,11 @@ class MemberRecords(Aggregates[Membership]):
             if changes := [change for _, _, some in moved for change in some]:
                 unit.tier_changes.posted(changes)
             return self._replace([member for member, _, _ in moved], held)
+
+
+def _members(memberships: Iterable[Membership]) -> list[Membership]:
+    """These; `InvalidInput` for what is no membership."""
+    found = list(memberships) if isinstance(memberships, Iterable) else [None]
+    if not all(isinstance(member, Membership) for member in found):
+        raise InvalidInput.of("membership", "must be a Membership")
+    return found

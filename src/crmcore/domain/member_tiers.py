@@ -115,7 +115,7 @@ class MemberTiers(MemberRecords):
         Of the planned purchases what `earn` would post until then is reckoned in: none from before
         joining, and none again. Another customer's is `InvalidInput`.
         """
-        member = self._stored([membership.id])[membership.id]
+        (member,) = self._stored([membership])
         bought = self._to_come(member, planned, instant(at))
         return self._projected([member], instant(at), bought)[member.id]
 
@@ -123,9 +123,7 @@ class MemberTiers(MemberRecords):
         self, memberships: Iterable[Membership], *, at: datetime
     ) -> dict[MembershipId, Projection]:
         """By membership, what `project` says of each, without planned purchases."""
-        ids = [member.id for member in memberships]
-        stored = self._stored(ids)
-        return self._projected([stored[id] for id in ids], instant(at), ())
+        return self._projected(self._stored(memberships), instant(at), ())
 
     def project_page(
         self, programme: str, *, at: datetime, after: MembershipId | None = None, limit: int = PAGE
@@ -140,16 +138,16 @@ class MemberTiers(MemberRecords):
         """A member with the tier and the open lots of an instant, from what was dated by then; as
         they are stored, where nothing later is known.
         """
-        member, at = self._stored([membership.id])[membership.id], instant(at)
+        (member,), at = self._stored([membership]), instant(at)
         return member if _is_known(member, at) else self._known_by([member], at)[member.id][0]
 
     def advance(self, membership: Membership, *, at: datetime) -> Membership:
         """Post what fell due for one member until `at`: points released and expired, tiers reached,
         renewed and lowered, each dated when it was.
         """
-        held = self._held([membership.id])
-        stored, *_ = self._advanced(held, instant(at))
-        return stored[0] if stored else held[membership.id]
+        member = self.hold(membership)
+        stored, *_ = self._advanced({member.id: member}, instant(at))
+        return stored[0] if stored else member
 
     def advance_page(self, programme: str, *, at: datetime, limit: int = PAGE) -> LoyaltyAdvance:
         """`advance` for the next members of a programme that something fell due for, at most
@@ -174,7 +172,11 @@ class MemberTiers(MemberRecords):
         what it is worth in the model's currency.
         """
         unit, known = self._unit, dict[str, Order]()
+        if not isinstance(planned, Iterable):
+            raise InvalidInput.of("planned", "must be orders")
         for nth, order in enumerate(planned):
+            if not isinstance(order, Order):
+                raise InvalidInput.of(f"planned[{nth}]", "must be an order")
             if order.customer_id != member.customer_id:
                 raise InvalidInput.of(f"planned[{nth}].customer_id", "is another customer")
             if member.at <= order.at <= at:

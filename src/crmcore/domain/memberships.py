@@ -117,6 +117,8 @@ class Memberships(MemberTiers):
     ) -> Membership:
         """Give points that no purchase earned; they count for a tier where `qualifying`."""
         some = above_zero(points)
+        if type(qualifying) is not bool:
+            raise InvalidInput.of("qualifying", "must be True or False")
         more: dict[str, Any] = {
             "source_key": source_key, "reason": reason, "of_fact": of_fact,
         }  # fmt: skip
@@ -256,7 +258,7 @@ class Memberships(MemberTiers):
         at: datetime,
         more: Mapping[str, Any],
     ) -> Membership:
-        held = self._held([membership.id])[membership.id]
+        held = self.hold(membership)
         if self._again(held, movement, points, at, more) is not None:
             return held
         member, programme = self._joined(held, at), self._programme(held.programme)

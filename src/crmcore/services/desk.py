@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import attrs
 
 from crmcore.domain.deciding import RecordedDecision
 from crmcore.domain.decisions import Decision, Reason, Verdict
-from crmcore.domain.errors import NotFound, Refused
+from crmcore.domain.errors import InvalidInput, NotFound, Refused
 from crmcore.domain.foresight import Projection
 from crmcore.domain.instants import instant
 from crmcore.domain.membership import Membership
@@ -23,6 +24,11 @@ __all__ = ["Authority", "DeskCard", "decide_benefit", "desk_card", "grant_benefi
 YEAR = timedelta(days=365)
 
 
+def _most(_: Any, attribute: attrs.Attribute[Any], value: object) -> None:
+    if not isinstance(value, Money) or value.minor < 0:
+        raise InvalidInput.of(attribute.name, "must be money, not negative")
+
+
 @attrs.frozen(kw_only=True)
 class Authority:
     """What an agent may give without asking: `limit` at once, `yearly` to one member in 365 days,
@@ -30,9 +36,9 @@ class Authority:
     """
 
     name: str = attrs.field(validator=symbol)
-    limit: Money
-    yearly: Money
-    from_tier: str
+    limit: Money = attrs.field(validator=_most)
+    yearly: Money = attrs.field(validator=_most)
+    from_tier: str = attrs.field(validator=symbol)
     asks: str = attrs.field(default="supervisor", validator=text(80))
 
 
@@ -95,8 +101,8 @@ def decide_benefit(
     not. What was granted counts, as far as it was not taken back: no 365 days have more than is
     given in a year, in whatever order it is entered.
     """
+    tier = unit.memberships.project(membership, at=at).tier
     member = unit.memberships.get(membership.id)
-    tier = unit.memberships.project(member, at=at).tier
     return _decided(unit, member, tier, benefit, at=instant(at), authority=authority)
 
 
@@ -109,6 +115,10 @@ def _decided(
     at: datetime,
     authority: Authority,
 ) -> Decision:
+    if not isinstance(benefit, Benefit):
+        raise InvalidInput.of("benefit", "must be a Benefit")
+    if not isinstance(authority, Authority):
+        raise InvalidInput.of("authority", "must be an Authority")
     known = unit.model.programme(membership.programme)
     zero = Money.of_minor(0, unit.model.currency)
     cost, spent = benefit.cost or zero, zero
