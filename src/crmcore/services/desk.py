@@ -129,6 +129,9 @@ def _decided(
     if not membership.is_open:
         verdict = Verdict.REFUSE
         reasons.append(Reason("open", "is no member any more"))
+    if at < membership.at:
+        verdict = Verdict.REFUSE
+        reasons.append(Reason("open", "is no member yet"))
     if known.rank_of(tier) < known.rank_of(authority.from_tier):
         verdict = Verdict.REFUSE
         reasons.append(Reason("tier", f"is in {tier}, below {authority.from_tier}"))

@@ -78,6 +78,7 @@ class DeskContract(LoyaltySubject):
                     grant_benefit(uow, member, UPGRADE, at=at, authority=agent)
                 return str(decided.verdict)
 
+            assert verdict(-1) == "refuse"  # before they joined
             given = [verdict(day) for day in (800, 100, 450, 449, 451, 99, 84)]
             assert given == ["allow"] * 3 + ["needs_approval"] * 3 + ["allow"]
             assert len(uow.decisions.of(member.customer_id)) == 4
