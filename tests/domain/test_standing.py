@@ -210,6 +210,21 @@ def test_who_falls_into_the_grace_of_a_lower_tier_has_it_to_the_end_of_that(more
     assert standing(programme, member, bought, [], at=falls).tier == "classic"
 
 
+def test_what_renews_at_the_instant_of_a_fall_is_dated_behind_it() -> None:
+    """Who fell into a grace, and buys at that instant, has two changes of two instants."""
+    programme, member = a_programme(window=Rolling(6), tier_expiry=None, grace=45), a_member()
+    bought = [counting(member, day(171), 200), counting(member, day(200), 100)]
+    falls = datetime(2024, 2, 5, tzinfo=UTC)
+    before = standing(programme, member, bought, [], at=falls)
+    held = attrs.evolve(member, tier=before.tier, tier_since=before.since, tier_until=before.until)
+    bought += [counting(member, falls, 100)]
+    changes = kept(programme, member, before)
+    found = standing(programme, held, bought, changes, at=falls + timedelta(days=1))
+    assert [(step.tier, step.at) for step in found.steps] == [
+        ("silver", falls + timedelta(milliseconds=1))
+    ]
+
+
 def test_whose_grace_lasts_is_in_that_tier_without_a_promotion() -> None:
     """And who is promoted in the grace of a tier and loses that has the rest of the grace."""
     programme, member = a_programme(grace=45), a_member()

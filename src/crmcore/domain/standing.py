@@ -282,7 +282,7 @@ def standing(
             due_at = min(until if rank else LATEST, rise or LATEST)
             return Standing(programme.tiers[rank], since, until, tuple(steps), due_at)
         fall = _after_grace(programme, until)
-        again = _again(rights, rank, max(until, last), fall)
+        again = _again(rights, rank, max(until, last + MILLISECOND), fall)
         if again is not None and again <= at:
             reached = max(rank, _rank_at(rights, again))
             step(reached, again, _kept(programme, rights, reached, again), _reason(reached, rank))
