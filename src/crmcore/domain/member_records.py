@@ -238,7 +238,8 @@ class MemberRecords(Aggregates[Membership]):
 
 def _members(memberships: Iterable[Membership]) -> list[Membership]:
     """These; `InvalidInput` for what is no membership."""
-    found = list(memberships) if isinstance(memberships, Iterable) else [None]
-    if not all(isinstance(member, Membership) for member in found):
+    given = list(memberships) if isinstance(memberships, Iterable) else [None]
+    found = [member for member in given if isinstance(member, Membership)]
+    if len(found) < len(given):
         raise InvalidInput.of("membership", "must be a Membership")
     return found

@@ -110,8 +110,9 @@ T = TypeVar("T")
 
 def _several(value: object, kind: type[T], path: str, what: str) -> tuple[T, ...]:
     """All of these, each of this kind."""
-    found = tuple(value) if isinstance(value, Iterable) else (None,)
-    if not all(isinstance(one, kind) for one in found):
+    given = tuple(value) if isinstance(value, Iterable) else (None,)
+    found = tuple(one for one in given if isinstance(one, kind))
+    if len(found) < len(given):
         raise InvalidInput.of(path, f"must be {what}")
     return found
 

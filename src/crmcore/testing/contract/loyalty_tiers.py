@@ -177,7 +177,7 @@ class Held:
         counts = {at: own for at, own in account.counts.items() if any(own)}
         zone = account.given.zone
         for at in counts:
-            known = account.given.at(at)
+            known, left = account.given.at(at), dict[datetime, datetime]()
             if known.window[0] == "rolling":
                 left = {q: leaves(q, known.window[1], zone) for q in counts if q <= at}
                 within = [q for q in left if at < left[q]]
