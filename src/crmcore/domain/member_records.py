@@ -109,12 +109,6 @@ class MemberRecords(Aggregates[Membership]):
     def _keys(self, aggregate: Membership, held: Membership) -> Collection[Key] | None:
         return None if aggregate.number == held.number else super()._keys(aggregate, held)
 
-    def _insert(self, aggregates: list[Membership]) -> list[Membership]:
-        for member in aggregates:
-            if member.lots:
-                raise InvalidInput.of("lots", "of a new membership are none: post its points")
-        return super()._insert(aggregates)
-
     def _save(self, aggregates: list[Membership]) -> list[Membership]:
         ids = sorted({member.id for member in aggregates})
         held = self._unit.writes.fetch(MEMBERSHIPS, ids, lock=True)

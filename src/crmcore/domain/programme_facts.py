@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from crmcore.domain.collecting import uncollected
-from crmcore.domain.errors import InvalidInput, NotFound, Refused
+from crmcore.domain.errors import InvalidInput, Refused
 from crmcore.domain.fact_repositories import BATCH, Facts
 from crmcore.domain.ids import FactId
 from crmcore.domain.kinds import MEMBERSHIPS
@@ -20,8 +20,8 @@ P = TypeVar("P", bound=PointsEntry | TierChange)
 
 class ProgrammeFacts(Facts[P]):
     """`uow.points`, `uow.tier_changes`: a programme or tier that the model does not declare is
-    `InvalidInput`, and so is a membership of another customer or programme; one that is not stored
-    is `NotFound`, and what is dated behind its end `Refused`.
+    `InvalidInput`, and so is a membership of another customer or programme; what is dated behind
+    its end is `Refused`.
 
     What is added or removed here by a host changes its membership, too: its lots, or its tier, are
     what all its facts tell. What is restored does not: a membership comes with its own.
@@ -55,7 +55,7 @@ class ProgrammeFacts(Facts[P]):
         for index, fact in enumerate(facts):
             member = known.get(fact.membership_id)
             if member is None:
-                raise NotFound(MEMBERSHIPS.name, str(fact.membership_id))
+                continue
             if (member.customer_id, member.programme) != (fact.customer_id, fact.programme):
                 reason = "is another customer's, or of another programme"
                 raise InvalidInput.of(f"[{index}].membership_id", reason)

@@ -26,7 +26,6 @@ from crmcore.testing.contract.witness import Deed, OpenUnit, Witness
 
 __all__ = ["Interleaving", "Undone", "touched"]
 
-LEDGERS = ("points", "tier_changes")
 ENDS_A_UNIT = ("AlreadyExists", "IdentifierTaken", "Busy")
 """The errors that come out of a half-done write, so that nothing of the unit can be kept."""
 
@@ -197,16 +196,13 @@ class Interleaving(RuleBasedStateMachine):
         )
 
     def appending(self, tenant: str, kind: str, facts: list[Any]) -> Deed:
-        """That these facts are recorded together; those of a ledger as another store told them, for
-        their memberships are not stored here.
-        """
-        name = "restore_many" if kind in LEDGERS else "add_many"
+        """That these facts are recorded together."""
         self.witnesses[tenant].facts += [(kind, fact) for fact in facts]
         keys = {(kind, fact.source_key) for fact in facts if fact.source_key is not None}
         return Deed(
             frozenset({fact.customer_id for fact in facts}) | keys,
             lambda oracle, at: oracle.append(kind, [plain_fact(fact, at) for fact in facts]),
-            lambda uow: getattr(getattr(uow, kind), name)(facts),
+            lambda uow: getattr(uow, kind).add_many(facts),
         )
 
     def somebody(self, tenant: str, which: int) -> CustomerId:
