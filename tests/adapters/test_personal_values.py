@@ -221,6 +221,14 @@ REFUSALS: dict[str, Callable[[UnitOfWork], Any]] = {
 }
 
 
+@pytest.fixture(autouse=True)
+def logs_as_before() -> Iterator[None]:
+    """Who connects while all is logged at DEBUG has these loggers set to INFO, for good."""
+    yield
+    for name in ("sqlalchemy.engine.Engine.crmcore", "pymongo.command"):
+        logging.getLogger(name).setLevel(logging.NOTSET)
+
+
 def log_all_but_parameters(caplog: pytest.LogCaptureFixture) -> None:
     """What a driver is sent is another test's question; a host's engine logs it at INFO."""
     caplog.set_level(logging.DEBUG)

@@ -126,8 +126,9 @@ class BetaGeoBetaBinomProcess(PurchaseProcess):
             grown[:, 0] = 0.0
             with np.errstate(over="ignore"):  # then nobody like that is alive
                 term = np.exp(grown.cumsum(axis=1)) * self.gamma / (self.delta + now)
+                sums = term.cumsum(axis=1)
             own = rows[slice(*many)]
-            odds[own] = term.cumsum(axis=1)[place[group[own]] - begin, steps[own].astype(np.intp)]
+            odds[own] = sums[place[group[own]] - begin, steps[own].astype(np.intp)]
         return odds
 
     def _mean_taken(self, history: History) -> FloatArray:
