@@ -120,7 +120,9 @@ def _everything(backend: Backend) -> str:
         ]
     found += journal
     for kind in (*(kind.name for kind in FACTS), "purchases", "profiles"):
-        found += [dict(batch) for batch in backend.columns(kind, personal=True)]
+        batches = map(dict, backend.columns(kind, personal=True))
+        rows = [dict(zip(b, row, strict=True)) for b in batches for row in zip(*b.values())]
+        found += sorted(rows, key=str)  # columns come in no order
     return json.dumps([
         {a.name: _deeply(getattr(one, a.name)) for a in attrs.fields(type(one))
          if a.name != "life_cycle"} if attrs.has(type(one)) else _deeply(one)
