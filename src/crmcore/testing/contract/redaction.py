@@ -120,8 +120,9 @@ def _everything(backend: Backend) -> str:
         ]
     found += journal
     for kind in (*(kind.name for kind in FACTS), "purchases", "profiles"):
-        batches = map(dict, backend.columns(kind, personal=True))
-        rows = [dict(zip(b, row, strict=True)) for b in batches for row in zip(*b.values())]
+        batches = [dict(batch) for batch in backend.columns(kind, personal=True)]
+        columns = [(list(batch), zip(*batch.values(), strict=True)) for batch in batches]
+        rows = [dict(zip(names, row, strict=True)) for names, some in columns for row in some]
         found += sorted(rows, key=str)  # columns come in no order
     return json.dumps([
         {a.name: _deeply(getattr(one, a.name)) for a in attrs.fields(type(one))
