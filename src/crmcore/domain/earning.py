@@ -27,7 +27,11 @@ T = TypeVar("T")
 
 HALF = Fraction(1, 2)
 
-exact = lru_cache(Fraction)  # what rules say is asked for with each purchase
+
+@lru_cache(maxsize=1_000)
+def _exact(points: Decimal) -> Fraction:
+    """What a rule says: asked for with each purchase."""
+    return Fraction(points)
 
 
 class Per(Words):
@@ -143,7 +147,7 @@ class EarningRule:
                 all_of_it = sum(line.amount.minor for line in order.lines)
                 share = sum(line.amount.minor for line in lines)
                 count *= Fraction(share, all_of_it or 1)  # of what costs nothing, nothing
-        return exact(self.points) * count
+        return _exact(self.points) * count
 
 
 @attrs.frozen
@@ -163,7 +167,7 @@ def earned(
         if not rule.holds(order, tier):
             continue
         if rule.multiplies:
-            times = exact(rule.points) - 1
+            times = _exact(rule.points) - 1
             more, also = points * times, qualifying * times
         else:
             more = also = rule.given(order, worth)
