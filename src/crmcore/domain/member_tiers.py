@@ -133,7 +133,7 @@ class MemberTiers(MemberRecords):
     ) -> tuple[list[tuple[Membership, Projection]], MembershipId | None]:
         """`page`, of it who is a member at `at`, each with what `project` says of them."""
         members, last = self.page(programme, after=after, limit=limit)
-        there = [member for member in members if _is_member(member, instant(at))]
+        there = [member for member in members if member.is_member_at(instant(at))]
         projected = self._projected(there, instant(at), ())
         return [(member, projected[member.id]) for member in there], last
 
@@ -274,11 +274,6 @@ class MemberTiers(MemberRecords):
 def _is_known(member: Membership, at: datetime) -> bool:
     """Is nothing dated later than `at` in what is stored of a member?"""
     return at >= max(member.entered_at, member.tier_since, member.closed_at or member.at)
-
-
-def _is_member(member: Membership, at: datetime) -> bool:
-    """Had they joined at an instant, and not left?"""
-    return member.at <= at and (member.closed_at is None or at < member.closed_at)
 
 
 def _may_move(member: Membership, lots: datetime, at: datetime) -> bool:

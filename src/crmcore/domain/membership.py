@@ -111,6 +111,10 @@ class Membership:
         """Are they a member still?"""
         return self.closed_at is None
 
+    def is_member_at(self, at: datetime) -> bool:
+        """Had they joined at an instant, and not left?"""
+        return self.at <= at and (self.closed_at is None or at < self.closed_at)
+
 
 def member_value(customer_id: CustomerId, programme: str) -> str:
     """The value of the key under which the customer's membership of the programme is found."""

@@ -98,26 +98,29 @@ def _asked(_: Any, attribute: attrs.Attribute[Any], value: object) -> None:
         raise InvalidInput.of(attribute.name, "must be a function of a candidate")
 
 
-def _check_currencies(policy: EarlyPromotion | RetentionBonus) -> None:
-    if policy.gain.currency != policy.limit.currency:
-        raise InvalidInput.of("limit", f"must be in {policy.gain.currency}, as gain is")
+@attrs.frozen(kw_only=True)
+class _Weighing:
+    """What every policy here weighs, and who approves what costs more than `limit`."""
+
+    gain: Money = attrs.field(validator=an_amount)
+    limit: Money = attrs.field(validator=an_amount)
+    authority: str = attrs.field(default="loyalty manager", validator=text(80))
+    chance: Callable[[Candidate], float] | None = attrs.field(default=None, validator=_asked)
+
+    def __attrs_post_init__(self) -> None:
+        if self.gain.currency != self.limit.currency:
+            raise InvalidInput.of("limit", f"must be in {self.gain.currency}, as gain is")
 
 
 @attrs.frozen(kw_only=True)
-class EarlyPromotion:
+class EarlyPromotion(_Weighing):
     """Promotes who is expected to be worth it: `gain` is what a member of the higher tier brings in
     a year beyond one of the lower, times the `chance` that they live up to it (without one, the
     share that they have done already); the cost is that of the higher tier's benefits beyond those
     of their own. What costs more than `limit` needs the approval of `authority`.
     """
 
-    gain: Money = attrs.field(validator=an_amount)
-    limit: Money = attrs.field(validator=an_amount)
-    authority: str = attrs.field(default="loyalty manager", validator=text(80))
-    chance: Callable[[Candidate], float] | None = attrs.field(default=None, validator=_asked)
     name: str = attrs.field(default="early_promotion 1", validator=text(80))
-
-    __attrs_post_init__ = _check_currencies
 
     def __call__(self, candidate: Candidate, programme: Programme, at: datetime) -> Decision:
         """What it says of one candidate."""
@@ -133,22 +136,16 @@ class EarlyPromotion:
 
 
 @attrs.frozen(kw_only=True)
-class RetentionBonus:
+class RetentionBonus(_Weighing):
     """Gives who is about to fall the points that are missing in the present period, up to `most`,
-    where keeping them in their tier is worth it; to whom none is missing none is
-    given. `gain` is what a member of the tier brings in a year beyond one of the tier below, times
-    the `chance` that it keeps them (one half without a word); the cost is that of the points and of
-    the tier's benefits beyond those below.
+    where keeping them in their tier is worth it; to whom none is missing none is given. `gain` is
+    what a member of the tier brings in a year beyond one of the tier below, times the `chance` that
+    it keeps them (one half without a word); the cost is that of the points and of the tier's
+    benefits beyond those below.
     """
 
-    gain: Money = attrs.field(validator=an_amount)
-    limit: Money = attrs.field(validator=an_amount)
     most: int = attrs.field(validator=_some)
-    authority: str = attrs.field(default="loyalty manager", validator=text(80))
-    chance: Callable[[Candidate], float] | None = attrs.field(default=None, validator=_asked)
     name: str = attrs.field(default="retention_bonus 1", validator=text(80))
-
-    __attrs_post_init__ = _check_currencies
 
     def __call__(self, candidate: Candidate, programme: Programme, at: datetime) -> Decision:
         """What it says of one candidate."""

@@ -88,10 +88,11 @@ def tier_chances(
             id = candidate.membership_id
             if id in seen:
                 raise InvalidInput.of("", "is of a member who is among them already")
-            if not _is_member(members.get(id), programme, at):
+            stored = members.get(id)
+            if stored is None or stored.programme != programme or not stored.is_member_at(at):
                 raise InvalidInput.of("", "is of no member of the programme")
             seen.add(id)
-            member = rebuilt(asked, members[id], (), made[id])
+            member = rebuilt(asked, stored, (), made[id])
             counts = counts_of(posted[id]).get(id, [])
             questions.append(
                 _asked(candidate, asked, member, counts, made[id], at=at, until=until,
@@ -109,12 +110,6 @@ def tier_chances(
     ]
     found = _chances(questions, rows, purchases, at=at, unit=unit, zone=asked.zone)
     return {c.membership_id: chance for c, chance in zip(known, found, strict=True)}
-
-
-def _is_member(member: Membership | None, programme: str, at: datetime) -> bool:
-    if member is None or member.programme != programme or at < member.at:
-        return False
-    return member.closed_at is None or at < member.closed_at
 
 
 @attrs.frozen
